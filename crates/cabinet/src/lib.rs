@@ -1,0 +1,61 @@
+//! Cabinet files and sets of cabinets: read and written, streaming.
+//!
+//! The map:
+//! - `set`: [`CabinetSet`], one or more cabinets as one list of files, and copying their content.
+//! - `folder`: the blocks of a folder across cabinets, read in order; `block`: one of them with its checksum.
+//! - `decoder`: what a folder is compressed with; `mszip`, `lzx`, `quantum`: the decoders; `window`, `slots`: what the last
+//!   two share.
+//! - `header`: the raw tables, read and written; `part`: one file of a set, read with checked offsets.
+//! - `file`, `date_time`: what a cabinet says about a file.
+//! - `writer`: [`CabinetWriter`], new cabinets, stored or MSZIP.
+//! - `error`: [`CabinetError`], and [`DecodeError`] for what is inside a block.
+//!
+//! Memory: reading takes a folder's window (2 MB at most) and one block, whatever the size of the files; writing takes
+//! one block and an entry per file, compressed data waits in a temporary file.
+//!
+//! Not here: what the names mean, where files go, packages.
+//!
+//! The formats are described in [MS-CAB] (cabinet), [MS-MCI] (MSZIP) and [MS-PATCH] (LZX).
+//!
+//! ```
+//! use std::io::Cursor;
+//! use reseat_cabinet::{CabinetSet, CabinetWriter};
+//!
+//! let mut writer = CabinetWriter::create(Vec::new())?;
+//! writer.add("readme.txt", "hello".as_bytes(), None, 0)?;
+//! let cabinet = writer.finish()?;
+//!
+//! let mut set = CabinetSet::open_single(Box::new(Cursor::new(cabinet)))?;
+//! let mut text = Vec::new();
+//! if let Some(index) = set.find("README.TXT") {
+//!     set.copy(index, &mut text)?;
+//! }
+//! assert_eq!(text, b"hello");
+//! # Ok::<(), reseat_cabinet::CabinetError>(())
+//! ```
+
+mod block;
+mod date_time;
+mod decoder;
+mod error;
+mod file;
+mod folder;
+mod header;
+mod lzx;
+mod mszip;
+mod part;
+mod quantum;
+mod set;
+mod slots;
+#[cfg(test)]
+mod test_cabinet;
+mod window;
+mod writer;
+
+pub use date_time::DosDateTime;
+pub use decoder::Compression;
+pub use error::{CabinetError, DecodeError};
+pub use file::{CabinetFile, attributes};
+pub use part::ReadSeek;
+pub use set::{CabinetSet, NextCabinet};
+pub use writer::{CabinetWriter, WriterCompression, WriterOptions};

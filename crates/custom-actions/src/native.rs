@@ -1,0 +1,313 @@
+//! Programs of this machine as custom actions: ELF files and scripts that begin with `#!`.
+//!
+//! See the pages `custom-action-type-2.md`, `-18.md`, `-34.md` and `-50.md`. A program gets its Formatted command line as
+//! words, nothing on standard input, and these variables: `WINEPREFIX`, the machine's folder, `RESEAT`, the program that
+//! runs it, and what the engine adds (`CustomActionData` for deferred actions). What it prints goes to the log.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use reseat_database::{Database, Reading};
+use reseat_engine::{CallResult, CustomActionHost, HostError, Program, ProgramCall};
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::FdFlags;
+use rustix::process::{Pid, PidfdFlags, Signal};
+use tempfile::TempPath;
+
+use crate::words::split;
+
+/// How long a program may run unless told otherwise.
+const TIME_LIMIT: Duration = Duration::from_secs(60 * 60);
+
+/// What of a line is kept at most, in bytes; the rest of a longer line follows as the next one.
+const LONGEST_LINE: usize = 4096;
+
+/// Runs native programs.
+pub struct NativeHost {
+    prefix: PathBuf,
+    reseat: PathBuf,
+    time_limit: Duration,
+    /// Programs that are not waited for.
+    running: Vec<Child>,
+}
+
+impl NativeHost {
+    /// A host for the machine in `prefix`; `reseat` is the program that scripts call to join the session.
+    pub fn new(prefix: PathBuf, reseat: PathBuf) -> Self {
+        Self { prefix, reseat, time_limit: TIME_LIMIT, running: Vec::new() }
+    }
+
+    /// The same with another limit on how long a program may run.
+    #[must_use]
+    pub fn with_time_limit(self, time_limit: Duration) -> Self {
+        Self { time_limit, ..self }
+    }
+
+    fn follow(
+        &self,
+        child: &mut Child,
+        mut pipe: io::PipeReader,
+        program: &Path,
+        output: &mut dyn FnMut(&str),
+    ) -> Result<CallResult, HostError> {
+        let failed = |source: io::Error| HostError::Start { program: program.to_owned(), source };
+        let pidfd = rustix::process::pidfd_open(Pid::from_child(child), PidfdFlags::empty())
+            .map_err(|error| failed(error.into()))?;
+        rustix::io::ioctl_fionbio(&pipe, true).map_err(|error| failed(error.into()))?;
+        let deadline = Instant::now() + self.time_limit;
+        let mut lines = Lines::default();
+        let mut open = true;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                // Its whole group, so that nothing of it goes on working behind the installation's back.
+                let _ = rustix::process::kill_process_group(Pid::from_child(child), Signal::KILL);
+                let _ = child.wait();
+                return Err(HostError::TimedOut { program: program.to_owned(), seconds: self.time_limit.as_secs() });
+            }
+            let ended = {
+                let mut waiting = vec![PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)];
+                if open {
+                    waiting.push(PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN));
+                }
+                let timeout = Timespec { tv_sec: left.as_secs().min(3600) as i64, tv_nsec: left.subsec_nanos().into() };
+                match rustix::event::poll(&mut waiting, Some(&timeout)) {
+                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                    Err(error) => return Err(failed(error.into())),
+                }
+                waiting.first().is_some_and(|fd| !fd.revents().is_empty())
+            };
+            // A child that it leaves behind may hold the pipe for ever: what is there is read, its end is not awaited.
+            open = open && lines.read(&mut pipe, output).map_err(failed)?;
+            if ended {
+                break;
+            }
+        }
+        lines.finish(output);
+        let status = child.wait().map_err(failed)?;
+        Ok(match (status.code(), status.signal()) {
+            (Some(code), _) => CallResult::Exited(code),
+            (None, signal) => CallResult::Killed(signal.unwrap_or_default()),
+        })
+    }
+}
+
+impl CustomActionHost for NativeHost {
+    fn run(&mut self, call: &ProgramCall, output: &mut dyn FnMut(&str)) -> Result<CallResult, HostError> {
+        let mut words = split(&call.command_line).map_err(|error| HostError::CommandLine {
+            command_line: call.command_line.clone(),
+            reason: error.to_string(),
+        })?;
+        let (path, temporary) = match &call.program {
+            Program::Binary { package, name } => {
+                let temporary = unpack(package, name)?;
+                (temporary.to_path_buf(), Some(temporary))
+            }
+            Program::File(path) => (path.clone(), None),
+            Program::FirstArgument if words.is_empty() => {
+                return Err(HostError::CommandLine {
+                    command_line: call.command_line.clone(),
+                    reason: "it names no program".to_owned(),
+                });
+            }
+            Program::FirstArgument => (PathBuf::from(words.remove(0)), None),
+        };
+        let shown = match &call.program {
+            Program::Binary { name, .. } => PathBuf::from(name),
+            _ => path.clone(),
+        };
+        check_native(&path, &shown)?;
+
+        let start = |source: io::Error| HostError::Start { program: shown.clone(), source };
+        // The temporary file goes when this returns. A program that runs on by then was started through a descriptor
+        // that it inherits: the interpreter of a script opens its file only after it has begun.
+        let inherited = match temporary {
+            Some(_) if !call.wait => Some(inheritable(&path).map_err(start)?),
+            _ => None,
+        };
+        let path = inherited.as_ref().map_or(path, |file| format!("/proc/self/fd/{}", file.as_raw_fd()).into());
+        let mut command = Command::new(&path);
+        command
+            .arg0(&shown)
+            .args(words)
+            .stdin(Stdio::null())
+            .env("WINEPREFIX", &self.prefix)
+            .env("RESEAT", &self.reseat)
+            .envs(call.environment.iter().map(|(name, value)| (name, value)))
+            .process_group(0);
+        if let Some(folder) = &call.working_folder {
+            command.current_dir(folder);
+        }
+        if !call.wait {
+            // Nobody reads what it prints later: a pipe would end it.
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            self.running.push(command.spawn().map_err(start)?);
+            return Ok(CallResult::Started);
+        }
+        let (pipe, writer) = io::pipe().map_err(start)?;
+        command.stdout(writer.try_clone().map_err(start)?).stderr(writer);
+        let mut child = command.spawn().map_err(start)?;
+        // It holds copies of the pipe's writing end.
+        drop(command);
+        self.follow(&mut child, pipe, &shown, output)
+    }
+
+    fn finish(&mut self) {
+        // What has ended is reaped; what runs goes on without the installer.
+        for mut child in self.running.drain(..) {
+            let _ = child.try_wait();
+        }
+    }
+}
+
+/// Opens a file so that programs started from now on have it too.
+fn inheritable(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    rustix::io::fcntl_setfd(&file, FdFlags::empty())?;
+    Ok(file)
+}
+
+/// Refuses what this machine cannot run by itself, before anything is started.
+fn check_native(path: &Path, shown: &Path) -> Result<(), HostError> {
+    let start = |source: io::Error| HostError::Start { program: shown.to_owned(), source };
+    let mut beginning = Vec::new();
+    File::open(path).map_err(start)?.take(4).read_to_end(&mut beginning).map_err(start)?;
+    match beginning.as_slice() {
+        [b'M', b'Z', ..] => Err(HostError::Unsupported { what: format!("the Windows program {}", shown.display()) }),
+        [0x7f, b'E', b'L', b'F'] | [b'#', b'!', ..] => Ok(()),
+        _ => Err(HostError::Unsupported {
+            what: format!("{} is neither an ELF program nor a script that begins with #!; it", shown.display()),
+        }),
+    }
+}
+
+fn unpack(package: &Path, name: &str) -> Result<TempPath, HostError> {
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| HostError::Source {
+        name: name.to_owned(),
+        package: package.to_owned(),
+        source,
+    };
+    let database = Database::open(package, Reading::Permissive).map_err(|error| failed(error.into()))?;
+    let stream = database.stream(&format!("Binary.{name}")).map_err(|error| failed(error.into()))?;
+    let mut stream = stream.ok_or_else(|| failed("the Binary table has no such stream".into()))?;
+    let mut file = tempfile::Builder::new()
+        .prefix("MSI")
+        .suffix(".tmp")
+        .permissions(fs::Permissions::from_mode(0o700))
+        .tempfile()
+        .map_err(|error| failed(error.into()))?;
+    io::copy(&mut stream, &mut file).and_then(|_| file.flush()).map_err(|error| failed(error.into()))?;
+    // The handle for writing must be closed, else the kernel does not run it.
+    Ok(file.into_temp_path())
+}
+
+/// Output cut into lines.
+#[derive(Default)]
+struct Lines {
+    rest: Vec<u8>,
+}
+
+impl Lines {
+    /// Reads what there is; whether more may come.
+    fn read(&mut self, pipe: &mut impl Read, output: &mut dyn FnMut(&str)) -> io::Result<bool> {
+        let mut buffer = [0; 4096];
+        loop {
+            match pipe.read(&mut buffer) {
+                Ok(0) => return Ok(false),
+                Ok(count) => {
+                    for byte in buffer.iter().take(count) {
+                        if *byte == b'\n' || self.rest.len() >= LONGEST_LINE {
+                            self.finish(output);
+                        }
+                        if *byte != b'\n' {
+                            self.rest.push(*byte);
+                        }
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn finish(&mut self, output: &mut dyn FnMut(&str)) {
+        if !self.rest.is_empty() {
+            output(String::from_utf8_lossy(&self.rest).trim_end_matches('\r'));
+            self.rest.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(command_line: &str) -> ProgramCall {
+        ProgramCall {
+            action: "Test".to_owned(),
+            program: Program::FirstArgument,
+            command_line: command_line.to_owned(),
+            working_folder: None,
+            environment: vec![("CustomActionData".to_owned(), "a b".to_owned())],
+            wait: true,
+        }
+    }
+
+    fn run(command_line: &str) -> (Result<CallResult, HostError>, Vec<String>) {
+        let mut lines = Vec::new();
+        let mut host = NativeHost::new("/prefix".into(), "/reseat".into()).with_time_limit(Duration::from_secs(20));
+        let result = host.run(&call(command_line), &mut |line| lines.push(line.to_owned()));
+        (result, lines)
+    }
+
+    #[test]
+    fn words_environment_output_and_code_arrive() {
+        let (result, lines) =
+            run(r#"/bin/sh -c 'echo "$1|$WINEPREFIX|$RESEAT|$CustomActionData"; echo error >&2; exit 3' sh "x y""#);
+        assert_eq!(result.unwrap(), CallResult::Exited(3));
+        assert_eq!(lines, ["x y|/prefix|/reseat|a b", "error"]);
+    }
+
+    #[test]
+    fn a_signal_is_no_exit_code() {
+        assert_eq!(run("/bin/sh -c 'kill -9 $$'").0.unwrap(), CallResult::Killed(9));
+    }
+
+    #[test]
+    fn a_child_left_behind_does_not_hold_the_installation() {
+        let (result, lines) = run("/bin/sh -c 'sleep 60 & echo $!'");
+        assert_eq!(result.unwrap(), CallResult::Exited(0));
+        let pid = Pid::from_raw(lines[0].parse().unwrap()).unwrap();
+        rustix::process::kill_process(pid, Signal::KILL).unwrap();
+    }
+
+    #[test]
+    fn a_program_that_does_not_end_is_ended_with_its_children() {
+        let mut host = NativeHost::new("/".into(), "/".into()).with_time_limit(Duration::from_millis(100));
+        let result = host.run(&call("/bin/sh -c 'sleep 60 & wait'"), &mut |_| {});
+        assert!(matches!(result, Err(HostError::TimedOut { .. })), "{result:?}");
+    }
+
+    #[test]
+    fn what_cannot_run_here_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in [("setup.exe", &b"MZ\x90\0"[..]), ("data", b"\0\0"), ("empty", b"")] {
+            let path = folder.path().join(name);
+            fs::write(&path, content).unwrap();
+            let (result, _) = run(&path.display().to_string());
+            let error = result.unwrap_err();
+            assert!(matches!(error, HostError::Unsupported { .. }), "{error}");
+            assert!(error.to_string().contains(name), "{error}");
+        }
+        assert!(matches!(run("/nowhere/x").0, Err(HostError::Start { .. })));
+        assert!(matches!(run("").0, Err(HostError::CommandLine { .. })));
+        assert!(matches!(run("'").0, Err(HostError::CommandLine { .. })));
+    }
+}

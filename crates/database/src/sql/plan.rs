@@ -1,0 +1,125 @@
+//! How a SELECT becomes a chain of steps.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::condition::Condition;
+use super::names::{Names, Place};
+use super::relations;
+use super::rows::Rows;
+use super::statement::{Expression, Operator, Select};
+use super::step::{Tables, Tuples, distinct, filter, hash_join, lookup, product, scan, sort};
+use super::{Parameter, SqlCause, SqlError};
+use crate::{Database, Table, Value};
+
+/// The rows of a SELECT.
+pub fn select(database: &Database, select: &Select, parameters: &[Parameter]) -> Result<Rows, SqlError> {
+    let mut tables: Vec<Arc<Table>> = Vec::with_capacity(select.tables.len());
+    for name in &select.tables {
+        if tables.iter().any(|table| table.name() == name.text) {
+            let cause = SqlCause::Duplicate { name: name.text.clone() };
+            return Err(SqlError::new(cause, name.span.clone()));
+        }
+        tables.push(relations::table(database, name)?);
+    }
+    let tables: Tables = tables.into();
+    let names = Names { tables: &tables, parameters };
+    let columns: Vec<Place> = match &select.columns {
+        Some(columns) => columns.iter().map(|column| names.place(column)).collect::<Result<_, _>>()?,
+        None => {
+            let all = |(table, found): (usize, &Arc<Table>)| {
+                (0..found.columns().len()).map(move |column| Place { table, column })
+            };
+            tables.iter().enumerate().flat_map(all).collect()
+        }
+    };
+    let order: Vec<Place> =
+        select.order.iter().map(|column| names.place(column)).collect::<Result<_, _>>()?;
+    let mut steps = matching(&tables, select.condition.as_ref(), &names)?;
+    steps = sort::sort(steps, &tables, &order);
+    if select.distinct {
+        steps = distinct::distinct(steps, &tables, &columns);
+    }
+    Ok(Rows::new(tables, columns, steps))
+}
+
+/// The rows of the tables for which the condition holds.
+pub fn matching(
+    tables: &Tables,
+    condition: Option<&Expression>,
+    names: &Names<'_>,
+) -> Result<Tuples, SqlError> {
+    let condition = condition.map(|condition| Condition::new(condition, names)).transpose()?;
+    let mut conditions = condition.map(Condition::conjuncts).unwrap_or_default();
+    let mut open: BTreeSet<usize> = (0..tables.len()).collect();
+    let Some(first) = open.pop_first() else { return Ok(Box::new(std::iter::empty())) };
+    let mut bound = BTreeSet::from([first]);
+    let mut steps = source(tables, first, &mut conditions);
+    while let Some(&next) = open.iter().find(|&&table| is_joined(&conditions, &bound, table)).or(open.first())
+    {
+        open.remove(&next);
+        let right = source(tables, next, &mut conditions);
+        let pairs = take(&mut conditions, |condition| equality(condition, &bound, next).is_some());
+        let pairs: Vec<_> = pairs.iter().filter_map(|condition| equality(condition, &bound, next)).collect();
+        steps = if pairs.is_empty() {
+            product::product(steps, right, next)
+        } else {
+            hash_join::hash_join(steps, tables, right, next, pairs)
+        };
+        bound.insert(next);
+        let ready = take(&mut conditions, |condition| condition.tables().is_subset(&bound));
+        steps = filter::filter(steps, tables, ready);
+    }
+    Ok(steps)
+}
+
+/// The rows of one table for which its own conditions hold; these are taken off the list.
+fn source(tables: &Tables, table: usize, conditions: &mut Vec<Condition>) -> Tuples {
+    let own = take(conditions, |condition| condition.tables().iter().eq([&table]));
+    let rows = match key(tables, table, &own) {
+        Some(key) => lookup::lookup(tables, table, &key),
+        None => scan::scan(tables, table),
+    };
+    filter::filter(rows, tables, own)
+}
+
+/// The primary key that the conditions ask for, if they name it whole.
+fn key(tables: &Tables, table: usize, conditions: &[Condition]) -> Option<Vec<Value>> {
+    let keys = tables.get(table)?.columns().iter().take_while(|column| column.key).count();
+    let wanted = |key: usize| {
+        conditions.iter().find_map(|condition| match condition {
+            Condition::Constant { column, operator: Operator::Equal, value } if column.column == key => {
+                Some(value.clone())
+            }
+            _ => None,
+        })
+    };
+    if keys == 0 { None } else { (0..keys).map(wanted).collect() }
+}
+
+fn is_joined(conditions: &[Condition], bound: &BTreeSet<usize>, table: usize) -> bool {
+    conditions.iter().any(|condition| equality(condition, bound, table).is_some())
+}
+
+/// The column of a bound table and that of the new one, when the condition wants them equal.
+fn equality(condition: &Condition, bound: &BTreeSet<usize>, table: usize) -> Option<(Place, Place)> {
+    match condition {
+        Condition::Columns { left, operator: Operator::Equal, right } => {
+            if bound.contains(&left.table) && right.table == table {
+                Some((*left, *right))
+            } else if bound.contains(&right.table) && left.table == table {
+                Some((*right, *left))
+            } else {
+                None
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Moves the conditions that qualify off the list.
+fn take(conditions: &mut Vec<Condition>, qualifies: impl Fn(&Condition) -> bool) -> Vec<Condition> {
+    let (taken, kept) = std::mem::take(conditions).into_iter().partition(|condition| qualifies(condition));
+    *conditions = kept;
+    taken
+}

@@ -1,0 +1,151 @@
+//! CostInitialize, FileCost, CostFinalize and ResolveSource (pages `costinitialize-action.md`, `filecost-action.md`,
+//! `costfinalize-action.md`, `resolvesource-action.md`): where everything goes, and what happens to it.
+//!
+//! Folders and states are found in CostFinalize. How many bytes are needed is summed up in InstallValidate, which is the
+//! only one to ask.
+
+use std::collections::HashMap;
+
+use reseat_machine::{Machine, products};
+use reseat_package::feature_state::{InstalledStates, Requests, SelectionInput, select};
+use reseat_package::{
+    Component, Feature, FeatureComponent, FeatureCondition, FileRow, InstallState, KeyPath,
+};
+
+use crate::error::EngineError;
+use crate::selection::Selection;
+use crate::session::Session;
+
+/// Loads the tables that costing needs.
+pub fn cost_initialize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    if session.property("ROOTDRIVE").is_none() {
+        session.set_property("ROOTDRIVE", "C:\\");
+    }
+    session.selection = Some(Selection::load(&session.package)?);
+    session.set_property("CostingComplete", "0");
+    Ok(())
+}
+
+/// Checks that costing was begun.
+pub fn file_cost(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    match session.selection {
+        Some(_) => Ok(()),
+        None => Err(EngineError::Sequence { action: session.action.clone(), needed: "CostInitialize" }),
+    }
+}
+
+/// Resolves folders, and decides about features and components.
+pub fn cost_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    file_cost(session)?;
+    let mut folders = Vec::new();
+    if let Some(mut selection) = session.selection.take() {
+        let properties = &session.properties;
+        selection.resolve_folders(&|name| properties.get(name).map(str::to_owned));
+        folders.extend(selection.folders().iter().map(|(name, path)| (name.clone(), path.clone())));
+        session.selection = Some(selection);
+    }
+    for (directory, path) in folders {
+        session.set_property(&directory, &path);
+    }
+    decide(session)?;
+    session.set_property("CostingComplete", "1");
+    Ok(())
+}
+
+/// Decides about features and components with the properties as they are.
+///
+/// # Errors
+/// When a property names a feature that is not there, or a table is wrong.
+pub fn decide(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let states = {
+        let package = &session.package;
+        let requests = Requests::from_properties(|name| session.property(name));
+        let known = Known::find(session)?;
+        let input = SelectionInput {
+            features: &package.rows::<Feature>()?,
+            conditions: &package.rows::<FeatureCondition>()?,
+            components: &package.rows::<Component>()?,
+            feature_components: &package.rows::<FeatureComponent>()?,
+            files: &package.rows::<FileRow>()?,
+            requests: &requests,
+            install_level: session.properties.integer("INSTALLLEVEL").unwrap_or(1),
+            context: &session.context(),
+            installed: &known,
+        };
+        select(&input).map_err(|error| EngineError::PackageInvalid {
+            package: session.package_path.clone(),
+            source: error.into(),
+        })?
+    };
+    if let Some(selection) = &mut session.selection {
+        selection.set_states(states);
+    }
+    Ok(())
+}
+
+/// Sets SourceDir to the folder that the package's sources are in.
+pub fn resolve_source(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let folder = session.source_folder();
+    let shown = reseat_package::with_backslash(&session.shown_path(&folder));
+    session.set_property("SourceDir", &shown);
+    session.set_property("SOURCEDIR", &shown);
+    Ok(())
+}
+
+/// What is on the machine, as the selection asks for it.
+struct Known<'k, 's, 'm> {
+    session: &'k Session<'s, 'm>,
+    machine: &'m Machine,
+    features: HashMap<String, InstallState>,
+}
+
+impl<'k, 's, 'm> Known<'k, 's, 'm> {
+    fn find(session: &'k Session<'s, 'm>) -> Result<Self, EngineError> {
+        let features = match &session.installed {
+            Some(product) => session.feature_states_of(product).into_iter().collect(),
+            None => HashMap::new(),
+        };
+        Ok(Self { session, machine: session.machine(), features })
+    }
+
+    /// The products that use a component; a registry that cannot be read has no entries.
+    fn clients(&self, component: &Component) -> Vec<products::ComponentClient> {
+        let Some(id) = component.id else { return Vec::new() };
+        self.machine.registry().map(|registry| products::component_clients(registry, id)).unwrap_or_default()
+    }
+}
+
+impl InstalledStates for Known<'_, '_, '_> {
+    fn product(&self) -> bool {
+        self.session.installed.is_some()
+    }
+
+    fn feature(&self, feature: &str) -> InstallState {
+        self.features.get(feature).copied().unwrap_or(InstallState::Absent)
+    }
+
+    fn component(&self, component: &Component) -> InstallState {
+        let Some(product) = &self.session.installed else { return InstallState::Absent };
+        let registered = self.clients(component).iter().any(|client| client.product == Some(product.code));
+        if registered { InstallState::Local } else { InstallState::Absent }
+    }
+
+    fn has_other_clients(&self, component: &Component) -> bool {
+        let own = self.session.package.product_code();
+        self.clients(component).iter().any(|client| client.product != Some(own))
+    }
+
+    fn key_path_exists(&self, component: &Component) -> bool {
+        let Some(selection) = &self.session.selection else { return false };
+        let exists = |path: String| {
+            let path = reseat_machine::WindowsPath::parse(&path).ok();
+            path.is_some_and(|path| self.machine.metadata(&path).is_ok_and(|metadata| metadata.is_some()))
+        };
+        match component.key_path() {
+            KeyPath::File(_) => selection.key_path_file(&component.component).is_some_and(exists),
+            KeyPath::Folder(_) => selection.component_folder(&component.component).is_some_and(exists),
+            KeyPath::Registry(row) => super::registry_values::exists(self.session, &row, component),
+            KeyPath::OdbcDataSource(_) => false,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! InstallInitialize, InstallExecute, InstallFinalize and ScheduleReboot: the transaction around the script.
+//!
+//! See the pages `installinitialize-action.md`, `installexecute-action.md`, `installfinalize-action.md` and
+//! `schedulereboot-action.md`. Sessions of one installation share one transaction: a nested session that begins while it
+//! is open adds to it and leaves the commit to the session that opened it.
+
+use std::io::Write;
+use std::mem;
+
+use reseat_script::{
+    ActionFailure, Environment, Execution, Phase, Rollback, ScheduledAction, Source,
+    SourceError, Step,
+};
+
+use crate::custom_action;
+use crate::error::EngineError;
+use crate::host::CustomActionHost;
+use crate::interface::{Message, UserInterface};
+use crate::log::service;
+use crate::session::Session;
+use crate::source::Sources;
+
+/// Opens the transaction.
+pub fn install_initialize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    session.in_script = true;
+    session.set_property("UpdateStarted", "1");
+    if session.installation.transaction.is_none() {
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let title = session.property("ProductName").unwrap_or_default().to_owned();
+        let rollback = if session.property("DISABLEROLLBACK").is_some() {
+            session.tell(&Message::Warning("rollback is disabled: a failure leaves what was done by then".to_owned()));
+            Rollback::Disabled
+        } else {
+            Rollback::Enabled
+        };
+        session.installation.transaction = Some(Execution::begin(session.machine(), &id, &title, rollback)?);
+        session.owns_transaction = true;
+    }
+    Ok(())
+}
+
+/// Executes what the script holds by now.
+pub fn install_execute(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let script = mem::take(&mut session.script);
+    if script.steps.is_empty() {
+        return Ok(());
+    }
+    let sources = session.take_sources()?;
+    let installation = &mut *session.installation;
+    let Some(transaction) = installation.transaction.as_mut() else {
+        return Err(EngineError::Sequence { action: session.action.clone(), needed: "InstallInitialize" });
+    };
+    service!("Executing the install script: {} operations", script.steps.len());
+    let total = script.units();
+    let mut environment = Running {
+        sources: Some(sources),
+        interface: installation.interface,
+        host: installation.host,
+        done: 0,
+        total,
+    };
+    transaction.run(&script, &mut environment)?;
+    Ok(())
+}
+
+/// Executes the rest of the script and commits, when this session opened the transaction.
+pub fn install_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    if session.removes_product() {
+        super::registration::unregister_product(session)?;
+    }
+    install_execute(session)?;
+    session.in_script = false;
+    if session.owns_transaction
+        && let Some(transaction) = session.installation.transaction.take()
+    {
+        session.owns_transaction = false;
+        let installation = &mut *session.installation;
+        let mut environment =
+            Running { sources: None, interface: installation.interface, host: installation.host, done: 0, total: 0 };
+        match transaction.commit(&mut environment) {
+            Ok(report) => {
+                for problem in report.problems {
+                    session.tell(&Message::Warning(format!("commit: {problem}")));
+                }
+            }
+            Err(failure) => {
+                // Still to be rolled back, by whoever ends the installation.
+                session.installation.transaction = Some(failure.execution);
+                return Err(failure.error.into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Undoes what the transaction has done, when it is still open.
+pub fn roll_back(session: &mut Session<'_, '_>) {
+    let installation = &mut *session.installation;
+    if let Some(transaction) = installation.transaction.take() {
+        service!("Rolling back");
+        let mut environment =
+            Running { sources: None, interface: installation.interface, host: installation.host, done: 0, total: 0 };
+        let report = transaction.roll_back(&mut environment);
+        for problem in report.problems {
+            session.tell(&Message::Warning(format!("rollback: {problem}")));
+        }
+    }
+}
+
+/// Says at the end that a restart is needed.
+pub fn schedule_reboot(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    session.installation.restart_required = true;
+    Ok(())
+}
+
+/// What a running script needs of the engine.
+pub struct Running<'r> {
+    /// Where files come from; nothing while a transaction ends.
+    pub sources: Option<Sources>,
+    /// Who watches.
+    pub interface: &'r mut dyn UserInterface,
+    /// What runs custom actions.
+    pub host: &'r mut dyn CustomActionHost,
+    /// Units done.
+    pub done: u64,
+    /// Units in all.
+    pub total: u64,
+}
+
+impl Environment for Running<'_> {
+    fn copy_source(&mut self, source: &Source, out: &mut dyn Write) -> Result<u64, SourceError> {
+        match &mut self.sources {
+            Some(sources) => sources.copy(source, out),
+            None => Err("no source is open".into()),
+        }
+    }
+
+    fn run_action(&mut self, action: &ScheduledAction, phase: Phase) -> Result<(), ActionFailure> {
+        service!("Executing op: {} ({phase:?})", action.action);
+        let mut lines = Vec::new();
+        let result = custom_action::run_scheduled(self.host, action, &mut |line| lines.push(line.to_owned()));
+        for line in lines {
+            self.interface.message(&Message::ActionData(line));
+        }
+        result
+    }
+
+    fn progress(&mut self, step: &Step, units: u64) {
+        self.done = self.done.saturating_add(units);
+        service!("Executing op: {}", step.operation.describe());
+        self.interface.message(&Message::Progress { done: self.done, total: self.total });
+    }
+
+    fn cancelled(&self) -> bool {
+        self.interface.cancelled()
+    }
+}

@@ -1,0 +1,151 @@
+//! InstallFiles and RemoveFiles (pages `installfiles-action.md`, `removefiles-action.md`, `file-table.md`,
+//! `removefile-table.md`).
+
+use std::collections::HashSet;
+
+use reseat_machine::{Attributes, FileKind, WindowsPath};
+use reseat_package::{FileAttributes, NameForm, RemoveFile};
+use reseat_script as script;
+
+use crate::decision::decide_file;
+use crate::error::EngineError;
+use crate::interface::Message;
+use crate::log::service;
+use crate::selection::Doing;
+use crate::session::Session;
+use crate::source;
+
+/// Copies the files of components that are installed, in the order of the media.
+pub fn install_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let package = session.package.clone();
+    let media = source::media(&package)?;
+    let mut targets: HashSet<WindowsPath> = HashSet::new();
+    for index in 0..session.selection()?.files().len() {
+        let Some(file) = session.selection()?.files().get(index).cloned() else { break };
+        if !session.selection()?.does(&file.row.component, Doing::Install) {
+            continue;
+        }
+        let path = session.file_path(&file)?;
+        let decision = decide_file(session, &file, &path)?;
+        service!("File: {path};\t{decision}");
+        if !decision.overwrite {
+            continue;
+        }
+        if !targets.insert(path.clone()) {
+            session.tell(&Message::Warning(format!(
+                "table File, row {}: {path} is also the target of another row; the later one wins",
+                file.row.file
+            )));
+        }
+        let source = source::of_file(session, &media, &file)?;
+        let mut sources = session.take_sources()?;
+        let modified = sources.modified(&source);
+        session.sources = Some(sources);
+        let modified = modified?;
+        session.tell(&Message::ActionData(path.to_string()));
+        session.add(
+            script::InstallFile {
+                source,
+                path,
+                size: file.row.bytes(),
+                attributes: Attributes {
+                    read_only: file.row.attributes.has(FileAttributes::READ_ONLY),
+                    hidden: file.row.attributes.has(FileAttributes::HIDDEN),
+                    system: file.row.attributes.has(FileAttributes::SYSTEM),
+                },
+                modified,
+            }
+            .into(),
+        )?;
+    }
+    Ok(())
+}
+
+/// Removes the files of components that are removed, what the RemoveFile table names, and folders that are empty then.
+pub fn remove_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let package = session.package.clone();
+    let mut removed = HashSet::new();
+    let mut folders = Vec::new();
+    for row in package.rows::<RemoveFile>()?.iter() {
+        let selection = session.selection()?;
+        let wanted = (row.on_install() && selection.does(&row.component, Doing::Install))
+            || (row.on_uninstall() && selection.does(&row.component, Doing::Remove));
+        // The column names a property: a folder of the Directory table, or one that was searched for.
+        let Some(folder) = session.directory(&row.directory).filter(|folder| wanted && !folder.is_empty()) else {
+            continue;
+        };
+        let folder = session.windows_path("RemoveFile", &row.key, &folder)?;
+        match &row.name {
+            None => folders.push(folder),
+            Some(pattern) => {
+                if session.machine().metadata(&folder)?.is_none() {
+                    continue;
+                }
+                for entry in session.machine().read_folder(&folder)? {
+                    if entry.kind == FileKind::File && pattern.matches(&entry.name) {
+                        let path = session.windows_path("RemoveFile", &row.key, &format!("{folder}\\{}", entry.name))?;
+                        remove(session, &mut removed, path)?;
+                    }
+                }
+            }
+        }
+    }
+
+    for path in files_to_remove(session)? {
+        folders.extend(path.parent());
+        remove(session, &mut removed, path)?;
+    }
+    // A folder goes when its last file goes, and its parents with it, up to what every machine has.
+    for folder in with_parents(session, folders) {
+        session.add(script::RemoveFolder { path: folder }.into())?;
+    }
+    Ok(())
+}
+
+/// The files of components that are removed.
+///
+/// # Errors
+/// When a target path is wrong.
+pub fn files_to_remove(session: &Session<'_, '_>) -> Result<Vec<WindowsPath>, EngineError> {
+    let selection = session.selection()?;
+    let mut paths = Vec::new();
+    for file in selection.files() {
+        if selection.does(&file.row.component, Doing::Remove) {
+            paths.push(session.file_path(file)?);
+        }
+    }
+    Ok(paths)
+}
+
+fn remove(
+    session: &mut Session<'_, '_>,
+    removed: &mut HashSet<WindowsPath>,
+    path: WindowsPath,
+) -> Result<(), EngineError> {
+    if removed.insert(path.clone()) {
+        session.tell(&Message::ActionData(path.to_string()));
+        session.add(script::RemoveFile { path }.into())?;
+    }
+    Ok(())
+}
+
+/// The folders and those above them that belong to the product, deepest first.
+fn with_parents(session: &Session<'_, '_>, folders: Vec<WindowsPath>) -> Vec<WindowsPath> {
+    let keep = session.standard_folders();
+    let mut all = HashSet::new();
+    for folder in folders {
+        let mut next = Some(folder);
+        while let Some(folder) = next {
+            if folder.parent().is_none() || keep.contains(&folder) || !all.insert(folder.clone()) {
+                break;
+            }
+            next = folder.parent();
+        }
+    }
+    let mut all: Vec<WindowsPath> = all.into_iter().collect();
+    all.sort_by_key(|folder| (std::cmp::Reverse(folder.components().count()), folder.to_string()));
+    all
+}
+
+/// The form of names on this machine: it has long names.
+pub const NAMES: NameForm = NameForm::Long;

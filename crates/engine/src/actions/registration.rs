@@ -1,0 +1,328 @@
+//! ProcessComponents, RegisterUser, RegisterProduct, PublishFeatures, PublishProduct and UnpublishFeatures: what makes a
+//! product known (pages `processcomponents-action.md`, `registeruser-action.md`, `registerproduct-action.md`,
+//! `publishfeatures-action.md`, `publishproduct-action.md`, `unpublishfeatures-action.md`).
+//!
+//! Where it is kept is the machine crate's; here it becomes operations of the script.
+
+use std::collections::HashMap;
+
+use jiff::Zoned;
+use reseat_machine::products::registration::{
+    self, FeatureRegistration, Permanence, ProductRegistration, ProgramsEntry, Removed, Written,
+};
+use reseat_machine::products::{FeatureState, InstallContext, user_data_product_key};
+use reseat_machine::{KnownFolder, RegistryValue, View, WindowsPath};
+use reseat_package::{
+    Component, ComponentAttributes, Feature, FeatureComponent, InstallState, KeyPath, Media, Platform, RegistryRow,
+    RegistryRoot, Text, with_backslash,
+};
+use reseat_script::{InstallFile, RemoveFile, RemoveRegistryKey, RemoveRegistryValue, SetRegistryValue, Source};
+
+use crate::actions::registry_values;
+use crate::error::EngineError;
+use crate::interface::Message;
+use crate::session::Session;
+
+/// Registers the components that are installed, and takes back those that this product has no more.
+pub fn process_components(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let code = session.package.product_code();
+    let context = session.install_context();
+    let mut written = Vec::new();
+    let mut removed = Vec::new();
+    {
+        let selection = session.selection()?;
+        let registry = session.machine().registry()?;
+        for (component, state) in selection.components() {
+            let Some(id) = component.id else { continue };
+            if state.action.is_present() {
+                let permanent = component.attributes.has(ComponentAttributes::PERMANENT);
+                let permanence = if permanent { Permanence::Permanent } else { Permanence::Removable };
+                let key_path = key_path(session, component)?;
+                written.extend(registration::process_component(registry, code, context, id, &key_path, permanence));
+            } else if state.requested == InstallState::Absent && state.installed.is_present() {
+                removed.push(registration::unprocess_component(registry, code, context, id));
+            }
+        }
+    }
+    write(session, written)?;
+    remove(session, removed)
+}
+
+/// The key path of a component as it is registered.
+fn key_path(session: &Session<'_, '_>, component: &Component) -> Result<String, EngineError> {
+    let selection = session.selection()?;
+    let name = &component.component;
+    Ok(match component.key_path() {
+        KeyPath::Folder(_) => selection.component_folder(name).unwrap_or_default(),
+        KeyPath::File(_) => selection.key_path_file(name).unwrap_or_default(),
+        KeyPath::OdbcDataSource(source) => source.to_string(),
+        KeyPath::Registry(row) => {
+            let row = session.package.find::<RegistryRow>(&row)?.ok_or_else(|| EngineError::Row {
+                table: "Component",
+                row: name.to_string(),
+                reason: format!("its key path {row} is not in the Registry table"),
+            })?;
+            let root = match row.root {
+                RegistryRoot::ClassesRoot => 0,
+                RegistryRoot::CurrentUser => 1,
+                RegistryRoot::LocalMachine => 2,
+                RegistryRoot::Users => 3,
+                RegistryRoot::UserOrMachine if session.is_per_machine() => 2,
+                RegistryRoot::UserOrMachine => 1,
+            };
+            let key = registry_values::key(session, row.root, &row.key, name)?;
+            let value = session.format(row.name.as_deref().unwrap_or_default()).text;
+            registration::registry_key_path(root, component.is_64_bit(), &key.path, &value)
+        }
+    })
+}
+
+/// Notes for whom the product was installed.
+pub fn register_user(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    if session.removes_product() || !session.selection()?.installs_something() {
+        return Ok(());
+    }
+    let mut written = Vec::new();
+    {
+        let registry = session.machine().registry()?;
+        let key = user_data_product_key(registry, session.install_context(), session.package.product_code())
+            .join("InstallProperties");
+        for (name, property) in [("RegOwner", "USERNAME"), ("RegCompany", "COMPANYNAME"), ("ProductID", "ProductID")] {
+            if let Some(value) = session.property(property) {
+                written.push((key.clone(), name.to_owned(), RegistryValue::String(value.to_owned())));
+            }
+        }
+    }
+    write(session, written)
+}
+
+/// Keeps the package and writes the product's details and its entry in the list of programs.
+pub fn register_product(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    if session.removes_product() || !session.selection()?.installs_something() {
+        return Ok(());
+    }
+    let product = product(session)?;
+    let kept = session.windows_path("Property", "ProductCode", &product.local_package)?;
+    session.tell(&Message::ActionData(kept.to_string()));
+    let size = std::fs::metadata(&session.package_path).map_or(0, |facts| facts.len());
+    session.add(
+        InstallFile {
+            source: Source::File { path: session.package_path.clone() },
+            path: kept,
+            size,
+            attributes: Default::default(),
+            modified: None,
+        }
+        .into(),
+    )?;
+    let written = registration::register_product(session.machine().registry()?, &product);
+    write(session, written)
+}
+
+/// Publishes which features are installed.
+pub fn publish_features(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    if session.removes_product() {
+        return Ok(());
+    }
+    let package = session.package.clone();
+    let ids: HashMap<Text, _> =
+        package.rows::<Component>()?.iter().filter_map(|row| Some((row.component.clone(), row.id?))).collect();
+    let mut components: HashMap<Text, Vec<_>> = HashMap::new();
+    for row in package.rows::<FeatureComponent>()?.iter() {
+        components.entry(row.feature.clone()).or_default().extend(ids.get(&row.component).copied());
+    }
+    let mut features = Vec::new();
+    for row in package.rows::<Feature>()?.iter() {
+        let outcome = session.selection()?.feature(&row.feature).map(|state| state.outcome());
+        features.push(FeatureRegistration {
+            name: row.feature.to_string(),
+            parent: row.parent.as_ref().filter(|parent| **parent != row.feature).map(|parent| parent.to_string()),
+            state: match outcome {
+                Some(state) if state.is_present() => FeatureState::Installed,
+                _ => FeatureState::Absent,
+            },
+            components: components.remove(&row.feature).unwrap_or_default(),
+        });
+    }
+    let registry = session.machine().registry()?;
+    let written =
+        registration::publish_features(registry, package.product_code(), session.install_context(), &features);
+    write(session, written)
+}
+
+/// Takes back the features when the whole product goes; InstallFinalize takes back the rest.
+pub fn unpublish_features(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    if !session.removes_product() {
+        return Ok(());
+    }
+    let key = reseat_machine::products::features_key(session.install_context(), session.package.product_code());
+    session.add(RemoveRegistryKey { key }.into())
+}
+
+/// Publishes the product, its sources and its icons.
+pub fn publish_product(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    if session.removes_product() || !session.selection()?.installs_something() {
+        return Ok(());
+    }
+    let product = product(session)?;
+    let package = session.package.clone();
+    for icon in package.rows::<reseat_package::Icon>()?.iter() {
+        let stream = format!("Icon.{}", icon.name);
+        let size = package.database().stream(&stream)?.map_or(0, |stream| stream.len());
+        let path = icon_path(session, &icon.name)?;
+        session.add(
+            InstallFile {
+                source: Source::Stream { name: stream },
+                path,
+                size,
+                attributes: Default::default(),
+                modified: None,
+            }
+            .into(),
+        )?;
+    }
+    write(session, registration::publish_product(&product))
+}
+
+/// Takes back the product when the whole of it goes: its registration, kept package and icons (page
+/// `installfinalize-action.md`).
+pub fn unregister_product(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let package = session.package.clone();
+    let removed = registration::unregister_product(
+        session.machine().registry()?,
+        package.product_code(),
+        session.install_context(),
+        view(session),
+        package.upgrade_code().as_slice(),
+    );
+    session.action = "InstallFinalize".to_owned();
+    remove(session, removed)?;
+    for icon in package.rows::<reseat_package::Icon>()?.iter() {
+        let path = icon_path(session, &icon.name)?;
+        let folder = path.parent();
+        session.add(RemoveFile { path }.into())?;
+        if let Some(path) = folder {
+            session.add(reseat_script::RemoveFolder { path }.into())?;
+        }
+    }
+    let kept = session.installed.as_ref().and_then(|product| product.local_package.clone());
+    if let Some(kept) = kept
+        && let Ok(path) = WindowsPath::parse(&kept)
+    {
+        session.add(RemoveFile { path }.into())?;
+    }
+    Ok(())
+}
+
+/// Where an icon of the Icon table is kept.
+///
+/// # Errors
+/// When the icon's name cannot be a file's.
+pub fn icon_path(session: &Session<'_, '_>, icon: &str) -> Result<WindowsPath, EngineError> {
+    let folder = session.machine().folder(KnownFolder::Installer);
+    let code = session.package.product_code();
+    session.windows_path("Icon", icon, &format!("{folder}\\{code}\\{icon}"))
+}
+
+fn view(session: &Session<'_, '_>) -> View {
+    if *session.package.platform() == Platform::Intel { View::Wow32 } else { View::Native }
+}
+
+fn product(session: &Session<'_, '_>) -> Result<ProductRegistration, EngineError> {
+    let package = &session.package;
+    let value = |name: &str| session.property(name).unwrap_or_default().to_owned();
+    let is_set = |name: &str| session.property(name).is_some();
+    let package_code = package.package_code().ok_or_else(|| EngineError::PackageInvalid {
+        package: session.package_path.clone(),
+        source: "the summary information has no package code".into(),
+    })?;
+    let selection = session.selection()?;
+    let installed_bytes: u64 = selection
+        .files()
+        .iter()
+        .filter(|file| {
+            selection.component(&file.row.component).is_some_and(|state| state.outcome().is_present())
+        })
+        .map(|file| file.row.bytes())
+        .sum();
+    let folder = session.machine().folder(KnownFolder::Installer);
+    // The name is found again by the product's own registration; it has to differ from all others.
+    let kept = format!("{folder}\\{}.msi", &package_code.0.to_packed().to_lowercase());
+    let icon = session.property("ARPPRODUCTICON");
+    let media = package.rows::<Media>()?;
+    Ok(ProductRegistration {
+        code: package.product_code(),
+        context: session.install_context(),
+        view: view(session),
+        name: value("ProductName"),
+        version: value("ProductVersion"),
+        language: package.language().into(),
+        publisher: value("Manufacturer"),
+        package_code,
+        upgrade_code: package.upgrade_code(),
+        local_package: kept,
+        package_name: session.package_path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        install_source: with_backslash(&session.shown_path(&session.source_folder())),
+        install_date: Zoned::now().strftime("%Y%m%d").to_string(),
+        estimated_size: u32::try_from(installed_bytes.div_ceil(1024)).unwrap_or(u32::MAX),
+        product_icon: match icon {
+            Some(icon) => Some(icon_path(session, icon)?.to_string()),
+            None => None,
+        },
+        transforms: None,
+        instance: false,
+        media: media
+            .iter()
+            .map(|row| {
+                let text = |text: &Option<Text>| text.as_deref().unwrap_or_default().to_owned();
+                (row.disk.unsigned_abs(), text(&row.volume_label), text(&row.prompt))
+            })
+            .collect(),
+        disk_prompt: value("DiskPrompt"),
+        media_package_path: value("MEDIAPACKAGEPATH"),
+        programs: ProgramsEntry {
+            authorized_cdf_prefix: value("ARPAUTHORIZEDCDFPREFIX"),
+            comments: value("ARPCOMMENTS"),
+            contact: value("ARPCONTACT"),
+            help_link: value("ARPHELPLINK"),
+            help_telephone: value("ARPHELPTELEPHONE"),
+            install_location: value("ARPINSTALLLOCATION"),
+            read_me: value("ARPREADME"),
+            size: value("ARPSIZE"),
+            url_info_about: value("ARPURLINFOABOUT"),
+            url_update_info: value("ARPURLUPDATEINFO"),
+            no_modify: is_set("ARPNOMODIFY"),
+            no_remove: is_set("ARPNOREMOVE"),
+            no_repair: is_set("ARPNOREPAIR"),
+            system_component: is_set("ARPSYSTEMCOMPONENT"),
+        },
+    })
+}
+
+fn write(session: &mut Session<'_, '_>, written: Vec<Written>) -> Result<(), EngineError> {
+    for (key, name, value) in written {
+        session.add(SetRegistryValue { key, name, value }.into())?;
+    }
+    Ok(())
+}
+
+fn remove(session: &mut Session<'_, '_>, removed: Vec<Removed>) -> Result<(), EngineError> {
+    for removed in removed {
+        session.add(match removed {
+            Removed::Key(key) => RemoveRegistryKey { key }.into(),
+            Removed::ValueAndEmptyKey(key, name) => RemoveRegistryValue { key, name }.into(),
+        })?;
+    }
+    Ok(())
+}
+
+impl Session<'_, '_> {
+    /// For whom the product is installed; a product that is there keeps what it has.
+    pub(crate) fn install_context(&self) -> InstallContext {
+        match &self.installed {
+            Some(product) => product.context,
+            None if self.is_per_machine() => InstallContext::PerMachine,
+            None => InstallContext::PerUser,
+        }
+    }
+}

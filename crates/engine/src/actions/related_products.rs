@@ -1,0 +1,119 @@
+//! FindRelatedProducts, MigrateFeatureStates and RemoveExistingProducts (pages `findrelatedproducts-action.md`,
+//! `migratefeaturestates-action.md`, `removeexistingproducts-action.md`, `upgrade-table.md`).
+
+use reseat_database::ProductCode;
+use reseat_machine::products::{self, InstalledProduct};
+use reseat_package::{InstallState, ProductVersion, Upgrade, UpgradeAttributes};
+
+use crate::error::EngineError;
+use crate::installation;
+use crate::interface::Message;
+use crate::log::service;
+use crate::session::Session;
+
+/// Puts the codes of related products into the properties that the Upgrade table names.
+pub fn find_related_products(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    if session.installed.is_some() {
+        return Ok(());
+    }
+    for (row, product) in related(session)? {
+        let mut codes: Vec<&str> =
+            session.property(&row.property).unwrap_or_default().split(';').filter(|code| !code.is_empty()).collect();
+        let code = product.code.to_string();
+        if codes.contains(&code.as_str()) {
+            continue;
+        }
+        codes.push(&code);
+        let codes = codes.join(";");
+        session.set_property(&row.property, &codes);
+        session.tell(&Message::ActionData(format!("{} {}", product.name, product.version.as_deref().unwrap_or_default())));
+    }
+    Ok(())
+}
+
+/// Asks for the features of products that are about to be replaced, where the Upgrade table wants that.
+pub fn migrate_feature_states(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    if session.installed.is_some() || session.property("Preselected").is_some() {
+        return Ok(());
+    }
+    let mut states: Vec<(String, InstallState)> = Vec::new();
+    for (row, product) in related(session)? {
+        if !row.attributes.has(UpgradeAttributes::MIGRATE_FEATURES) {
+            continue;
+        }
+        for (feature, state) in session.feature_states_of(&product) {
+            match states.iter_mut().find(|(known, _)| *known == feature) {
+                // Where products differ, what is present wins.
+                Some((_, known)) if !known.is_present() => *known = state,
+                Some(_) => {}
+                None => states.push((feature, state)),
+            }
+        }
+    }
+    if states.is_empty() {
+        return Ok(());
+    }
+    session.select_features(&states)
+}
+
+/// Removes the products that the properties of the Upgrade table name, each in a session of its own.
+pub fn remove_existing_products(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    if session.installed.is_some() {
+        return Ok(());
+    }
+    // What this product has to do first, it does before an older one goes.
+    if session.in_script {
+        super::execute::install_execute(session)?;
+    }
+    let package = session.package.clone();
+    for row in package.rows::<Upgrade>()?.iter() {
+        if row.attributes.has(UpgradeAttributes::ONLY_DETECT) {
+            continue;
+        }
+        let codes = session.property(&row.property).unwrap_or_default().to_owned();
+        for code in codes.split(';').filter(|code| !code.is_empty()) {
+            let product: ProductCode = code.parse().map_err(|_| EngineError::Row {
+                table: "Upgrade",
+                row: row.property.to_string(),
+                reason: format!("the property holds '{code}', which is no product code"),
+            })?;
+            // It may be gone already: two rows can find the same product.
+            let Some(installed) = products::product(session.machine().registry()?, product) else { continue };
+            let features = match &row.remove {
+                Some(features) => session.format(features).text,
+                None => "ALL".to_owned(),
+            };
+            session.tell(&Message::ActionData(installed.name.clone()));
+            let result = installation::remove_for_upgrade(session, &installed, &features);
+            if let Err(error) = result {
+                if !row.attributes.has(UpgradeAttributes::IGNORE_REMOVE_FAILURE) {
+                    return Err(error);
+                }
+                session.tell(&Message::Warning(format!("{} was not removed: {error}", installed.name)));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The rows of the Upgrade table with the installed products that match them.
+fn related(session: &Session<'_, '_>) -> Result<Vec<(Upgrade, InstalledProduct)>, EngineError> {
+    let own = session.package.product_code();
+    let registry = session.machine().registry()?;
+    let mut related = Vec::new();
+    for row in session.package.rows::<Upgrade>()?.iter() {
+        for code in products::related_products(registry, row.code) {
+            let Some(product) = products::product(registry, code) else { continue };
+            let version = product.version.as_deref().map(str::parse::<ProductVersion>);
+            let Some(Ok(version)) = version else {
+                service!("The version {:?} of {code} matches nothing", product.version);
+                continue;
+            };
+            let language = product.language.and_then(|language| u16::try_from(language).ok()).unwrap_or(0);
+            if code != own && row.matches(version, language) {
+                related.push((row.clone(), product));
+            }
+        }
+    }
+    Ok(related)
+}

@@ -1,0 +1,95 @@
+//! CreateShortcuts and RemoveShortcuts (pages `createshortcuts-action.md`, `removeshortcuts-action.md`,
+//! `shortcut-table.md`).
+
+use reseat_machine::{FileKind, ShellLink, ShowCommand, TargetFacts, WindowsPath};
+use reseat_package::{Shortcut, ShortcutTarget, Text};
+use reseat_script as script;
+
+use crate::actions::files::NAMES;
+use crate::actions::registration;
+use crate::error::EngineError;
+use crate::interface::Message;
+use crate::selection::Doing;
+use crate::session::Session;
+
+/// Writes the shortcuts of components that are installed.
+pub fn create_shortcuts(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let package = session.package.clone();
+    for row in package.rows::<Shortcut>()?.iter() {
+        if !session.selection()?.does(&row.component, Doing::Install) {
+            continue;
+        }
+        let path = path(session, row)?;
+        let Some(link) = link(session, row)? else {
+            let text = format!("table Shortcut, row {}: {} is no path; no shortcut is made", row.shortcut, row.target_text);
+            session.tell(&Message::Warning(text));
+            continue;
+        };
+        session.tell(&Message::ActionData(path.to_string()));
+        session.add(script::WriteFile { path, content: link.to_bytes() }.into())?;
+    }
+    Ok(())
+}
+
+/// Removes the shortcuts of components that are removed.
+pub fn remove_shortcuts(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let package = session.package.clone();
+    let mut folders = Vec::new();
+    for row in package.rows::<Shortcut>()?.iter() {
+        if !session.selection()?.does(&row.component, Doing::Remove) {
+            continue;
+        }
+        let path = path(session, row)?;
+        session.tell(&Message::ActionData(path.to_string()));
+        folders.extend(path.parent());
+        session.add(script::RemoveFile { path }.into())?;
+    }
+    let keep = session.standard_folders();
+    for path in folders {
+        if !keep.contains(&path) {
+            session.add(script::RemoveFolder { path }.into())?;
+        }
+    }
+    Ok(())
+}
+
+fn path(session: &Session<'_, '_>, row: &Shortcut) -> Result<WindowsPath, EngineError> {
+    let folder = session.directory_path("Shortcut", &row.shortcut, &row.directory)?;
+    let mut name = row.name.name(NAMES).to_owned();
+    if !name.to_ascii_lowercase().ends_with(".lnk") {
+        name.push_str(".lnk");
+    }
+    session.windows_path("Shortcut", &row.shortcut, &format!("{folder}\\{name}"))
+}
+
+/// The shortcut that a row describes; nothing when its target is no path, as when a property in it is not set.
+fn link(session: &Session<'_, '_>, row: &Shortcut) -> Result<Option<ShellLink>, EngineError> {
+    let text = |text: &Option<Text>| {
+        text.as_deref().map(|text| session.format(text).text).filter(|text| !text.is_empty())
+    };
+    let target = match row.target() {
+        ShortcutTarget::Path(text) => session.format(text).text,
+        // An advertised shortcut installs its feature on demand; here it leads to the component's key path, which is
+        // what it would end up with.
+        ShortcutTarget::Feature(_) => session.selection()?.key_path_file(&row.component).unwrap_or_default(),
+    };
+    let Ok(target) = WindowsPath::parse(target.trim_end_matches('\\')) else { return Ok(None) };
+    let metadata = session.machine().metadata(&target)?;
+    let is_folder = metadata.is_some_and(|metadata| metadata.kind == FileKind::Folder)
+        || session.selection()?.is_directory(target.as_str());
+    let working_directory = row.working_directory.as_deref().and_then(|directory| session.directory(directory));
+    let icon = match &row.icon {
+        None => None,
+        Some(icon) => Some((registration::icon_path(session, icon)?.to_string(), row.icon_index.unwrap_or(0))),
+    };
+    Ok(Some(ShellLink {
+        target,
+        target_facts: TargetFacts { is_folder, ..TargetFacts::default() },
+        description: text(&row.description),
+        working_directory: working_directory.map(|folder| folder.trim_end_matches('\\').to_owned()),
+        arguments: text(&row.arguments),
+        icon,
+        hotkey: u16::try_from(row.hotkey.unwrap_or(0)).unwrap_or(0),
+        show: ShowCommand::from_number(row.show_command.unwrap_or(1).unsigned_abs()),
+    }))
+}

@@ -1,0 +1,96 @@
+//! Whether a file of the package replaces the one at its place (page `file-versioning-rules.md`).
+//!
+//! The rules are the package crate's; here the existing file is looked at, no more closely than the rules ask for.
+
+use std::time::Duration;
+
+use reseat_machine::{FileKind, WindowsPath, file_version};
+use reseat_package::file_versioning::{Decision, ExistingFile, IncomingFile, decide, decide_companion};
+use reseat_package::{FileAttributes, FileVersion, OverwriteMode, ReinstallMode};
+
+use crate::error::EngineError;
+use crate::selection::PlannedFile;
+use crate::session::Session;
+
+/// How much later than made a file may be changed and still count as not modified: making a file takes a moment.
+const TOLERANCE: Duration = Duration::from_secs(2);
+
+/// Decides about one file.
+///
+/// # Errors
+/// When the file at its place cannot be read.
+pub fn decide_file(session: &Session<'_, '_>, file: &PlannedFile, path: &WindowsPath) -> Result<Decision, EngineError> {
+    let parent = match file.row.companion() {
+        Some(key) => session.selection()?.file(key).filter(|parent| parent.row.file != file.row.file),
+        None => None,
+    };
+    let Some(parent) = parent else { return decide_own(session, file, path) };
+    // One step is enough: the page of the File table forbids a companion of a companion.
+    let decision = decide_own(session, parent, &session.file_path(parent)?)?;
+    let exists = session.machine().metadata(path)?.is_some();
+    Ok(decide_companion(decision, exists, session.reinstall_mode()?))
+}
+
+fn decide_own(session: &Session<'_, '_>, file: &PlannedFile, path: &WindowsPath) -> Result<Decision, EngineError> {
+    let mode = session.reinstall_mode()?;
+    let existing = look_at(session, file, path, mode)?;
+    let incoming = IncomingFile {
+        version: file.row.own_version(),
+        languages: &file.row.languages(),
+        hash: file.hash,
+        has_checksum: file.row.attributes.has(FileAttributes::CHECKSUM),
+    };
+    let existing = existing.as_ref().map(|found| ExistingFile {
+        version: found.version.as_ref().map(|version| FileVersion(version.version.0)),
+        languages: found.version.as_ref().map(|version| version.languages.as_slice()).unwrap_or_default(),
+        hash: found.hash,
+        modified: found.modified,
+        corrupt: false,
+    });
+    Ok(decide(&incoming, existing.as_ref(), mode, session.package.language()))
+}
+
+/// What stands at a file's place.
+#[derive(Default)]
+struct Found {
+    version: Option<file_version::FileVersion>,
+    hash: Option<[u32; 4]>,
+    modified: bool,
+}
+
+fn look_at(
+    session: &Session<'_, '_>,
+    file: &PlannedFile,
+    path: &WindowsPath,
+    mode: ReinstallMode,
+) -> Result<Option<Found>, EngineError> {
+    let machine = session.machine();
+    let Some(metadata) = machine.metadata(path)? else { return Ok(None) };
+    if metadata.kind != FileKind::File {
+        return Ok(None);
+    }
+    // In these modes its content does not matter.
+    if matches!(mode.files, OverwriteMode::All | OverwriteMode::Missing) {
+        return Ok(Some(Found::default()));
+    }
+    let unreadable = |source| EngineError::ExistingFile { path: path.clone(), source };
+    let content = machine.open_file(path)?;
+    let version = file_version::read(&content).map_err(unreadable)?;
+    if version.is_some() {
+        return Ok(Some(Found { version, ..Found::default() }));
+    }
+    // The page compares when the file was made and when it was changed; a file system that does not know the first
+    // leaves the file unmodified.
+    let modified = match content.metadata().and_then(|facts| Ok((facts.created()?, facts.modified()?))) {
+        Ok((created, changed)) => changed > created + TOLERANCE,
+        Err(_) => false,
+    };
+    // Files of different sizes differ; there is nothing to compare.
+    let hash = match file.hash {
+        Some(_) if !modified && metadata.len == file.row.bytes() => {
+            Some(file_version::file_hash(&content).map_err(unreadable)?.map(i32::cast_unsigned))
+        }
+        _ => None,
+    };
+    Ok(Some(Found { version: None, hash, modified }))
+}

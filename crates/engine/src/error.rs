@@ -1,0 +1,263 @@
+//! Why an installation did not succeed, and how one ended.
+//!
+//! Every error has the number that Windows Installer documents for it (page `error-codes.md`); where the reference of
+//! messages (page `windows-installer-error-messages.md`) has a number for the text, the text begins with it.
+
+use std::path::PathBuf;
+
+use reseat_database::{DatabaseError, ProductCode};
+use reseat_machine::{MachineError, WindowsPath};
+use reseat_package::PackageError;
+use reseat_restart_manager::Error as RmError;
+use reseat_script::ExecutionError;
+
+use crate::host::HostError;
+
+/// How an installation that did not fail ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All done: 0.
+    Success,
+    /// All done, and something goes on with old files until it is started again: 3010.
+    RestartRequired,
+}
+
+impl Outcome {
+    /// The documented number.
+    pub fn code(self) -> u32 {
+        match self {
+            Self::Success => 0,
+            Self::RestartRequired => 3010,
+        }
+    }
+}
+
+/// Why an installation did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The package file cannot be opened.
+    #[error("{package} cannot be opened")]
+    PackageOpen {
+        /// The package.
+        package: PathBuf,
+        /// The cause.
+        #[source]
+        source: DatabaseError,
+    },
+    /// The file is no installation package, or a damaged one.
+    #[error("{package} is not a valid installation package")]
+    PackageInvalid {
+        /// The package.
+        package: PathBuf,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// No installed product is named so.
+    #[error("no installed product is named '{name}'")]
+    UnknownProduct {
+        /// What the user wrote.
+        name: String,
+    },
+    /// Several installed products are named so.
+    #[error("'{name}' names several installed products: {codes}")]
+    AmbiguousProduct {
+        /// What the user wrote.
+        name: String,
+        /// Their codes.
+        codes: String,
+    },
+    /// The command line is wrong.
+    #[error("{reason}")]
+    CommandLine {
+        /// What is wrong.
+        reason: String,
+    },
+    /// Another version of the product, from another package, is installed under the same code.
+    #[error("version {installed} of {product} is already installed from another package")]
+    OtherVersion {
+        /// The product code.
+        product: ProductCode,
+        /// The installed version.
+        installed: String,
+    },
+    /// The package needs a newer installer than is presented.
+    #[error("{package} needs Windows Installer {needed} and Windows Installer {presented} is presented")]
+    InstallerVersion {
+        /// The package.
+        package: PathBuf,
+        /// The version that it needs.
+        needed: String,
+        /// The presented version.
+        presented: String,
+    },
+    /// The package is for another processor.
+    #[error("{package} is for {template} and the prefix is {prefix}")]
+    Platform {
+        /// The package.
+        package: PathBuf,
+        /// What its summary information says.
+        template: String,
+        /// What the prefix is.
+        prefix: &'static str,
+    },
+    /// The package needs parts that are not supported yet.
+    #[error("not supported yet: {}", .parts.join("; "))]
+    Unsupported {
+        /// The parts by name.
+        parts: Vec<String>,
+    },
+    /// A condition of the LaunchCondition table, or an action of type 19, ended the installation with this text.
+    #[error("{text}")]
+    Ended {
+        /// The package's text.
+        text: String,
+    },
+    /// The user ended it.
+    #[error("the user ended the installation")]
+    UserExit,
+    /// A custom action ended the installation.
+    #[error("1722. The custom action {action} {how}")]
+    CustomAction {
+        /// Its name.
+        action: String,
+        /// How it ended.
+        how: String,
+    },
+    /// A custom action could not be run.
+    #[error("1721. The custom action {action} cannot be run")]
+    CustomActionHost {
+        /// Its name.
+        action: String,
+        /// The cause.
+        #[source]
+        source: HostError,
+    },
+    /// A source file or cabinet is missing.
+    #[error("1311. Source file not found: {path}")]
+    SourceAbsent {
+        /// Where it should be.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A row of a table says something impossible.
+    #[error("table {table}, row {row}: {reason}")]
+    Row {
+        /// The table.
+        table: &'static str,
+        /// The row's key.
+        row: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An action stands before one that it needs.
+    #[error("action {action} is sequenced before {needed}, which it needs")]
+    Sequence {
+        /// The action.
+        action: String,
+        /// The action that has to come first.
+        needed: &'static str,
+    },
+    /// A volume is full.
+    #[error("1601. Out of disk space: {needed} bytes are needed on {volume} and {available} are free")]
+    DiskSpace {
+        /// The volume.
+        volume: String,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes free.
+        available: u64,
+    },
+    /// An installation was cut off and has to be ended or undone first.
+    #[error("1704. The installation of {title} was interrupted; it has to be recovered first")]
+    Interrupted {
+        /// What was being installed.
+        title: String,
+    },
+    /// Wine runs on the prefix and owns its registry.
+    #[error("Wine is running on {prefix} (wineserver, process {pid})")]
+    WineRuns {
+        /// The prefix.
+        prefix: PathBuf,
+        /// The wineserver.
+        pid: u32,
+    },
+    /// The product that is to be removed has lost its cached package.
+    #[error("1612. The package of {product} is not where it was kept: {path}")]
+    CachedPackage {
+        /// The product.
+        product: ProductCode,
+        /// Where it was kept.
+        path: String,
+    },
+    /// A file that is to be replaced cannot be looked at.
+    #[error("{path} cannot be read")]
+    ExistingFile {
+        /// The file.
+        path: WindowsPath,
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The machine says no.
+    #[error(transparent)]
+    Machine(#[from] MachineError),
+    /// The rollback script of an earlier installation cannot be read.
+    #[error(transparent)]
+    Journal(#[from] reseat_script::JournalError),
+    /// The package's tables say something wrong.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// The package's database cannot be read.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The script failed and was rolled back.
+    #[error(transparent)]
+    Execution(#[from] ExecutionError),
+    /// The Restart Manager failed.
+    #[error("the Restart Manager failed")]
+    RestartManager(#[from] RmError),
+}
+
+impl EngineError {
+    /// The number that Windows Installer documents for this error.
+    pub fn code(&self) -> u32 {
+        match self {
+            Self::UserExit => 1602,
+            Self::UnknownProduct { .. } => 1605,
+            Self::CachedPackage { .. } => 1612,
+            Self::InstallerVersion { .. } => 1613,
+            Self::PackageOpen { .. } => 1619,
+            Self::PackageInvalid { .. } => 1620,
+            Self::Platform { .. } => 1633,
+            Self::OtherVersion { .. } => 1638,
+            Self::CommandLine { .. } | Self::AmbiguousProduct { .. } => 1639,
+            Self::Machine(MachineError::Locked { .. }) => 1618,
+            Self::Execution(ExecutionError::Cancelled) => 1602,
+            _ => 1603,
+        }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unsupported { .. } => {
+                "--skip-unsupported installs the package without these parts".to_owned()
+            }
+            Self::UnknownProduct { .. } => "'reseat list' shows what is installed".to_owned(),
+            Self::Interrupted { .. } => "'reseat recover' undoes it".to_owned(),
+            Self::WineRuns { .. } => "close the programs that run in it, or end them with 'wineserver -k'".to_owned(),
+            Self::AmbiguousProduct { .. } => "give the product code".to_owned(),
+            Self::OtherVersion { .. } => {
+                "REINSTALL=ALL REINSTALLMODE=vomus updates it; 'reseat uninstall' removes it".to_owned()
+            }
+            Self::InstallerVersion { .. } => "--installer chooses what is presented".to_owned(),
+            Self::CustomAction { action, .. } | Self::CustomActionHost { action, .. } => {
+                format!("--skip-custom-action {action} installs without it")
+            }
+            _ => return None,
+        })
+    }
+}

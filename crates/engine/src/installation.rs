@@ -1,0 +1,348 @@
+//! An installation from its beginning to its end: finding the product, the sessions, and every way out.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use reseat_database::{Database, DatabaseError, ProductCode, Reading, StorageError};
+use reseat_machine::products::{self, InstalledProduct};
+use reseat_machine::{Bitness, Machine, WindowsPath};
+use reseat_package::{Package, Platform as PackagePlatform, Properties};
+use reseat_restart_manager::Restarted;
+use reseat_script::InstallScript;
+
+use crate::actions::execute;
+use crate::builtin_properties;
+use crate::error::{EngineError, Outcome};
+use crate::host::CustomActionHost;
+use crate::interface::{Message, UserInterface};
+use crate::log::{plain, service};
+use crate::request::{Request, Target};
+use crate::restart::{self, Control, Conversation, SESSION_KEY_PROPERTY};
+use crate::session::{Installation, Purpose, Session};
+use crate::support;
+
+/// What an installation has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProductChange {
+    /// The product was not there before.
+    Installed,
+    /// The product was there before and is still.
+    Configured,
+    /// The product is gone.
+    Removed,
+}
+
+impl fmt::Display for ProductChange {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Installed => "installed",
+            Self::Configured => "configured",
+            Self::Removed => "removed",
+        })
+    }
+}
+
+/// An application that was closed and started again.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct RestartedApplication {
+    /// Its name.
+    pub name: String,
+    /// The process that was closed.
+    pub old: u32,
+    /// The process that runs now.
+    pub new: u32,
+}
+
+/// How an installation that succeeded ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Whether something is left to do.
+    pub outcome: Outcome,
+    /// The product's code.
+    pub product: String,
+    /// The product's name.
+    pub name: String,
+    /// The product's version.
+    pub version: String,
+    /// What was done.
+    pub change: ProductChange,
+    /// The applications that were closed and started again.
+    pub restarted: Vec<RestartedApplication>,
+}
+
+/// Opens the package of a request, to find out whether that works.
+///
+/// # Errors
+/// [`EngineError::PackageOpen`] (1619) or [`EngineError::PackageInvalid`] (1620).
+pub fn open_package(request: &Request) -> Result<(), EngineError> {
+    match &request.target {
+        Target::Package(path) => open(path).map(drop),
+        Target::Product(_) => Ok(()),
+    }
+}
+
+/// Carries out a request on a machine.
+///
+/// # Errors
+/// Why it failed; the machine is then as it was before, and applications that were closed run again.
+pub fn install(
+    machine: &Machine,
+    request: &Request,
+    interface: &mut dyn UserInterface,
+    host: &mut dyn CustomActionHost,
+) -> Result<Report, EngineError> {
+    if let Some(pending) = reseat_script::pending(machine)? {
+        return Err(EngineError::Interrupted { title: pending.title });
+    }
+    let _lock = machine.lock()?;
+    if let Some(pid) = machine.wine_server() {
+        return Err(EngineError::WineRuns { prefix: machine.prefix().to_owned(), pid });
+    }
+    let subject = Subject::find(machine, request)?;
+    check_platform(machine, request, &subject)?;
+
+    let mut installation = Installation {
+        machine,
+        request,
+        interface,
+        host,
+        transaction: None,
+        restart: None,
+        restart_required: false,
+    };
+    let mut properties = request.properties.clone();
+    if matches!(request.target, Target::Product(_)) {
+        properties.push(("REMOVE".to_owned(), "ALL".to_owned()));
+    }
+    let mut session = begin(&mut installation, subject, Purpose::Requested, &properties)?;
+    let result = run(&mut session);
+    let change = match (&session.installed, session.removes_product()) {
+        (_, true) => ProductChange::Removed,
+        (None, _) => ProductChange::Installed,
+        (Some(_), false) => ProductChange::Configured,
+    };
+    if result.is_err() {
+        execute::roll_back(&mut session);
+    }
+    let restart = session.property("MSIDISABLERMRESTART") != Some("1");
+    let name = session.package.name().to_owned();
+    let version = session.property("ProductVersion").unwrap_or_default().to_owned();
+    let product = session.package.product_code().to_string();
+    log_properties(&session);
+    let mut restarted = Vec::new();
+    if let Some(conversation) = session.installation.restart.take() {
+        let end = conversation.end(restart);
+        for failure in end.failures {
+            session.tell(&Message::Warning(failure));
+        }
+        restarted = end.restarted.into_iter().map(application).collect();
+    }
+    session.installation.host.finish();
+    let restart_required = session.installation.restart_required;
+    if let Err(error) = result {
+        session.tell(&Message::Error(error.to_string()));
+        service!("MainEngineThread is returning {}", error.code());
+        return Err(error);
+    }
+    let outcome = if restart_required { Outcome::RestartRequired } else { Outcome::Success };
+    if restart_required {
+        service!(
+            "Windows Installer requires a system restart. Product Name: {name}. Product Version: {version}. Type of System Restart: 2. Reason for Restart: 1."
+        );
+    }
+    service!("MainEngineThread is returning {}", outcome.code());
+    Ok(Report { outcome, product, name, version, change, restarted })
+}
+
+fn application(restarted: Restarted) -> RestartedApplication {
+    RestartedApplication { name: restarted.name, old: restarted.old.pid, new: restarted.new.pid }
+}
+
+/// Removes an installed product on behalf of the one that replaces it, in the same installation.
+///
+/// # Errors
+/// Why it could not be removed. What was done by then is rolled back by the session that opened the transaction.
+pub fn remove_for_upgrade(
+    session: &mut Session<'_, '_>,
+    product: &InstalledProduct,
+    features: &str,
+) -> Result<(), EngineError> {
+    let subject = Subject::cached(session.machine(), product.clone())?;
+    let properties = [
+        ("REMOVE".to_owned(), features.to_owned()),
+        ("UPGRADINGPRODUCTCODE".to_owned(), session.package.product_code().to_string()),
+    ];
+    service!("Removing {} for the upgrade", product.name);
+    let mut nested = begin(session.installation, subject, Purpose::Upgrade, &properties)?;
+    support::check(&mut nested)?;
+    let result = nested.run();
+    if result.is_err() && nested.owns_transaction {
+        execute::roll_back(&mut nested);
+    }
+    result
+}
+
+/// The package of an installation and what is known of its product.
+struct Subject {
+    package: Package,
+    path: PathBuf,
+    installed: Option<InstalledProduct>,
+}
+
+impl Subject {
+    fn find(machine: &Machine, request: &Request) -> Result<Self, EngineError> {
+        match &request.target {
+            Target::Package(path) => {
+                let package = open(path)?;
+                let installed = products::product(machine.registry()?, package.product_code());
+                if let Some(installed) = &installed
+                    && installed.package_code != package.package_code()
+                    && !request.properties.iter().any(|(name, _)| name == "REINSTALL" || name == "REMOVE")
+                {
+                    return Err(EngineError::OtherVersion {
+                        product: installed.code,
+                        installed: installed.version.clone().unwrap_or_default(),
+                    });
+                }
+                Ok(Self { package, path: std::path::absolute(path).unwrap_or_else(|_| path.clone()), installed })
+            }
+            Target::Product(name) => Self::cached(machine, find_product(machine, name)?),
+        }
+    }
+
+    /// The package that was kept when the product was installed.
+    fn cached(machine: &Machine, product: InstalledProduct) -> Result<Self, EngineError> {
+        let kept = product.local_package.clone().unwrap_or_default();
+        let absent = || EngineError::CachedPackage { product: product.code, path: kept.clone() };
+        let path = WindowsPath::parse(&kept).map_err(|_| absent())?;
+        if machine.metadata(&path)?.is_none() {
+            return Err(absent());
+        }
+        let path = machine.unix_path(&path)?;
+        Ok(Self { package: open(&path)?, path, installed: Some(product) })
+    }
+}
+
+/// The installed product that a code, a package file or a name means.
+fn find_product(machine: &Machine, name: &str) -> Result<InstalledProduct, EngineError> {
+    let unknown = || EngineError::UnknownProduct { name: name.to_owned() };
+    if let Ok(code) = name.parse::<ProductCode>() {
+        return products::product(machine.registry()?, code).ok_or_else(unknown);
+    }
+    if Path::new(name).is_file() {
+        let code = open(Path::new(name))?.product_code();
+        return products::product(machine.registry()?, code).ok_or_else(unknown);
+    }
+    let mut found: Vec<InstalledProduct> = products::installed_products(machine.registry()?)
+        .into_iter()
+        .filter(|product| product.name.to_lowercase() == name.to_lowercase())
+        .collect();
+    match found.len() {
+        0 => Err(unknown()),
+        1 => found.pop().ok_or_else(unknown),
+        _ => Err(EngineError::AmbiguousProduct {
+            name: name.to_owned(),
+            codes: found.iter().map(|product| product.code.to_string()).collect::<Vec<_>>().join(", "),
+        }),
+    }
+}
+
+fn open(path: &Path) -> Result<Package, EngineError> {
+    let database = Database::open(path, Reading::Permissive).map_err(|source| match source {
+        DatabaseError::Storage(StorageError::Open(_) | StorageError::Read { .. }) => {
+            EngineError::PackageOpen { package: path.to_owned(), source }
+        }
+        _ => EngineError::PackageInvalid { package: path.to_owned(), source: source.into() },
+    })?;
+    Package::open(database)
+        .map_err(|source| EngineError::PackageInvalid { package: path.to_owned(), source: source.into() })
+}
+
+fn check_platform(machine: &Machine, request: &Request, subject: &Subject) -> Result<(), EngineError> {
+    let package = &subject.package;
+    let wrong_platform = match package.platform() {
+        PackagePlatform::Intel => false,
+        PackagePlatform::X64 => machine.bitness() != Bitness::X64,
+        _ => true,
+    };
+    if wrong_platform {
+        return Err(EngineError::Platform {
+            package: subject.path.clone(),
+            template: package.platform().name().to_owned(),
+            prefix: if machine.bitness() == Bitness::X64 { "64-bit (x64)" } else { "32-bit" },
+        });
+    }
+    let presented = request.platform.installer;
+    let needed = package.minimum_installer().and_then(|number| u32::try_from(number).ok()).unwrap_or(0);
+    if needed > presented.schema() {
+        return Err(EngineError::InstallerVersion {
+            package: subject.path.clone(),
+            needed: format!("{}.{}", needed / 100, needed % 100),
+            presented: presented.to_string(),
+        });
+    }
+    Ok(())
+}
+
+fn begin<'s, 'm>(
+    installation: &'s mut Installation<'m>,
+    subject: Subject,
+    purpose: Purpose,
+    properties: &[(String, String)],
+) -> Result<Session<'s, 'm>, EngineError> {
+    let mut session = Session {
+        installation,
+        package: Arc::new(subject.package),
+        package_path: subject.path,
+        installed: subject.installed,
+        purpose,
+        properties: Properties::new(),
+        selection: None,
+        sources: None,
+        script: InstallScript::default(),
+        in_script: false,
+        owns_transaction: false,
+        action: String::new(),
+        done: Default::default(),
+    };
+    for warning in session.package.database().warnings() {
+        let text = format!("{}: {warning}", session.package_path.display());
+        session.tell(&Message::Warning(text));
+    }
+    builtin_properties::set_all(&mut session, properties)?;
+    Ok(session)
+}
+
+/// Runs the session that the user asked for, between the opening of the Restart Manager session and its end.
+fn run(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    support::check(session)?;
+    open_restart_manager(session)?;
+    session.run()?;
+    if session.in_script {
+        // A sequence without InstallFinalize would leave the transaction open, and nothing done.
+        return Err(EngineError::Sequence { action: "InstallInitialize".to_owned(), needed: "InstallFinalize" });
+    }
+    Ok(())
+}
+
+fn open_restart_manager(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    if !session.installation.request.platform.has_restart_manager() {
+        return Ok(());
+    }
+    let control = restart::control(session.machine(), session.property("MSIRESTARTMANAGERCONTROL"))?;
+    if control == Control::Off {
+        return Ok(());
+    }
+    let conversation = Conversation::open(control)?;
+    session.set_property(SESSION_KEY_PROPERTY, &conversation.key());
+    session.installation.restart = Some(conversation);
+    service!("RESTART MANAGER: Session opened.");
+    Ok(())
+}
+
+fn log_properties(session: &Session<'_, '_>) {
+    for (name, _) in session.properties.iter() {
+        plain!("Property(S): {name} = {}", session.properties.loggable(name).unwrap_or_default());
+    }
+}

@@ -1,0 +1,55 @@
+//! An installation session: acquisition, standard actions, execution, Restart Manager conversation.
+//!
+//! ```text
+//! Request ──> installation ──> session: sequence ──> standard actions ──> install script ──> execution
+//!                  │              │                  custom actions ──> host
+//!                  │              └── properties, conditions, Formatted text, selection
+//!                  └── Restart Manager conversation, from initialization to the very end
+//! ```
+//!
+//! | file | holds |
+//! |---|---|
+//! | `request`, `platform` | what the user asks for, and what the package is told about the computer |
+//! | `installation` | one installation from its beginning to its end, and every way out |
+//! | `session`, `context` | one package with its properties; what conditions and Formatted texts see |
+//! | `sequence`, `standard_action`, `actions/` | walking the sequence; all standard actions; one file for each or its family |
+//! | `support` | what of a package is not supported, found out before anything happens |
+//! | `selection`, `decision`, `source` | states of features, components and files; which files are replaced; where they come from |
+//! | `custom_action`, `host` | when custom actions run and what their results mean; who runs them |
+//! | `restart` | the conversation with the Restart Manager |
+//! | `builtin_properties`, `variable` | the properties and environment variables that packages see |
+//! | `interface`, `log`, `error` | what is said to whom |
+//!
+//! The engine knows neither terminals nor Wine, and prints nothing.
+
+mod actions;
+mod builtin_properties;
+mod context;
+mod custom_action;
+mod decision;
+mod error;
+mod host;
+mod installation;
+mod interface;
+pub mod log;
+mod platform;
+mod recovery;
+mod request;
+mod restart;
+mod selection;
+mod sequence;
+mod session;
+mod source;
+mod standard_action;
+mod support;
+mod variable;
+
+pub use error::{EngineError, Outcome};
+pub use host::{CallResult, CustomActionHost, HostError, Program, ProgramCall};
+pub use installation::{ProductChange, Report, RestartedApplication, install, open_package};
+pub use interface::{FilesInUseAnswer, Message, Silent, UserInterface};
+pub use platform::{InstallerVersion, Platform, VersionError, WindowsVersion};
+pub use recovery::recover;
+pub use request::{CustomActions, Request, Target, UiLevel};
+pub use restart::SESSION_KEY_PROPERTY;
+pub use standard_action::{STANDARD_ACTIONS, Service, StandardAction};

@@ -1,0 +1,35 @@
+//! Ending what an interrupted installation has left: its transaction and the applications that it had closed.
+
+use reseat_machine::Machine;
+use reseat_restart_manager::Store;
+use reseat_script::Recovery;
+
+use crate::actions::execute::Running;
+use crate::error::EngineError;
+use crate::host::CustomActionHost;
+use crate::interface::Silent;
+
+/// What was recovered, as lines of text.
+///
+/// # Errors
+/// When the rollback script cannot be read, or the machine is in use.
+pub fn recover(machine: &Machine, host: &mut dyn CustomActionHost) -> Result<Vec<String>, EngineError> {
+    let _lock = machine.lock()?;
+    let mut lines = Vec::new();
+    let mut interface = Silent;
+    let mut environment = Running { sources: None, interface: &mut interface, host, done: 0, total: 0 };
+    match reseat_script::recover(machine, &mut environment)? {
+        None => {}
+        Some(Recovery::Committed { pending, .. }) => lines.push(format!("{}: finished", pending.title)),
+        Some(Recovery::RolledBack { pending, report, .. }) => {
+            lines.push(format!("{}: undone, {} changes", pending.title, report.undone));
+            lines.extend(report.problems.iter().map(|problem| format!("  not undone: {problem}")));
+        }
+    }
+    for recovery in reseat_restart_manager::recover(&Store::open()?)? {
+        for application in recovery.restarted {
+            lines.push(format!("{}: started again, process {}", application.name, application.new.pid));
+        }
+    }
+    Ok(lines)
+}

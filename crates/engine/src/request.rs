@@ -1,0 +1,87 @@
+//! What the user asks for.
+
+use std::path::PathBuf;
+
+use crate::platform::Platform;
+
+/// How much the user sees and is asked (page `user-interface-levels.md`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UiLevel {
+    /// Nothing is shown or asked: applications in the way are closed.
+    Silent = 2,
+    /// Progress and questions, without the package's own dialogs.
+    Basic = 3,
+}
+
+impl UiLevel {
+    /// The number that the property `UILevel` shows.
+    pub fn number(self) -> i32 {
+        self as i32
+    }
+}
+
+/// What to do with which product.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// Install this package, or what the properties ask of it.
+    Package(PathBuf),
+    /// Remove what is named so: a product code, a package file or a product name.
+    Product(String),
+}
+
+/// What is to be done with custom actions that are programs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum CustomActions {
+    /// Run them all.
+    #[default]
+    Run,
+    /// Run all but these.
+    Skip(Vec<String>),
+    /// Run none.
+    None,
+}
+
+impl CustomActions {
+    /// Whether the user does not want this one.
+    pub fn skips(&self, action: &str) -> bool {
+        match self {
+            Self::Run => false,
+            Self::Skip(names) => names.iter().any(|name| name == action),
+            Self::None => true,
+        }
+    }
+}
+
+/// A request to install, change or remove a product.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What to work on.
+    pub target: Target,
+    /// Properties from the command line, in order, as `(name, value)`.
+    pub properties: Vec<(String, String)>,
+    /// How much is shown and asked.
+    pub ui_level: UiLevel,
+    /// What the package is told about the computer.
+    pub platform: Platform,
+    /// Go on without the parts that are not supported, saying which.
+    pub skip_unsupported: bool,
+    /// Which custom actions run.
+    pub custom_actions: CustomActions,
+    /// Where the verbose log goes; the property `MsiLogFileLocation`.
+    pub log_file: Option<PathBuf>,
+}
+
+impl Request {
+    /// A silent request with nothing special about it.
+    pub fn new(target: Target) -> Self {
+        Self {
+            target,
+            properties: Vec::new(),
+            ui_level: UiLevel::Silent,
+            platform: Platform::default(),
+            skip_unsupported: false,
+            custom_actions: CustomActions::Run,
+            log_file: None,
+        }
+    }
+}

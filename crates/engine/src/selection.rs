@@ -1,0 +1,190 @@
+//! What an installation does to features, components, folders and files: the result of costing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use reseat_package::feature_state::{ComponentState, FeatureState, States};
+use reseat_package::{
+    Component, ComponentAttributes, DirectoryTree, FileRow, InstallState, KeyPath, MsiFileHash, NameForm, Package,
+    PackageError, Text, with_backslash,
+};
+
+/// What is done to a component.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doing {
+    /// It is installed, for the first time or again.
+    Install,
+    /// It is removed.
+    Remove,
+}
+
+/// A row of the File table with what belongs to it.
+#[derive(Debug, Clone)]
+pub struct PlannedFile {
+    /// The row.
+    pub row: FileRow,
+    /// The hash of its content, if the package knows it.
+    pub hash: Option<[u32; 4]>,
+}
+
+/// The result of costing.
+pub struct Selection {
+    tree: Arc<DirectoryTree>,
+    /// Target folders by directory, each with a separator at its end.
+    folders: BTreeMap<String, String>,
+    states: States,
+    components: HashMap<Text, Component>,
+    /// In the order of the media.
+    files: Vec<PlannedFile>,
+    positions: HashMap<Text, usize>,
+}
+
+impl Selection {
+    /// Loads what does not depend on the machine.
+    ///
+    /// # Errors
+    /// When a table is wrong.
+    pub fn load(package: &Package) -> Result<Self, PackageError> {
+        let hashes: HashMap<Text, [u32; 4]> =
+            package.rows::<MsiFileHash>()?.iter().map(|row| (row.file.clone(), row.parts())).collect();
+        let mut files: Vec<PlannedFile> = package
+            .rows::<FileRow>()?
+            .iter()
+            .map(|row| PlannedFile { row: row.clone(), hash: hashes.get(&row.file).copied() })
+            .collect();
+        files.sort_by_key(|file| file.row.sequence);
+        let positions =
+            files.iter().enumerate().map(|(position, file)| (file.row.file.clone(), position)).collect();
+        let components =
+            package.rows::<Component>()?.iter().map(|row| (row.component.clone(), row.clone())).collect();
+        Ok(Self {
+            tree: package.directories()?,
+            folders: BTreeMap::new(),
+            states: States::default(),
+            components,
+            files,
+            positions,
+        })
+    }
+
+    /// Resolves the target folders; `property` gives those that are set.
+    pub fn resolve_folders(&mut self, property: &dyn Fn(&str) -> Option<String>) {
+        self.folders = self.tree.resolve_targets(property, NameForm::Long);
+    }
+
+    /// Moves a folder and those beneath it that lie in it.
+    pub fn move_folder(&mut self, directory: &str, path: &str) {
+        let new = with_backslash(path);
+        let Some(old) = self.folders.insert(directory.to_owned(), new.clone()) else { return };
+        for beneath in self.tree.beneath(directory) {
+            if let Some(folder) = self.folders.get_mut(&**beneath)
+                && let Some(rest) = folder.strip_prefix(&old)
+            {
+                *folder = format!("{new}{rest}");
+            }
+        }
+    }
+
+    /// Takes the states of features and components.
+    pub fn set_states(&mut self, states: States) {
+        self.states = states;
+    }
+
+    /// The Directory table.
+    pub fn tree(&self) -> &DirectoryTree {
+        &self.tree
+    }
+
+    /// The target folders by directory.
+    pub fn folders(&self) -> &BTreeMap<String, String> {
+        &self.folders
+    }
+
+    /// The features by name.
+    pub fn features(&self) -> impl Iterator<Item = &FeatureState> {
+        self.states.features.values()
+    }
+
+    /// The components by name.
+    pub fn components(&self) -> impl Iterator<Item = (&Component, &ComponentState)> {
+        self.states.components.iter().filter_map(|(name, state)| Some((self.components.get(name)?, state)))
+    }
+
+    /// The state of a feature.
+    pub fn feature(&self, feature: &str) -> Option<&FeatureState> {
+        self.states.features.get(feature)
+    }
+
+    /// The state of a component.
+    pub fn component(&self, component: &str) -> Option<&ComponentState> {
+        self.states.components.get(component)
+    }
+
+    /// Whether this is done to a component.
+    pub fn does(&self, component: &str, doing: Doing) -> bool {
+        let action = self.component(component).map_or(InstallState::Unknown, |state| state.action);
+        match doing {
+            Doing::Install => action.is_present(),
+            Doing::Remove => action == InstallState::Absent,
+        }
+    }
+
+    /// Whether anything is installed, or installed again.
+    pub fn installs_something(&self) -> bool {
+        self.features().any(|state| state.action.is_present())
+    }
+
+    /// A component's attributes.
+    pub fn attributes(&self, component: &str) -> ComponentAttributes {
+        self.components.get(component).map(|row| row.attributes).unwrap_or_default()
+    }
+
+    /// Whether a component is for 64-bit programs.
+    pub fn is_64_bit(&self, component: &str) -> bool {
+        self.attributes(component).has(ComponentAttributes::BITS_64)
+    }
+
+    /// The directory of a component.
+    pub fn component_directory(&self, component: &str) -> &str {
+        self.components.get(component).map_or("", |row| &*row.directory)
+    }
+
+    /// The files in the order of the media.
+    pub fn files(&self) -> &[PlannedFile] {
+        &self.files
+    }
+
+    /// A file by its key.
+    pub fn file(&self, file: &str) -> Option<&PlannedFile> {
+        self.files.get(*self.positions.get(file)?)
+    }
+
+    /// The target folder of a component.
+    pub fn component_folder(&self, component: &str) -> Option<String> {
+        self.folders.get(self.component_directory(component)).cloned()
+    }
+
+    /// The target path of a file.
+    pub fn file_target(&self, file: &str) -> Option<String> {
+        self.target(self.file(file)?)
+    }
+
+    /// The target path of a file.
+    pub fn target(&self, file: &PlannedFile) -> Option<String> {
+        let folder = self.folders.get(self.component_directory(&file.row.component))?;
+        Some(format!("{folder}{}", file.row.name.name(NameForm::Long)))
+    }
+
+    /// The target path of the file that is a component's key path.
+    pub fn key_path_file(&self, component: &str) -> Option<String> {
+        match self.components.get(component)?.key_path() {
+            KeyPath::File(file) => self.file_target(&file),
+            _ => None,
+        }
+    }
+
+    /// Whether a path, without the separator at its end, is a folder of the Directory table.
+    pub fn is_directory(&self, path: &str) -> bool {
+        self.folders.values().any(|folder| folder.trim_end_matches('\\').eq_ignore_ascii_case(path))
+    }
+}

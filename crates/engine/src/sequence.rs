@@ -1,0 +1,101 @@
+//! Walking a sequence table: conditions, standard actions, custom actions.
+
+use std::time::Instant;
+
+use jiff::Zoned;
+use reseat_package::{CustomAction, SequenceTable};
+
+use crate::custom_action;
+use crate::error::EngineError;
+use crate::interface::Message;
+use crate::log::{plain, service};
+use crate::session::Session;
+use crate::standard_action::{self, Service};
+
+/// Runs the actions of the InstallExecuteSequence table in their order.
+pub fn run(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let package = session.package.clone();
+    for row in package.sequence(SequenceTable::InstallExecute)?.actions() {
+        if session.installation.interface.cancelled() {
+            return Err(EngineError::UserExit);
+        }
+        let condition = row.condition.as_deref().unwrap_or_default();
+        if !session.holds(SequenceTable::InstallExecute.name(), &row.action, condition)? {
+            service!("Skipping action: {} (condition is false)", row.action);
+            continue;
+        }
+        do_action(session, &row.action)?;
+    }
+    Ok(())
+}
+
+/// Runs one action by its name.
+fn do_action(session: &mut Session<'_, '_>, name: &str) -> Result<(), EngineError> {
+    service!("Doing action: {name}");
+    plain!("Action start {}: {name}.", Zoned::now().strftime("%H:%M:%S"));
+    let description = session.package.action_text(name)?.unwrap_or_default();
+    session.tell(&Message::ActionStart { action: name.to_owned(), description });
+    session.action = name.to_owned();
+    let started = Instant::now();
+    let result = serve(session, name);
+    let return_value = match &result {
+        Ok(()) => 1,
+        Err(EngineError::UserExit) => 2,
+        Err(_) => 3,
+    };
+    plain!("Action ended {}: {name}. Return value {return_value}.", Zoned::now().strftime("%H:%M:%S"));
+    tracing::debug!(action = name, milliseconds = started.elapsed().as_millis() as u64, "action ended");
+    result
+}
+
+fn serve(session: &mut Session<'_, '_>, name: &str) -> Result<(), EngineError> {
+    if let Some(action) = standard_action::find(name) {
+        return match action.service {
+            Service::Works(function) => function(session),
+            Service::Nothing(reason) => {
+                service!("{name} has nothing to do here: {reason}");
+                Ok(())
+            }
+            Service::Partly(function, tables) => {
+                refuse_tables(session, name, tables)?;
+                function(session)
+            }
+            Service::Unsupported(tables) => refuse_tables(session, name, tables),
+            Service::NotHere => refuse(session, format!("action {name}")),
+        };
+    }
+    match session.package.find::<CustomAction>(name)? {
+        Some(action) => custom_action::run(session, &action),
+        None => Err(EngineError::Row {
+            table: SequenceTable::InstallExecute.name(),
+            row: name.to_owned(),
+            reason: "it is no standard action and not in the CustomAction table".to_owned(),
+        }),
+    }
+}
+
+fn refuse_tables(session: &mut Session<'_, '_>, action: &str, tables: &[&'static str]) -> Result<(), EngineError> {
+    let used = rows_of(session, tables)?;
+    if used.is_empty() { Ok(()) } else { refuse(session, format!("action {action} (table {})", used.join(", "))) }
+}
+
+/// Which of these tables have rows.
+pub fn rows_of(session: &Session<'_, '_>, tables: &[&'static str]) -> Result<Vec<&'static str>, EngineError> {
+    let mut used = Vec::new();
+    for table in tables {
+        if session.package.database().table(table)?.is_some_and(|table| !table.is_empty()) {
+            used.push(*table);
+        }
+    }
+    Ok(used)
+}
+
+/// Ends the installation because a part is not supported, or goes on when the user wants that, saying so.
+pub fn refuse(session: &mut Session<'_, '_>, part: String) -> Result<(), EngineError> {
+    if session.installation.request.skip_unsupported {
+        session.tell(&Message::Warning(format!("skipped, not supported yet: {part}")));
+        Ok(())
+    } else {
+        Err(EngineError::Unsupported { parts: vec![part] })
+    }
+}

@@ -1,0 +1,289 @@
+//! One installation session: a package, its properties, the selection, and the script that grows.
+//!
+//! A session acquires: it walks the sequence, evaluates conditions and lets the standard actions add operations to the
+//! install script. What several sessions of one installation share (the machine, the transaction, the Restart Manager
+//! session, who watches) is an [`Installation`]; a nested session, such as the removal of an older product, borrows it.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use reseat_machine::products::{FeatureState, InstallContext, InstalledProduct};
+use reseat_machine::{Machine, WindowsPath};
+use reseat_package::{
+    Condition, Formatted, FormattedText, InstallState, Package, Properties, ReinstallMode, with_backslash,
+};
+use reseat_script::{Execution, InstallScript, Operation, Step};
+
+use crate::actions::costing;
+use crate::builtin_properties;
+use crate::context::Context;
+use crate::error::EngineError;
+use crate::host::CustomActionHost;
+use crate::interface::{Message, UserInterface};
+use crate::log::{plain, service};
+use crate::request::Request;
+use crate::restart::Conversation;
+use crate::selection::{PlannedFile, Selection};
+use crate::sequence;
+use crate::source::Sources;
+
+/// What all sessions of one installation share.
+pub struct Installation<'m> {
+    /// The machine that is installed to.
+    pub machine: &'m Machine,
+    /// What the user asked for.
+    pub request: &'m Request,
+    /// Who watches and answers.
+    pub interface: &'m mut dyn UserInterface,
+    /// What runs custom actions.
+    pub host: &'m mut dyn CustomActionHost,
+    /// The open transaction: from the first InstallInitialize to the last InstallFinalize.
+    pub transaction: Option<Execution<'m>>,
+    /// The Restart Manager session, when there is one.
+    pub restart: Option<Conversation>,
+    /// Whether something goes on with old files until it is started again.
+    pub restart_required: bool,
+}
+
+/// Why the session runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The user asked for it.
+    Requested,
+    /// A newer product removes this one (action RemoveExistingProducts).
+    Upgrade,
+}
+
+/// One session.
+pub struct Session<'s, 'm> {
+    pub(crate) installation: &'s mut Installation<'m>,
+    pub(crate) package: Arc<Package>,
+    /// Where the package was opened.
+    pub(crate) package_path: PathBuf,
+    /// The product as it was installed before, if it was.
+    pub(crate) installed: Option<InstalledProduct>,
+    pub(crate) purpose: Purpose,
+    pub(crate) properties: Properties,
+    /// Folders, features, components and files with their states; from CostInitialize on.
+    pub(crate) selection: Option<Selection>,
+    /// The open sources, once a file has asked for them.
+    pub(crate) sources: Option<Sources>,
+    /// Operations that have not been executed yet.
+    pub(crate) script: InstallScript,
+    /// Whether InstallInitialize has run and InstallFinalize has not.
+    pub(crate) in_script: bool,
+    /// Whether this session opened the transaction, and so commits it.
+    pub(crate) owns_transaction: bool,
+    /// The action that is running.
+    pub(crate) action: String,
+    /// Custom actions that run once and have run.
+    pub(crate) done: HashSet<String>,
+}
+
+impl<'s, 'm> Session<'s, 'm> {
+    /// The machine.
+    pub(crate) fn machine(&self) -> &'m Machine {
+        self.installation.machine
+    }
+
+    /// Whether the whole product is to be removed.
+    pub(crate) fn removes_product(&self) -> bool {
+        self.installed.is_some() && self.property("REMOVE").is_some_and(|value| value.eq_ignore_ascii_case("ALL"))
+    }
+
+    /// A property's value.
+    pub(crate) fn property(&self, name: &str) -> Option<&str> {
+        self.properties.get(name)
+    }
+
+    /// Sets a property, deletes it when the value is empty, and logs the change.
+    pub(crate) fn set_property(&mut self, name: &str, value: &str) {
+        if let Some(change) = self.properties.set(name, value) {
+            service!("{}", self.properties.change_line(name, &change));
+        }
+    }
+
+    /// What conditions and Formatted texts see.
+    pub(crate) fn context(&self) -> Context<'_, 's, 'm> {
+        Context { session: self }
+    }
+
+    /// Resolves a Formatted text.
+    pub(crate) fn format(&self, text: &str) -> FormattedText {
+        Formatted::resolve(text, &self.context())
+    }
+
+    /// Evaluates a condition from a table.
+    pub(crate) fn holds(&self, table: &'static str, row: &str, condition: &str) -> Result<bool, EngineError> {
+        let condition = Condition::parse(condition).map_err(|error| EngineError::Row {
+            table,
+            row: row.to_owned(),
+            reason: format!("the condition '{condition}' is wrong: {error}"),
+        })?;
+        Ok(condition.evaluate(&self.context()))
+    }
+
+    /// The selection, which an action needs to have been costed.
+    pub(crate) fn selection(&self) -> Result<&Selection, EngineError> {
+        self.selection.as_ref().ok_or_else(|| EngineError::Sequence {
+            action: self.action.clone(),
+            needed: "CostFinalize",
+        })
+    }
+
+    /// Adds an operation to the install script.
+    pub(crate) fn add(&mut self, operation: Operation) -> Result<(), EngineError> {
+        if !self.in_script {
+            return Err(EngineError::Sequence { action: self.action.clone(), needed: "InstallInitialize" });
+        }
+        self.script.steps.push(Step { action: self.action.clone(), operation });
+        Ok(())
+    }
+
+    /// Reads a path that the package's texts have led to.
+    pub(crate) fn windows_path(&self, table: &'static str, row: &str, text: &str) -> Result<WindowsPath, EngineError> {
+        WindowsPath::parse(text).map_err(|error| EngineError::Row {
+            table,
+            row: row.to_owned(),
+            reason: error.to_string(),
+        })
+    }
+
+    /// Tells the watcher.
+    pub(crate) fn tell(&mut self, message: &Message) {
+        match message {
+            Message::Warning(text) => plain!("Warning. {text}"),
+            Message::Information(text) => plain!("Info. {text}"),
+            Message::Error(text) => plain!("Error. {text}"),
+            Message::ActionStart { .. } | Message::ActionData(_) | Message::Progress { .. } => {}
+        }
+        self.installation.interface.message(message);
+    }
+
+    /// A directory's target folder, or the folder that a property names.
+    pub(crate) fn directory(&self, directory: &str) -> Option<String> {
+        let folder = self.selection.as_ref().and_then(|selection| selection.folders().get(directory));
+        folder.map(String::as_str).or_else(|| self.property(directory)).map(str::to_owned)
+    }
+
+    /// The target folder that a row of a table names.
+    pub(crate) fn directory_path(
+        &self,
+        table: &'static str,
+        row: &str,
+        directory: &str,
+    ) -> Result<WindowsPath, EngineError> {
+        let folder = self.directory(directory).ok_or_else(|| EngineError::Row {
+            table,
+            row: row.to_owned(),
+            reason: format!("the Directory table has no row {directory}"),
+        })?;
+        self.windows_path(table, row, &folder)
+    }
+
+    /// Sets a directory's target folder, and so those beneath it (custom action type 35).
+    pub(crate) fn set_directory(&mut self, directory: &str, path: &str) -> Result<(), EngineError> {
+        let path = with_backslash(path);
+        let mut changed = vec![(directory.to_owned(), path.clone())];
+        if let Some(selection) = &mut self.selection {
+            selection.move_folder(directory, &path);
+            changed = selection.folders().iter().map(|(name, path)| (name.clone(), path.clone())).collect();
+        }
+        for (name, path) in changed {
+            if self.property(&name) != Some(&path) {
+                self.set_property(&name, &path);
+            }
+        }
+        Ok(())
+    }
+
+    /// The target path of a file.
+    pub(crate) fn file_path(&self, file: &PlannedFile) -> Result<WindowsPath, EngineError> {
+        let target = self.selection()?.target(file).ok_or_else(|| EngineError::Row {
+            table: "File",
+            row: file.row.file.to_string(),
+            reason: format!("its component {} has no folder", file.row.component),
+        })?;
+        self.windows_path("File", &file.row.file, &target)
+    }
+
+    /// The sources, opened when they are asked for the first time.
+    pub(crate) fn take_sources(&mut self) -> Result<Sources, EngineError> {
+        match self.sources.take() {
+            Some(sources) => Ok(sources),
+            None => Sources::new(self.package.clone(), self.source_folder()),
+        }
+    }
+
+    /// The folder in which the package's sources lie.
+    pub(crate) fn source_folder(&self) -> PathBuf {
+        self.package_path.parent().map(Path::to_owned).unwrap_or_default()
+    }
+
+    /// A path of this machine as packages see it.
+    pub(crate) fn shown_path(&self, path: &Path) -> String {
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        match self.machine().windows_path(&absolute) {
+            Some(path) => path.to_string(),
+            None => absolute.display().to_string(),
+        }
+    }
+
+    /// Whether the product is installed for all users (property ALLUSERS).
+    pub(crate) fn is_per_machine(&self) -> bool {
+        match &self.installed {
+            Some(product) => product.context == InstallContext::PerMachine,
+            None => self.property("ALLUSERS") == Some("1"),
+        }
+    }
+
+    /// How files and registry values are installed again (property REINSTALLMODE).
+    pub(crate) fn reinstall_mode(&self) -> Result<ReinstallMode, EngineError> {
+        match self.property("REINSTALLMODE") {
+            None => Ok(ReinstallMode::default()),
+            Some(text) => ReinstallMode::parse(text)
+                .map_err(|error| EngineError::CommandLine { reason: error.to_string() }),
+        }
+    }
+
+    /// The folders that every machine has and no product removes.
+    pub(crate) fn standard_folders(&self) -> HashSet<WindowsPath> {
+        let folders = builtin_properties::known_folders(self.machine(), self.is_per_machine());
+        folders.into_iter().map(|(_, folder)| self.machine().folder(folder)).collect()
+    }
+
+    /// The states of the features of an installed product, by name.
+    pub(crate) fn feature_states_of(
+        &self,
+        product: &InstalledProduct,
+    ) -> Vec<(String, InstallState)> {
+        let state = |present| match present {
+            FeatureState::Installed => InstallState::Local,
+            FeatureState::Absent => InstallState::Absent,
+        };
+        product.features.iter().map(|(name, present)| (name.clone(), state(*present))).collect()
+    }
+
+    /// Asks for features as a product had them that this one replaces.
+    pub(crate) fn select_features(&mut self, states: &[(String, InstallState)]) -> Result<(), EngineError> {
+        let known = |feature: &str| self.selection.as_ref().is_some_and(|it| it.feature(feature).is_some());
+        let names = |present: bool| -> String {
+            let names = states.iter().filter(|(name, state)| state.is_present() == present && known(name));
+            names.map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(",")
+        };
+        let (local, absent) = (names(true), names(false));
+        self.set_property("ADDLOCAL", &local);
+        self.set_property("REMOVE", &absent);
+        self.set_property("Preselected", "1");
+        costing::decide(self)
+    }
+
+    /// Walks the InstallExecuteSequence.
+    ///
+    /// # Errors
+    /// The first error of an action; what was executed by then is still to be rolled back.
+    pub(crate) fn run(&mut self) -> Result<(), EngineError> {
+        sequence::run(self)
+    }
+}

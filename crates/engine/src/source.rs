@@ -1,0 +1,200 @@
+//! Where the files of a package come from: cabinets inside it, cabinets beside it, and loose files.
+//!
+//! See the pages `media-table.md`, `file-table.md` and `using-the-directory-table.md`. A source tells which cabinet and
+//! name, or which file; it is opened when the script runs, each cabinet once.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use reseat_cabinet::{CabinetSet, DosDateTime, ReadSeek};
+use reseat_package::{FileAttributes, Media, Package};
+use reseat_script::{Source, SourceError};
+
+use crate::error::EngineError;
+use crate::selection::PlannedFile;
+use crate::session::Session;
+
+/// The rows of the Media table by their last sequence number.
+///
+/// # Errors
+/// When the table cannot be read.
+pub fn media(package: &Package) -> Result<Vec<Media>, EngineError> {
+    let mut media = package.rows::<Media>()?.to_vec();
+    media.sort_by_key(|row| row.last_sequence);
+    Ok(media)
+}
+
+/// Where a file comes from.
+///
+/// # Errors
+/// When no medium holds its sequence number.
+pub fn of_file(session: &Session<'_, '_>, media: &[Media], file: &PlannedFile) -> Result<Source, EngineError> {
+    let position = media.partition_point(|medium| medium.last_sequence < file.row.sequence);
+    let medium = media.get(position).ok_or_else(|| EngineError::Row {
+        table: "File",
+        row: file.row.file.to_string(),
+        reason: format!("no row of the Media table reaches sequence number {}", file.row.sequence),
+    })?;
+    let compressed = match file.row.attributes {
+        attributes if attributes.has(FileAttributes::COMPRESSED) => true,
+        attributes if attributes.has(FileAttributes::NON_COMPRESSED) => false,
+        _ => session.package.summary().is_compressed(),
+    };
+    if compressed && medium.cabinet().is_some() {
+        return Ok(Source::Cabinet { media: medium.disk.unsigned_abs(), name: file.row.file.to_string() });
+    }
+    let form = session.package.source_names();
+    let folder = session
+        .selection()?
+        .tree()
+        .source_path(session.selection()?.component_directory(&file.row.component), form)
+        .unwrap_or_default();
+    let mut path = session.source_folder();
+    path.extend(folder.split('\\').filter(|name| !name.is_empty()));
+    path.push(file.row.name.name(form));
+    Ok(Source::File { path: find_beside(&path) })
+}
+
+/// The same path with the letter case that the files have, where the names differ in nothing else.
+fn find_beside(path: &Path) -> PathBuf {
+    if path.exists() {
+        return path.to_owned();
+    }
+    let mut found = PathBuf::new();
+    for component in path.components() {
+        let exact = found.join(component);
+        if exact.exists() {
+            found = exact;
+            continue;
+        }
+        let wanted = component.as_os_str().to_string_lossy().to_lowercase();
+        let entries = std::fs::read_dir(&found).into_iter().flatten().flatten();
+        let same = entries.map(|entry| entry.file_name()).find(|name| name.to_string_lossy().to_lowercase() == wanted);
+        found = same.map_or(exact, |name| found.join(name));
+    }
+    found
+}
+
+/// Opens sources while a script runs.
+pub struct Sources {
+    package: Arc<Package>,
+    folder: PathBuf,
+    /// What each medium's cabinet is called: `#stream`, or a file beside the package.
+    cabinets: HashMap<u32, String>,
+    open: HashMap<u32, CabinetSet>,
+}
+
+impl Sources {
+    /// The sources of a package; `folder` is where its cabinets and files lie.
+    ///
+    /// # Errors
+    /// When the Media table cannot be read.
+    pub fn new(package: Arc<Package>, folder: PathBuf) -> Result<Self, EngineError> {
+        let mut cabinets = HashMap::new();
+        for row in package.rows::<Media>()?.iter() {
+            if let Some(name) = &row.cabinet_name {
+                cabinets.insert(row.disk.unsigned_abs(), name.to_string());
+            }
+        }
+        Ok(Self { package, folder, cabinets, open: HashMap::new() })
+    }
+
+    /// When a source was changed, as far as it says so. Opens its cabinet: what is missing is found out before anything
+    /// is changed.
+    ///
+    /// # Errors
+    /// [`EngineError::SourceAbsent`] when the cabinet or file is not there.
+    pub fn modified(&mut self, source: &Source) -> Result<Option<SystemTime>, EngineError> {
+        match source {
+            Source::Cabinet { media, name } => {
+                let path = self.cabinet_path(*media);
+                let absent = |source| EngineError::SourceAbsent { path: path.clone(), source };
+                let cabinet = self.cabinet(*media).map_err(absent)?;
+                let index = cabinet.locate(name).map_err(|error| absent(error.into()))?;
+                let index = index.ok_or_else(|| absent(format!("the cabinet holds no file {name}").into()))?;
+                Ok(cabinet.files().get(index).and_then(|file| file.modified).and_then(local_time))
+            }
+            Source::File { path } => {
+                let facts = std::fs::metadata(path);
+                let facts =
+                    facts.map_err(|error| EngineError::SourceAbsent { path: path.clone(), source: error.into() })?;
+                Ok(facts.modified().ok())
+            }
+            Source::Stream { .. } => Ok(None),
+        }
+    }
+
+    /// Writes a source's bytes.
+    ///
+    /// # Errors
+    /// When the source is missing or damaged, or `out` fails.
+    pub fn copy(&mut self, source: &Source, out: &mut dyn Write) -> Result<u64, SourceError> {
+        match source {
+            Source::Cabinet { media, name } => {
+                let path = self.cabinet_path(*media);
+                let cabinet = self.cabinet(*media)?;
+                let index = cabinet.locate(name)?.ok_or_else(|| format!("{} holds no file {name}", path.display()))?;
+                Ok(cabinet.copy(index, out)?)
+            }
+            Source::File { path } => {
+                let mut file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+                Ok(io::copy(&mut file, out)?)
+            }
+            Source::Stream { name } => {
+                let stream = self.package.database().stream(name)?;
+                let mut stream = stream.ok_or_else(|| format!("the package has no stream {name}"))?;
+                Ok(io::copy(&mut stream, out)?)
+            }
+        }
+    }
+
+    fn cabinet_path(&self, media: u32) -> PathBuf {
+        self.folder.join(self.cabinets.get(&media).map_or("", |name| name.as_str()))
+    }
+
+    fn cabinet(&mut self, media: u32) -> Result<&mut CabinetSet, SourceError> {
+        if !self.open.contains_key(&media) {
+            let name = self.cabinets.get(&media).ok_or_else(|| format!("medium {media} has no cabinet"))?;
+            let first: Box<dyn ReadSeek> = match name.strip_prefix('#') {
+                Some(stream) => {
+                    let content = self.package.database().stream(stream)?;
+                    Box::new(content.ok_or_else(|| format!("the package has no cabinet {stream}"))?)
+                }
+                None => open_beside(&self.folder, name)?,
+            };
+            let folder = self.folder.clone();
+            let set = CabinetSet::open(first, Box::new(move |next| open_beside(&folder, next)))?;
+            self.open.insert(media, set);
+        }
+        self.open.get_mut(&media).ok_or_else(|| "the cabinet is not open".into())
+    }
+}
+
+fn open_beside(folder: &Path, name: &str) -> io::Result<Box<dyn ReadSeek>> {
+    // The name is the package's: it may not lead out of the folder of the source.
+    if name.contains(['/', '\\']) || name == ".." {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("'{name}' is no file name")));
+    }
+    let file = File::open(find_beside(&folder.join(name)))?;
+    Ok(Box::new(BufReader::with_capacity(1 << 16, file)))
+}
+
+/// A cabinet's time, which is local time and does not say of which place.
+fn local_time(time: DosDateTime) -> Option<SystemTime> {
+    let part = |number: u8| i8::try_from(number).ok();
+    let (year, month, day) = (i16::try_from(time.year()).ok()?, part(time.month())?, part(time.day())?);
+    let time = jiff::civil::DateTime::new(
+        year,
+        month,
+        day,
+        part(time.hour())?,
+        part(time.minute())?,
+        part(time.second())?,
+        0,
+    );
+    Some(time.ok()?.to_zoned(jiff::tz::TimeZone::system()).ok()?.timestamp().into())
+}

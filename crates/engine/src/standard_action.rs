@@ -1,0 +1,144 @@
+//! All documented standard actions, each with how it is served (page `standard-actions-reference.md`).
+//!
+//! An action works, has nothing to do on this kind of machine, or is not supported. One that is not supported stands in
+//! the way only when the package gives it something to do: a table that it reads has rows.
+
+use crate::actions;
+use crate::error::EngineError;
+use crate::session::Session;
+
+/// How an action is served.
+#[derive(Clone, Copy)]
+pub enum Service {
+    /// It is carried out by this function.
+    Works(fn(&mut Session<'_, '_>) -> Result<(), EngineError>),
+    /// It is carried out by this function, but for what these tables ask for.
+    Partly(fn(&mut Session<'_, '_>) -> Result<(), EngineError>, &'static [&'static str]),
+    /// It has nothing to do here, for this reason.
+    Nothing(&'static str),
+    /// It cannot be carried out when one of these tables has rows.
+    Unsupported(&'static [&'static str]),
+    /// It cannot be carried out at all.
+    NotHere,
+}
+
+/// A standard action.
+#[derive(Clone, Copy)]
+pub struct StandardAction {
+    /// The documented name.
+    pub name: &'static str,
+    /// How it is served.
+    pub service: Service,
+}
+
+/// The standard action with this name.
+pub fn find(name: &str) -> Option<&'static StandardAction> {
+    STANDARD_ACTIONS.iter().find(|action| action.name == name)
+}
+
+/// Tables that change what installing means without an action of their own, and are not supported.
+pub const UNSUPPORTED_TABLES: &[&str] = &["LockPermissions", "MsiLockPermissionsEx", "MsiEmbeddedChainer", "MsiShortcutProperty"];
+
+use Service::{NotHere, Nothing, Partly, Unsupported, Works};
+
+const ODBC: &[&str] = &["ODBCAttribute", "ODBCDataSource", "ODBCDriver", "ODBCSourceAttribute", "ODBCTranslator"];
+
+/// Every standard action, in the order of the alphabet.
+pub const STANDARD_ACTIONS: &[StandardAction] = &[
+    action("ADMIN", NotHere),
+    action("ADVERTISE", NotHere),
+    action("AllocateRegistrySpace", Nothing("the registry of this machine has no size limit")),
+    action("AppSearch", Partly(actions::app_search::app_search, &["CompLocator", "DrLocator", "IniLocator"])),
+    action("BindImage", Nothing("imports are bound by the loader at each start")),
+    action("CCPSearch", Unsupported(&["CCPSearch"])),
+    action("CostFinalize", Works(actions::costing::cost_finalize)),
+    action("CostInitialize", Works(actions::costing::cost_initialize)),
+    action("CreateFolders", Works(actions::folders::create_folders)),
+    action("CreateShortcuts", Works(actions::shortcuts::create_shortcuts)),
+    action("DeleteServices", Unsupported(&["ServiceControl"])),
+    action("DisableRollback", NotHere),
+    action("DuplicateFiles", Works(actions::duplicate_files::duplicate_files)),
+    action("ExecuteAction", NotHere),
+    action("FileCost", Works(actions::costing::file_cost)),
+    action("FindRelatedProducts", Works(actions::related_products::find_related_products)),
+    action("ForceReboot", NotHere),
+    action("INSTALL", NotHere),
+    action("InstallAdminPackage", NotHere),
+    action("InstallExecute", Works(actions::execute::install_execute)),
+    action("InstallExecuteAgain", Works(actions::execute::install_execute)),
+    action("InstallFiles", Works(actions::files::install_files)),
+    action("InstallFinalize", Works(actions::execute::install_finalize)),
+    action("InstallInitialize", Works(actions::execute::install_initialize)),
+    action("InstallODBC", Unsupported(ODBC)),
+    action("InstallSFPCatalogFile", Unsupported(&["SFPCatalog"])),
+    action("InstallServices", Unsupported(&["ServiceInstall"])),
+    action("InstallValidate", Works(actions::install_validate::install_validate)),
+    action("IsolateComponents", Unsupported(&["IsolatedComponent"])),
+    action("LaunchConditions", Works(actions::launch_conditions::launch_conditions)),
+    action("MigrateFeatureStates", Works(actions::related_products::migrate_feature_states)),
+    action("MoveFiles", Unsupported(&["MoveFile"])),
+    action("MsiConfigureServices", Unsupported(&["MsiServiceConfig", "MsiServiceConfigFailureActions"])),
+    action("MsiPublishAssemblies", Unsupported(&["MsiAssembly"])),
+    action("MsiUnpublishAssemblies", Unsupported(&["MsiAssembly"])),
+    action("PatchFiles", Unsupported(&["Patch"])),
+    action("ProcessComponents", Works(actions::registration::process_components)),
+    action("PublishComponents", Unsupported(&["PublishComponent"])),
+    action("PublishFeatures", Works(actions::registration::publish_features)),
+    action("PublishProduct", Works(actions::registration::publish_product)),
+    action("RMCCPSearch", Unsupported(&["CCPSearch"])),
+    action("RegisterClassInfo", Unsupported(&["Class", "AppId"])),
+    action("RegisterComPlus", Unsupported(&["Complus"])),
+    action("RegisterExtensionInfo", Unsupported(&["Extension"])),
+    action("RegisterFonts", Unsupported(&["Font"])),
+    action("RegisterMIMEInfo", Unsupported(&["MIME"])),
+    action("RegisterProduct", Works(actions::registration::register_product)),
+    action("RegisterProgIdInfo", Unsupported(&["ProgId"])),
+    action("RegisterTypeLibraries", Unsupported(&["TypeLib"])),
+    action("RegisterUser", Works(actions::registration::register_user)),
+    action("RemoveDuplicateFiles", Works(actions::duplicate_files::remove_duplicate_files)),
+    action("RemoveEnvironmentStrings", Works(actions::environment_strings::remove_environment_strings)),
+    action("RemoveExistingProducts", Works(actions::related_products::remove_existing_products)),
+    action("RemoveFiles", Works(actions::files::remove_files)),
+    action("RemoveFolders", Works(actions::folders::remove_folders)),
+    action("RemoveIniValues", Unsupported(&["IniFile", "RemoveIniFile"])),
+    action("RemoveODBC", Unsupported(ODBC)),
+    action("RemoveRegistryValues", Works(actions::registry_values::remove_registry_values)),
+    action("RemoveShortcuts", Works(actions::shortcuts::remove_shortcuts)),
+    action("ResolveSource", Works(actions::costing::resolve_source)),
+    action("SEQUENCE", NotHere),
+    action("ScheduleReboot", Works(actions::execute::schedule_reboot)),
+    action("SelfRegModules", Unsupported(&["SelfReg"])),
+    action("SelfUnregModules", Unsupported(&["SelfReg"])),
+    action("SetODBCFolders", Unsupported(ODBC)),
+    action("StartServices", Unsupported(&["ServiceControl"])),
+    action("StopServices", Unsupported(&["ServiceControl"])),
+    action("UnpublishComponents", Unsupported(&["PublishComponent"])),
+    action("UnpublishFeatures", Works(actions::registration::unpublish_features)),
+    action("UnregisterClassInfo", Unsupported(&["Class", "AppId"])),
+    action("UnregisterComPlus", Unsupported(&["Complus"])),
+    action("UnregisterExtensionInfo", Unsupported(&["Extension"])),
+    action("UnregisterFonts", Unsupported(&["Font"])),
+    action("UnregisterMIMEInfo", Unsupported(&["MIME"])),
+    action("UnregisterProgIdInfo", Unsupported(&["ProgId"])),
+    action("UnregisterTypeLibraries", Unsupported(&["TypeLib"])),
+    action("ValidateProductID", Works(actions::launch_conditions::validate_product_id)),
+    action("WriteEnvironmentStrings", Works(actions::environment_strings::write_environment_strings)),
+    action("WriteIniValues", Unsupported(&["IniFile", "RemoveIniFile"])),
+    action("WriteRegistryValues", Works(actions::registry_values::write_registry_values)),
+];
+
+const fn action(name: &'static str, service: Service) -> StandardAction {
+    StandardAction { name, service }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_stands_once_and_in_order() {
+        for pair in STANDARD_ACTIONS.windows(2) {
+            assert!(pair[0].name < pair[1].name, "{} before {}", pair[0].name, pair[1].name);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Finding out before anything happens what of a package is not supported.
+//!
+//! Conditions that only ask for properties are evaluated with the properties at the start; those that ask for features
+//! or components, whose states are not known yet, count as true. An action that slips through because a property
+//! changed is refused when its turn comes, and what was executed is rolled back.
+
+use reseat_package::{CustomAction, SequenceTable};
+
+use crate::custom_action;
+use crate::error::EngineError;
+use crate::interface::Message;
+use crate::sequence::rows_of;
+use crate::session::Session;
+use crate::standard_action::{self, Service, UNSUPPORTED_TABLES};
+
+/// Refuses a package that needs what is not supported, or warns of each part when the user wants to go on without.
+///
+/// # Errors
+/// [`EngineError::Unsupported`] with every such part.
+pub fn check(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let mut parts = Vec::new();
+    for table in rows_of(session, UNSUPPORTED_TABLES)? {
+        parts.push(format!("table {table}"));
+    }
+    let package = session.package.clone();
+    for row in package.sequence(SequenceTable::InstallExecute)?.actions() {
+        let condition = row.condition.as_deref().unwrap_or_default();
+        let asks_for_states = condition.contains(['&', '!', '$', '?']);
+        if !asks_for_states && !session.holds(SequenceTable::InstallExecute.name(), &row.action, condition)? {
+            continue;
+        }
+        match standard_action::find(&row.action).map(|action| action.service) {
+            Some(Service::Works(_) | Service::Nothing(_)) => {}
+            Some(Service::Unsupported(tables) | Service::Partly(_, tables)) => {
+                let used = rows_of(session, tables)?;
+                if !used.is_empty() {
+                    parts.push(format!("action {} (table {})", row.action, used.join(", ")));
+                }
+            }
+            Some(Service::NotHere) => parts.push(format!("action {}", row.action)),
+            None => {
+                if let Some(action) = package.find::<CustomAction>(&row.action)?
+                    && !session.installation.request.custom_actions.skips(&row.action)
+                    && let Some(reason) = custom_action::unsupported(session, &action)?
+                {
+                    parts.push(format!("custom action {} ({reason})", row.action));
+                }
+            }
+        }
+    }
+    if parts.is_empty() {
+        return Ok(());
+    }
+    if !session.installation.request.skip_unsupported {
+        return Err(EngineError::Unsupported { parts });
+    }
+    for part in parts {
+        session.tell(&Message::Warning(format!("will be skipped, not supported yet: {part}")));
+    }
+    Ok(())
+}

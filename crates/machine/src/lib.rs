@@ -1,0 +1,56 @@
+//! The computer being installed to: files, registry, shortcuts, installed products.
+//!
+//! A [`Machine`] is a Wine prefix, used without Wine. The map:
+//!
+//! | what | where |
+//! |---|---|
+//! | paths as packages name them | [`WindowsPath`] (`windows_path.rs`) |
+//! | the prefix: opening, making, locking | `machine.rs`, `prefix.rs`, `lock.rs`, `wine_server.rs` |
+//! | files: handles beneath a drive's folder, names in any letter case | `drive.rs`, `place.rs`, `folder_names.rs`, `files.rs`, `metadata.rs`, `locations.rs` |
+//! | known folders, environment | [`KnownFolder`] (`folders.rs`), [`environment`] |
+//! | the registry: keys, hives and views, Wine's files | `registry_key.rs`, [`Registry`] (`registry.rs`), `registry_view.rs`, `registry_value.rs`; `registry_file.rs`, `registry_section.rs`, `registry_text.rs`, `registry_store.rs` |
+//! | shortcuts | [`ShellLink`] (`shell_link.rs`) |
+//! | what is installed, and what an installation writes about itself | [`products`] |
+//! | versions and hashes of files | [`file_version`] |
+//!
+//! What holds throughout: nothing outside a drive in the prefix is written, nothing is reached through a link that leads
+//! out; a registry file is replaced whole or not at all, and never while a wineserver has it. Packages are not known here.
+
+mod drive;
+pub mod environment;
+mod error;
+pub mod file_version;
+mod files;
+mod folder_names;
+mod folders;
+mod locations;
+mod lock;
+mod machine;
+mod metadata;
+mod place;
+mod prefix;
+pub mod products;
+mod registry;
+mod registry_file;
+mod registry_key;
+mod registry_section;
+mod registry_store;
+mod registry_text;
+mod registry_value;
+mod registry_view;
+mod shell_link;
+mod windows_path;
+mod wine_server;
+
+pub use error::MachineError;
+pub use files::FolderEntry;
+pub use folders::KnownFolder;
+pub use lock::MachineLock;
+pub use machine::{Bitness, Machine};
+pub use metadata::{Attributes, FileKind, Metadata};
+pub use registry::Registry;
+pub use registry_file::RegistryFileError;
+pub use registry_key::{ClassesOf, Hive, RegistryError, RegistryKey, View};
+pub use registry_value::RegistryValue;
+pub use shell_link::{ShellLink, ShellLinkError, ShowCommand, TargetFacts};
+pub use windows_path::{PathError, WindowsPath, check_name, fold};

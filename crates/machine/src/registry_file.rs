@@ -1,0 +1,627 @@
+//! One registry file of a Wine prefix: a part of the registry as text.
+//!
+//! The file has a line that names the format, a comment that names the part, `#arch=`, and then sections: `[path] seconds`,
+//! `#time=` (100-ns ticks since 1601, hexadecimal), perhaps `#class="…"` and `#link`, and the values. Only keys that have
+//! values, or no sub-keys, have a section; the others exist because something is below them.
+//!
+//! Sections stay text until one of their values is asked for, and a section that was not changed is written back byte for
+//! byte. Which file holds which part of the registry is not known here, see `registry.rs`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::{Bound, Range};
+
+use crate::machine::Bitness;
+use crate::registry_section::{Content, Folded, Section, fold_header};
+use crate::registry_text::escape;
+use crate::registry_value::RegistryValue;
+use crate::windows_path::fold;
+
+const FORMAT: &str = "WINE REGISTRY Version 2";
+/// The name of the value that holds the target of a link.
+const LINK_VALUE: &str = "SymbolicLinkValue";
+/// So many links are followed in one path.
+const MOST_LINKS: usize = 32;
+
+/// Why a registry file cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryFileError {
+    /// It cannot be read from disk.
+    #[error("it cannot be read")]
+    Unreadable(#[source] std::io::Error),
+    /// The first line is not the one of this format.
+    #[error("the first line is '{got}', not 'WINE REGISTRY Version 2'")]
+    Format {
+        /// The line.
+        got: String,
+    },
+    /// There are bytes that are no text.
+    #[error("the bytes at offset {offset} are not UTF-8")]
+    NotText {
+        /// Where they are.
+        offset: usize,
+    },
+    /// The file is larger than any registry.
+    #[error("it has {got} bytes, at most {most} are read")]
+    TooLarge {
+        /// Its size.
+        got: u64,
+        /// The limit.
+        most: u64,
+    },
+    /// A line that starts a section does not name a key.
+    #[error("line {line} starts a section but names no key: '{text}'")]
+    Section {
+        /// The line's number, from 1.
+        line: usize,
+        /// The line's beginning.
+        text: String,
+    },
+}
+/// A part of the registry, as one file holds it. Paths are those of keys from the part's root, without links.
+#[derive(Debug)]
+pub struct RegistryFile {
+    text: String,
+    /// Everything before the first section.
+    preamble: Range<usize>,
+    root: String,
+    sections: BTreeMap<Folded, Section>,
+    /// Folded paths of links, with their targets in this file.
+    links: HashMap<Box<str>, String>,
+    changed: bool,
+}
+
+impl RegistryFile {
+    /// An empty part; `root` is the name of its root, such as `REGISTRY\Machine`.
+    pub fn new(root: &str, bitness: Bitness) -> Self {
+        let arch = match bitness {
+            Bitness::X64 => "win64",
+            Bitness::X86 => "win32",
+        };
+        let mut text = format!("{FORMAT}\n;; All keys relative to ");
+        escape(&mut text, root, "");
+        text.push_str(&format!("\n\n#arch={arch}\n"));
+        Self {
+            preamble: 0..text.len(),
+            text,
+            root: root.to_owned(),
+            sections: BTreeMap::new(),
+            links: HashMap::new(),
+            changed: true,
+        }
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it is not text of this format.
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, RegistryFileError> {
+        let text = String::from_utf8(bytes)
+            .map_err(|error| RegistryFileError::NotText { offset: error.utf8_error().valid_up_to() })?;
+        let first = text.lines().next().unwrap_or_default();
+        if first.trim_end() != FORMAT {
+            return Err(RegistryFileError::Format { got: first.chars().take(60).collect() });
+        }
+        let mut file = Self {
+            preamble: 0..text.len(),
+            text: String::new(),
+            root: String::new(),
+            sections: BTreeMap::new(),
+            links: HashMap::new(),
+            changed: false,
+        };
+        let mut found: Vec<(Folded, Range<usize>)> = Vec::with_capacity(text.len() / 80);
+        let mut links = Vec::new();
+        let mut offset = 0;
+        for (number, line) in text.split_inclusive('\n').enumerate() {
+            match line.as_bytes().first() {
+                Some(b'[') => {
+                    let folded = fold_header(line).ok_or_else(|| RegistryFileError::Section {
+                        line: number + 1,
+                        text: line.chars().take(60).collect(),
+                    })?;
+                    match found.last_mut() {
+                        Some((_, range)) => range.end = offset,
+                        None => file.preamble.end = offset,
+                    }
+                    found.push((folded, offset..text.len()));
+                }
+                Some(b'#') if line.trim_end() == "#link" => {
+                    links.extend(found.last().map(|(key, _)| key.clone()))
+                }
+                Some(b';') if found.is_empty() => {
+                    if let Some(root) = line.trim_end().strip_prefix(";; All keys relative to ") {
+                        file.root = root.replace("\\\\", "\\");
+                    }
+                }
+                _ => {}
+            }
+            offset += line.len();
+        }
+        file.text = text;
+        if !found.is_sorted_by(|(left, _), (right, _)| left < right) {
+            file.insert_unsorted(found);
+        } else {
+            let sections = found.into_iter().map(|(key, text)| (key, Section::unread(text)));
+            file.sections = sections.collect();
+        }
+        for key in links {
+            file.note_link(&key);
+        }
+        Ok(file)
+    }
+
+    /// Sections in an order that is not ours, or twice: a later one adds to an earlier one.
+    fn insert_unsorted(&mut self, found: Vec<(Folded, Range<usize>)>) {
+        for (key, range) in found {
+            let section = Section::unread(range);
+            let Some(earlier) = self.sections.get_mut(&key) else {
+                self.sections.insert(key, section);
+                continue;
+            };
+            let later = section.content(&self.text).clone();
+            let content = earlier.change(&self.text);
+            for (folded, name, value) in later.values {
+                content.set(folded, &name, value);
+            }
+        }
+    }
+
+    fn note_link(&mut self, key: &Folded) {
+        let Some(content) = self.sections.get(key).map(|section| section.content(&self.text)) else { return };
+        let Some(RegistryValue::Other { data, .. }) = content.get(LINK_VALUE) else { return };
+        let units: Vec<u16> =
+            data.chunks_exact(2).filter_map(|pair| Some(u16::from_le_bytes(pair.try_into().ok()?))).collect();
+        let target = String::from_utf16_lossy(&units);
+        let target = target.trim_end_matches('\0').trim_start_matches('\\');
+        let inside = target.split_at_checked(self.root.len());
+        let Some((root, path)) = inside else { return };
+        if root.eq_ignore_ascii_case(&self.root) && path.starts_with('\\') {
+            self.links.insert(key.0.clone(), path.trim_start_matches('\\').to_owned());
+        } else {
+            tracing::debug!(key = %content.path, target, "a link leads to another part of the registry");
+        }
+    }
+
+    /// The name of the root, such as `REGISTRY\Machine`.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// Whether there are changes that [`RegistryFile::to_text`] was not asked for since.
+    pub fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Says that the changes are on disk.
+    pub fn saved(&mut self) {
+        self.changed = false;
+    }
+
+    /// The whole file.
+    pub fn to_text(&self) -> String {
+        let mut out = String::with_capacity(self.text.len() + 1024);
+        out.push_str(self.text.get(self.preamble.clone()).unwrap_or_default());
+        for section in self.sections.values() {
+            if !out.ends_with("\n\n") {
+                out.push('\n');
+            }
+            match &section.changed {
+                Some(content) => content.write(&mut out),
+                None => out.push_str(self.text.get(section.text.clone()).unwrap_or_default()),
+            }
+        }
+        out
+    }
+
+    /// The path without links in it; nothing when links lead round in circles or out of the file.
+    fn resolve(&self, path: &str) -> Option<String> {
+        let mut path = path.trim_matches('\\').to_owned();
+        if self.links.is_empty() {
+            return Some(path);
+        }
+        'again: for _ in 0..MOST_LINKS {
+            let folded = fold(&path);
+            // Folding may change the number of bytes, so the path is cut by the number of components.
+            let ends = folded.match_indices('\\').map(|(end, _)| end).chain([folded.len()]);
+            for (components, end) in ends.enumerate() {
+                let Some(target) = folded.get(..end).and_then(|prefix| self.links.get(prefix)) else {
+                    continue;
+                };
+                let rest: Vec<&str> = path.split('\\').skip(components + 1).collect();
+                path =
+                    if rest.is_empty() { target.clone() } else { format!("{target}\\{}", rest.join("\\")) };
+                continue 'again;
+            }
+            return Some(path);
+        }
+        tracing::warn!(key = %path, "links of the registry lead round in circles");
+        None
+    }
+
+    /// Whether a key is itself a link.
+    pub fn is_link(&self, path: &str) -> bool {
+        self.links.contains_key(&*fold(path))
+    }
+
+    fn key(&self, path: &str) -> Option<Folded> {
+        Some(Folded(fold(&self.resolve(path)?).into()))
+    }
+
+    fn content(&self, key: &Folded) -> Option<&Content> {
+        Some(self.sections.get(key)?.content(&self.text))
+    }
+
+    /// Whether a key exists.
+    pub fn exists(&self, path: &str) -> bool {
+        self.key(path).is_some_and(|key| self.has(&key))
+    }
+
+    fn has(&self, key: &Folded) -> bool {
+        key.0.is_empty() || self.sections.contains_key(key) || self.below(key, None).next().is_some()
+    }
+
+    /// The sections below a key, after a place among them.
+    fn below<'f>(
+        &'f self,
+        key: &'f Folded,
+        after: Option<Folded>,
+    ) -> impl Iterator<Item = (&'f Folded, &'f Section)> + use<'f> {
+        let start = after.unwrap_or_else(|| key.clone());
+        self.sections.range((Bound::Excluded(start), Bound::Unbounded)).take_while(move |(below, _)| {
+            key.0.is_empty() || below.0.strip_prefix(&*key.0).is_some_and(|rest| rest.starts_with('\\'))
+        })
+    }
+
+    /// The names of a key's direct sub-keys.
+    pub fn sub_keys(&self, path: &str) -> Vec<String> {
+        let Some(key) = self.key(path) else { return Vec::new() };
+        let depth = if key.0.is_empty() { 0 } else { key.0.split('\\').count() };
+        let mut names = Vec::new();
+        let mut after = None;
+        loop {
+            let Some((below, section)) = self.below(&key, after.take()).next() else { return names };
+            let path = section.path(&self.text);
+            names.extend(path.split('\\').nth(depth).map(str::to_owned));
+            // What comes after everything below this sub-key: a null is next after a separator.
+            let sub_key: Vec<&str> = below.0.split('\\').take(depth + 1).collect();
+            after = Some(Folded(format!("{}\0", sub_key.join("\\")).into()));
+        }
+    }
+
+    /// A value of a key; the empty name is the default value.
+    pub fn value(&self, path: &str, name: &str) -> Option<&RegistryValue> {
+        self.content(&self.key(path)?)?.get(name)
+    }
+
+    /// The names and values of a key, in the order of names.
+    pub fn values(&self, path: &str) -> Vec<(String, RegistryValue)> {
+        let content = self.key(path).and_then(|key| self.content(&key));
+        let values = content.into_iter().flat_map(|content| &content.values);
+        values.map(|(_, name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// Creates a key and what is missing above it. False when it was there.
+    pub fn create_key(&mut self, path: &str) -> bool {
+        let Some(path) = self.resolve(path) else { return false };
+        let key = Folded(fold(&path).into());
+        let was_there = self.has(&key);
+        if !was_there {
+            self.section(&path, key);
+        }
+        !was_there
+    }
+
+    /// Marks a section as changed and gives its content, creating it when there is none.
+    fn section(&mut self, path: &str, key: Folded) -> &mut Content {
+        self.changed = true;
+        let spelled = if self.sections.contains_key(&key) { String::new() } else { self.spelling(path) };
+        let section = self.sections.entry(key).or_insert_with(|| Section::empty(spelled));
+        section.change(&self.text)
+    }
+
+    /// The path with the part that exists spelled as it exists.
+    fn spelling(&self, path: &str) -> String {
+        let mut end = path.len();
+        while let Some((start, _)) = path.get(..end).and_then(|part| part.rmatch_indices('\\').next()) {
+            end = start;
+            let above = path.get(..end).unwrap_or_default();
+            let key = Folded(fold(above).into());
+            let section =
+                self.sections.get(&key).or_else(|| self.below(&key, None).next().map(|(_, section)| section));
+            let Some(section) = section else { continue };
+            let spelled = section.path(&self.text);
+            let depth = above.split('\\').count();
+            let known: Vec<&str> = spelled.split('\\').take(depth).collect();
+            return format!("{}{}", known.join("\\"), path.get(end..).unwrap_or_default());
+        }
+        path.to_owned()
+    }
+
+    /// Sets a value, creating the key when it is missing.
+    pub fn set_value(&mut self, path: &str, name: &str, value: RegistryValue) {
+        let Some(path) = self.resolve(path) else { return };
+        let key = Folded(fold(&path).into());
+        if self.content(&key).and_then(|content| content.get(name)) == Some(&value) {
+            return;
+        }
+        self.section(&path, key).set(fold(name), name, value);
+    }
+
+    /// Makes a key a link to another, both from this part's root.
+    pub fn set_link(&mut self, path: &str, target: &str) {
+        let whole = format!("\\{}\\{target}", self.root);
+        let data = whole.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let value = RegistryValue::Other { kind: crate::registry_value::REG_LINK, data };
+        let key = Folded(fold(path).into());
+        let content = self.section(path, key.clone());
+        content.link = true;
+        content.set(fold(LINK_VALUE), LINK_VALUE, value);
+        self.note_link(&key);
+    }
+
+    /// Removes a value. False when there was none.
+    pub fn remove_value(&mut self, path: &str, name: &str) -> bool {
+        let Some(path) = self.resolve(path) else { return false };
+        let key = Folded(fold(&path).into());
+        if self.content(&key).is_none_or(|content| content.get(name).is_none()) {
+            return false;
+        }
+        let folded = fold(name);
+        self.section(&path, key).values.retain(|(known, ..)| *known != folded);
+        true
+    }
+
+    /// Removes a key with everything below it. False when there was none.
+    pub fn remove_key(&mut self, path: &str) -> bool {
+        let Some(path) = self.resolve(path) else { return false };
+        let key = Folded(fold(&path).into());
+        if key.0.is_empty() || !self.has(&key) {
+            return false;
+        }
+        let mut doomed: Vec<Folded> = self.below(&key, None).map(|(below, _)| below.clone()).collect();
+        doomed.push(key);
+        let above = path.rsplit_once('\\').map(|(above, _)| self.spelling_of_existing(above));
+        for key in doomed {
+            self.sections.remove(&key);
+            self.links.remove(&key.0);
+        }
+        self.changed = true;
+        // A key that existed only because of this one still exists.
+        if let Some(above) = above {
+            let key = Folded(fold(&above).into());
+            if !self.has(&key) {
+                self.section(&above, key);
+            }
+        }
+        true
+    }
+
+    fn spelling_of_existing(&self, path: &str) -> String {
+        // With a component added, the whole path is what exists.
+        let spelled = self.spelling(&format!("{path}\\x"));
+        spelled.rsplit_once('\\').map_or_else(|| path.to_owned(), |(above, _)| above.to_owned())
+    }
+}
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Reads and writes every section, also those that were not changed; the times stay.
+    pub(crate) fn rewritten(file: &RegistryFile) -> String {
+        let mut out = file.text.get(file.preamble.clone()).unwrap().to_owned();
+        for section in file.sections.values() {
+            if !out.ends_with("\n\n") {
+                out.push('\n');
+            }
+            section.content(&file.text).write(&mut out);
+        }
+        out
+    }
+
+    const SAMPLE: &str = r#"WINE REGISTRY Version 2
+;; All keys relative to REGISTRY\\Machine
+
+#arch=win64
+
+[Software\\A] 1795343957
+#time=1dd7a6db96efbba
+@="default"
+"_under"="sorted by lower case"
+"Bytes"=hex:00,01,02,03,04,05,06,07,08,09,0a,0b,0c,0d,0e,0f,10,11,12,13,14,15,\
+  16,17,18,19,1a,1b,1c,1d,1e,1f,20,21,22,23,24,25,26,27,28,29,2a,2b,2c,2d,2e,\
+  2f,30
+"Empty"=hex:
+"Expand"=str(2):"%SystemRoot%\\x"
+"List"=str(7):"a\0b\0"
+"Number"=dword:000000ff
+"Octal"="\6\0017"
+"Quad"=hex(b):01,00,00,00,00,00,00,00
+"Text"="a\\b\"c\n\t\xe9\x00e9f \x263a"
+
+[Software\\A\\B\[1\]] 1795343957
+#time=1dd7a6db96d0e86
+#class="Class \"x\""
+
+[Software\\Link] 1795343947
+#time=1dd7a6db3b1f2d6
+#link
+"SymbolicLinkValue"=hex(6):5c,00,52,00,65,00,67,00,69,00,73,00,74,00,72,00,79,\
+  00,5c,00,4d,00,61,00,63,00,68,00,69,00,6e,00,65,00,5c,00,53,00,6f,00,66,00,\
+  74,00,77,00,61,00,72,00,65,00,5c,00,41,00
+"#;
+
+    fn sample() -> RegistryFile {
+        RegistryFile::parse(SAMPLE.as_bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn every_section_is_written_as_wine_writes_it() {
+        let file = sample();
+        assert_eq!(file.to_text(), SAMPLE);
+        assert_eq!(rewritten(&file), SAMPLE);
+        assert!(!file.is_changed());
+    }
+
+    #[test]
+    fn reads_values_of_each_kind() {
+        let file = sample();
+        let value = |name: &str| file.value(r"software\a", name).unwrap().clone();
+        assert_eq!(value(""), "default".into());
+        assert_eq!(value("TEXT"), "a\\b\"c\n\té\u{e9}f ☺".into());
+        assert_eq!(value("octal"), "\u{6}\u{1}7".into());
+        assert_eq!(value("expand"), RegistryValue::ExpandString(r"%SystemRoot%\x".to_owned()));
+        assert_eq!(value("list"), RegistryValue::MultiString(vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(value("number"), RegistryValue::Dword(255));
+        assert_eq!(value("quad"), RegistryValue::Qword(1));
+        assert_eq!(value("bytes"), RegistryValue::Binary((0..=0x30).collect()));
+        assert_eq!(value("empty"), RegistryValue::Binary(vec![]));
+    }
+
+    #[test]
+    fn keys_above_a_key_exist_and_links_are_followed() {
+        let mut file = sample();
+        assert!(file.exists("") && file.exists("SOFTWARE") && file.exists(r"software\a\b[1]"));
+        assert!(!file.exists(r"Software\A\B") && !file.exists("Soft"));
+        assert_eq!(file.sub_keys("Software"), ["A", "Link"]);
+        assert_eq!(file.sub_keys(""), ["Software"]);
+        assert_eq!(file.value(r"Software\LINK", "number"), Some(&RegistryValue::Dword(255)));
+        file.set_value(r"software\link\New", "x", 1.into());
+        assert_eq!(file.value(r"Software\A\new", "X"), Some(&RegistryValue::Dword(1)));
+        assert!(file.to_text().contains("[Software\\\\A\\\\New] "));
+    }
+
+    #[test]
+    fn links_round_in_circles_lead_nowhere() {
+        let mut file = RegistryFile::new(r"REGISTRY\Machine", Bitness::X64);
+        file.set_link("A", "B");
+        file.set_link("B", "A");
+        file.set_link("C", r"C\C");
+        assert!(!file.exists("A") && !file.exists(r"C\x"));
+        file.set_value("A", "x", 1.into());
+        assert_eq!(file.value("A", "x"), None);
+    }
+
+    #[test]
+    fn a_change_leaves_the_other_sections_byte_for_byte() {
+        let mut file = sample();
+        file.set_value(r"Software\A\Z", "n", 5.into());
+        let text = file.to_text();
+        let start = SAMPLE.find("[Software\\\\Link]").unwrap();
+        assert!(text.starts_with(&SAMPLE[..start]), "{text}");
+        assert!(text.ends_with(&SAMPLE[start..]), "{text}");
+        let again = RegistryFile::parse(text.into_bytes()).unwrap();
+        assert_eq!(again.value(r"Software\A\Z", "n"), Some(&RegistryValue::Dword(5)));
+        assert!(file.remove_key(r"software\a\z"));
+        assert_eq!(file.to_text(), SAMPLE);
+    }
+
+    #[test]
+    fn setting_what_is_set_changes_nothing() {
+        let mut file = sample();
+        file.set_value(r"SOFTWARE\A", "number", 255.into());
+        assert!(!file.create_key("software"));
+        assert!(!file.remove_value(r"Software\A", "none"));
+        assert!(!file.remove_key(r"Software\none"));
+        assert!(!file.is_changed());
+    }
+
+    #[test]
+    fn a_key_outlives_its_last_sub_key() {
+        let mut file = RegistryFile::new(r"REGISTRY\Machine", Bitness::X64);
+        assert!(file.create_key(r"A\B\C\D"));
+        assert!(!file.create_key(r"a\b\c"));
+        assert!(file.remove_key(r"A\B\C"));
+        assert!(!file.exists(r"A\B\C\D") && !file.exists(r"A\B\C") && file.exists(r"A\B"));
+        let again = RegistryFile::parse(file.to_text().into_bytes()).unwrap();
+        assert!(again.exists(r"A\B"));
+        assert!(file.remove_key("a"));
+        assert_eq!(file.sub_keys(""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn siblings_that_start_alike_are_told_apart() {
+        let mut file = RegistryFile::new(r"REGISTRY\Machine", Bitness::X64);
+        for key in [r"A\x\1", r"A b\y", r"A.b\z", r"A_b", r"AA\q", r"A\!\2"] {
+            file.create_key(key);
+        }
+        let mut names = file.sub_keys("");
+        names.sort();
+        assert_eq!(names, ["A", "A b", "A.b", "AA", "A_b"]);
+        assert_eq!(file.sub_keys("a"), ["!", "x"]);
+        assert!(file.remove_key("A"));
+        assert_eq!(file.sub_keys("").len(), 4);
+    }
+
+    #[test]
+    fn sections_in_any_order_and_twice_are_one_registry() {
+        let text =
+            "WINE REGISTRY Version 2\n\n[b]\n\"x\"=dword:1\n\n[A]\n@=\"1\"\n[B] 5\n\"y\"=\"2\"\nnonsense\n";
+        let mut file = RegistryFile::parse(text.as_bytes().to_vec()).unwrap();
+        assert_eq!(file.values("B").len(), 2);
+        assert_eq!(file.sub_keys(""), ["A", "b"]);
+        file.set_value("b", "z", 1.into());
+        let again = RegistryFile::parse(file.to_text().into_bytes()).unwrap();
+        assert_eq!(again.values("B").len(), 3);
+    }
+
+    #[test]
+    fn refuses_what_is_no_registry_file() {
+        let parse = |text: &[u8]| RegistryFile::parse(text.to_vec()).unwrap_err();
+        assert!(matches!(parse(b""), RegistryFileError::Format { .. }));
+        assert!(matches!(parse(b"REGEDIT4\n"), RegistryFileError::Format { .. }));
+        assert!(matches!(parse(b"WINE REGISTRY Version 2\n\xff"), RegistryFileError::NotText { offset: 24 }));
+        assert!(matches!(
+            parse(b"WINE REGISTRY Version 2\n\n[a\n"),
+            RegistryFileError::Section { line: 3, .. }
+        ));
+    }
+
+    #[test]
+    fn a_registry_of_three_megabytes_is_read_section_by_section() {
+        use std::fmt::Write;
+        let mut text = String::from(
+            "WINE REGISTRY Version 2\n;; All keys relative to REGISTRY\\\\Machine\n\n#arch=win64\n",
+        );
+        let mut keys = 0;
+        while text.len() < 3 << 20 {
+            let id = format!("{{{keys:08X}-0000-0000-0000-000000000000}}");
+            write!(text, "\n[Software\\\\Classes\\\\CLSID\\\\{id}\\\\InprocServer32] 1795343957\n#time=1dd7a6db96efbba\n@=\"C:\\\\windows\\\\system32\\\\library.dll\"\n\"ThreadingModel\"=\"Both\"\n").unwrap();
+            keys += 1;
+        }
+        let bytes = text.clone().into_bytes();
+        let start = std::time::Instant::now();
+        let file = RegistryFile::parse(bytes).unwrap();
+        let read = start.elapsed();
+        assert_eq!(file.sub_keys(r"Software\Classes\CLSID").len(), keys);
+        let start = std::time::Instant::now();
+        assert!(file.to_text() == text);
+        println!("3 MB with {keys} keys: read in {read:?}, written in {:?}", start.elapsed());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_names_and_texts_are_read_back(
+            key in "[^\\\\\0]{1,20}", name in "[^\0]{0,20}", text in ".{0,40}", bytes: Vec<u8>, kind in 0_u32..20
+        ) {
+            let mut file = RegistryFile::new(r"REGISTRY\Machine", Bitness::X64);
+            let value = RegistryValue::from_data(kind, bytes);
+            file.set_value(&key, &name, RegistryValue::String(text.clone()));
+            file.set_value("other", &name, value.clone());
+            let again = RegistryFile::parse(file.to_text().into_bytes()).unwrap();
+            proptest::prop_assert_eq!(again.value(&key, &name), Some(&RegistryValue::String(text)));
+            proptest::prop_assert_eq!(again.value("other", &name), Some(&value));
+            proptest::prop_assert_eq!(again.sub_keys("").len(), 2);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(lines in proptest::collection::vec("(\\[|#|@=|\"a\"=|hex\\([0-9]+\\):|str\\(7\\):\"|[a-f0-9,\\\\\"\\]]){0,8}", 0..8)) {
+            let text = format!("WINE REGISTRY Version 2\n{}", lines.join("\n"));
+            if let Ok(file) = RegistryFile::parse(text.into_bytes()) {
+                rewritten(&file);
+                for key in file.sub_keys("") {
+                    file.values(&key);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The registry's files on disk: reading them, and replacing those that changed.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use crate::error::MachineError;
+use crate::machine::{Bitness, Machine};
+use crate::registry::{Part, Parts, Registry};
+use crate::registry_file::{RegistryFile, RegistryFileError};
+use crate::wine_server;
+
+/// A registry is some megabytes; this is against a wrong file.
+const MOST_BYTES: u64 = 512 << 20;
+
+/// The registry of a machine, read at its first use.
+#[derive(Debug)]
+pub(crate) struct RegistryStore {
+    registry: OnceLock<Registry>,
+    /// What the files were when they were read, to know a change by another program. Held while files are read or written.
+    stamps: Mutex<[Stamp; 3]>,
+}
+
+/// What is beside a registry file under the name of ours is not followed elsewhere.
+const NOFOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+
+/// The identity and times of a file; nothing when it is not there.
+type Stamp = Option<(u64, u64, u64, i64, i64)>;
+
+fn stamp(path: &Path) -> Stamp {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
+}
+
+impl RegistryStore {
+    pub(crate) fn new() -> Self {
+        Self { registry: OnceLock::new(), stamps: Mutex::default() }
+    }
+}
+
+/// The names of the parts' roots in files that Reseat makes.
+fn root_name(part: Part) -> &'static str {
+    match part {
+        Part::Machine => r"REGISTRY\Machine",
+        Part::User => r"REGISTRY\User\S-1-5-21-0-0-0-1000",
+        Part::Default => r"REGISTRY\User\.Default",
+    }
+}
+
+fn read(prefix: &Path, part: Part, bitness: Bitness) -> Result<RegistryFile, MachineError> {
+    let path = prefix.join(part.file_name());
+    let failed = |source| MachineError::RegistryFile { path: path.clone(), source };
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        // Wine makes the users' parts when it needs them.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && part != Part::Machine => {
+            let mut file = RegistryFile::new(root_name(part), bitness);
+            file.saved();
+            return Ok(file);
+        }
+        Err(error) => return Err(failed(RegistryFileError::Unreadable(error))),
+    };
+    let got = file.metadata().map_err(|error| failed(RegistryFileError::Unreadable(error)))?.len();
+    if got > MOST_BYTES {
+        return Err(failed(RegistryFileError::TooLarge { got, most: MOST_BYTES }));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(got).unwrap_or(0) + 1);
+    file.take(MOST_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(|error| failed(RegistryFileError::Unreadable(error)))?;
+    RegistryFile::parse(bytes).map_err(failed)
+}
+
+/// Puts a new text in the place of a file: written beside it, synced, and renamed.
+fn replace(path: &Path, text: &str) -> Result<(), MachineError> {
+    let failed = |error| MachineError::unix("write", path, error);
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.new", std::process::id()));
+    let beside = PathBuf::from(beside);
+    let mode = std::fs::metadata(path).map_or(0o644, |metadata| metadata.mode() & 0o777);
+    let written = (|| {
+        // A file that a killed process left is written anew.
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(mode)
+            .custom_flags(NOFOLLOW)
+            .open(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    })();
+    if let Err(error) = written {
+        // The first error is the one that matters.
+        let _ = std::fs::remove_file(&beside);
+        return Err(failed(error));
+    }
+    if let Some(folder) = path.parent() {
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    }
+    Ok(())
+}
+
+impl Machine {
+    /// The registry, read from the prefix's files at the first call.
+    ///
+    /// # Errors
+    /// When a file cannot be read or is no registry file.
+    pub fn registry(&self) -> Result<&Registry, MachineError> {
+        if let Some(registry) = self.store.registry.get() {
+            return Ok(registry);
+        }
+        let mut stamps = self.store.stamps.lock().unwrap_or_else(PoisonError::into_inner);
+        // Taken before the reading: a change in between is seen as a change.
+        let found = Part::ALL.map(|part| stamp(&self.registry_path(part)));
+        let read = |part| read(self.prefix(), part, self.bitness());
+        let files = [read(Part::Machine)?, read(Part::User)?, read(Part::Default)?];
+        *stamps = found;
+        Ok(self.store.registry.get_or_init(|| Registry::new(self.bitness(), Parts::new(files))))
+    }
+
+    fn registry_path(&self, part: Part) -> PathBuf {
+        self.prefix().join(part.file_name())
+    }
+
+    /// The files that hold the registry, whether or not they are there.
+    pub fn registry_files(&self) -> [PathBuf; 3] {
+        Part::ALL.map(|part| self.registry_path(part))
+    }
+
+    /// Writes the parts of the registry that changed, each whole or not at all. When another program changed a file since
+    /// it was read, it is read again first and the changes are made to it. A Wine that starts meanwhile waits.
+    ///
+    /// # Errors
+    /// [`MachineError::WineServerRuns`] when a wineserver has the registry: it would write over the changes. Also when a
+    /// file cannot be read or written; the changes of parts that were not written are kept.
+    pub fn save_registry(&self) -> Result<(), MachineError> {
+        let Some(registry) = self.store.registry.get() else { return Ok(()) };
+        let mut stamps = self.store.stamps.lock().unwrap_or_else(PoisonError::into_inner);
+        if Part::ALL.iter().all(|part| !registry.parts().file(*part).is_changed()) {
+            return Ok(());
+        }
+        let _kept_out =
+            wine_server::keep_out(self.prefix()).map_err(|pid| MachineError::WineServerRuns { pid })?;
+        for (part, known) in Part::ALL.into_iter().zip(stamps.iter_mut()) {
+            let path = self.registry_path(part);
+            let mut parts = registry.parts();
+            if !parts.file(part).is_changed() {
+                continue;
+            }
+            if stamp(&path) != *known {
+                tracing::debug!(path = %path.display(), "another program changed the registry; reading it again");
+                parts.replace(part, read(self.prefix(), part, self.bitness())?);
+            }
+            replace(&path, &parts.file(part).to_text())?;
+            *known = stamp(&path);
+            parts.saved(part);
+        }
+        Ok(())
+    }
+
+    /// Reads the registry's files again where they are not those that were read. Changes that are not saved are kept and
+    /// made to the new content. To be called after a program ran in the prefix.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn reload_registry(&self) -> Result<(), MachineError> {
+        let Some(registry) = self.store.registry.get() else { return Ok(()) };
+        let mut stamps = self.store.stamps.lock().unwrap_or_else(PoisonError::into_inner);
+        for (part, known) in Part::ALL.into_iter().zip(stamps.iter_mut()) {
+            let found = stamp(&self.registry_path(part));
+            if found != *known {
+                let file = read(self.prefix(), part, self.bitness())?;
+                registry.parts().replace(part, file);
+                *known = found;
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops all changes that are not saved and reads the files again.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn discard_registry_changes(&self) -> Result<(), MachineError> {
+        let Some(registry) = self.store.registry.get() else { return Ok(()) };
+        let mut stamps = self.store.stamps.lock().unwrap_or_else(PoisonError::into_inner);
+        for (part, known) in Part::ALL.into_iter().zip(stamps.iter_mut()) {
+            let found = stamp(&self.registry_path(part));
+            let file = read(self.prefix(), part, self.bitness())?;
+            let mut parts = registry.parts();
+            parts.forget_changes(part);
+            parts.replace(part, file);
+            *known = found;
+        }
+        Ok(())
+    }
+}
+
+/// Writes the files of a new prefix.
+pub(crate) fn write_new(prefix: &Path, part: Part, file: &RegistryFile) -> Result<(), MachineError> {
+    replace(&prefix.join(part.file_name()), &file.to_text())
+}
+
+/// An empty part for a new prefix.
+pub(crate) fn new_part(part: Part, bitness: Bitness) -> RegistryFile {
+    RegistryFile::new(root_name(part), bitness)
+}
+
+/// What `#arch` a registry file says, from its first lines.
+pub(crate) fn bitness_of(prefix: &Path) -> Result<Option<Bitness>, MachineError> {
+    let path = prefix.join(Part::Machine.file_name());
+    let mut start = Vec::new();
+    File::open(&path).and_then(|file| file.take(1024).read_to_end(&mut start)).map_err(|source| {
+        MachineError::RegistryFile { path, source: RegistryFileError::Unreadable(source) }
+    })?;
+    let start = String::from_utf8_lossy(&start);
+    Ok(start.lines().find_map(|line| match line.trim_end() {
+        "#arch=win64" => Some(Bitness::X64),
+        "#arch=win32" => Some(Bitness::X86),
+        _ => None,
+    }))
+}

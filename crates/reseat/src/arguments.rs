@@ -1,0 +1,265 @@
+//! The command line, as users type it.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use reseat_engine::{InstallerVersion, WindowsVersion};
+
+/// Installs, changes and removes Windows Installer packages on Linux, and closes and restarts what uses their files.
+#[derive(Debug, Parser)]
+#[command(name = "reseat", version, propagate_version = true, max_term_width = 110)]
+#[command(after_help = "\
+Examples:
+  reseat install putty.msi                      install into the default prefix
+  reseat install app.msi INSTALLDIR='C:\\App' -q  set a property, ask nothing
+  reseat uninstall 'PuTTY release 0.68'         remove a product by its name
+  reseat who /usr/lib/libssl.so.3               who uses this file
+
+Exit codes: 0 success, 1 failure (the documented error number is printed), 2 wrong usage, 10 success, and something
+has to be started again to use the new files.")]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Options of all commands.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// The machine: a Wine prefix, or a folder that becomes one [default: WINEPREFIX, else ~/.wine, else one of its own]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub prefix: Option<PathBuf>,
+    /// Print results as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print nothing but results and errors; an installation asks nothing and closes what is in the way
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Install a package
+    #[command(after_help = "\
+Examples:
+  reseat install app.msi
+  reseat install app.msi ADDLOCAL=Main,Help ALLUSERS=1 --log app.log
+  reseat install app.msi --windows 6.1 --installer 4.5     what the package is told it runs on")]
+    Install(Install),
+    /// Remove a product
+    #[command(after_help = "\
+Examples:
+  reseat uninstall '{55717628-7AE6-4BCF-A046-FA2768945E76}'
+  reseat uninstall putty-0.68-installer.msi
+  reseat uninstall 'PuTTY release 0.68'")]
+    Uninstall(Uninstall),
+    /// List the installed products
+    List,
+    /// End or undo an installation that was interrupted
+    Recover,
+    /// Show who uses files, folders or programs
+    #[command(after_help = "\
+Examples:
+  reseat who /srv/data/index.db
+  reseat who 'C:\\Program Files\\PuTTY\\putty.exe' --json
+
+Exit codes: 0 in use, 1 free, 2 unknown: something could not be inspected.")]
+    Who(Who),
+    /// Work with a Restart Manager session
+    #[command(subcommand)]
+    Rm(Rm),
+    /// Print the Linux path of a Windows path of the prefix, or the other way round
+    Path(PathArguments),
+    /// Write a package as a folder of text tables and streams
+    Export(Export),
+    /// Make a package from a folder of text tables and streams
+    Import(Import),
+    /// Make, list and unpack cabinets
+    #[command(subcommand)]
+    Cab(Cab),
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a folder
+    Manual {
+        /// The folder, which must exist
+        folder: PathBuf,
+    },
+}
+
+/// What a package is told about the computer, and how it is installed.
+#[derive(Debug, Args)]
+pub struct Presented {
+    /// Write the verbose log to a file
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    /// The Windows that the package sees [default: 10.0.19045]
+    #[arg(long, value_name = "VERSION")]
+    pub windows: Option<WindowsVersion>,
+    /// The Windows Installer that the package sees [default: 5.0]
+    #[arg(long, value_name = "VERSION")]
+    pub installer: Option<InstallerVersion>,
+    /// Go on without actions and tables that are not supported yet, naming each
+    #[arg(long)]
+    pub skip_unsupported: bool,
+    /// Run no custom action that is a program
+    #[arg(long)]
+    pub no_custom_actions: bool,
+    /// Do not run this custom action; may be given several times
+    #[arg(long, value_name = "NAME", action = ArgAction::Append, conflicts_with = "no_custom_actions")]
+    pub skip_custom_action: Vec<String>,
+    /// How progress is shown on standard error
+    #[arg(long, value_enum, default_value_t = Progress::Auto)]
+    pub progress: Progress,
+}
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Progress {
+    /// A bar on a terminal, else nothing
+    Auto,
+    /// One line for each action
+    Plain,
+    /// A bar
+    Bar,
+    /// Nothing
+    None,
+}
+
+/// Arguments of `install`.
+#[derive(Debug, Args)]
+pub struct Install {
+    /// The package file
+    pub package: PathBuf,
+    /// Properties, as NAME=VALUE
+    #[arg(value_name = "PROPERTY=VALUE")]
+    pub properties: Vec<String>,
+    /// How it is installed
+    #[command(flatten)]
+    pub presented: Presented,
+}
+
+/// Arguments of `uninstall`.
+#[derive(Debug, Args)]
+pub struct Uninstall {
+    /// The product: its code, its package file, or its name
+    pub product: String,
+    /// Properties, as NAME=VALUE
+    #[arg(value_name = "PROPERTY=VALUE")]
+    pub properties: Vec<String>,
+    /// How it is removed
+    #[command(flatten)]
+    pub presented: Presented,
+}
+
+/// Arguments of `who`.
+#[derive(Debug, Args)]
+pub struct Who {
+    /// Files, folders or programs; Windows paths are looked up in the prefix
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// Arguments of `path`.
+#[derive(Debug, Args)]
+pub struct PathArguments {
+    /// A Windows path such as C:\Windows, or a Linux path
+    pub path: String,
+}
+
+/// Commands for a Restart Manager session.
+#[derive(Debug, Subcommand)]
+pub enum Rm {
+    /// Join a session and leave it again: says whether a key is good
+    Join {
+        /// The session key
+        key: String,
+    },
+    /// Register files with a session
+    Register {
+        /// The session key
+        key: String,
+        /// Files; Windows paths are looked up in the prefix
+        #[arg(required_unless_present = "pid", value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// A process; may be given several times
+        #[arg(long, value_name = "PID", action = ArgAction::Append)]
+        pid: Vec<u32>,
+    },
+    /// Register a running application, so that it is started again after it was closed
+    #[command(after_help = "\
+Examples:
+  reseat rm register-restart --pid $$ -- --resume     this shell script, started again with --resume")]
+    RegisterRestart {
+        /// The application's process [default: the process that runs this command]
+        #[arg(long, value_name = "PID")]
+        pid: Option<u32>,
+        /// The arguments to start it with; the program is the one that runs
+        #[arg(last = true, value_name = "ARGUMENT")]
+        arguments: Vec<String>,
+    },
+    /// Take back the registration of a running application
+    UnregisterRestart {
+        /// The application's process [default: the process that runs this command]
+        #[arg(long, value_name = "PID")]
+        pid: Option<u32>,
+    },
+    /// Start again what interrupted sessions had closed
+    Recover,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct Export {
+    /// The package file
+    pub package: PathBuf,
+    /// The folder, which is made
+    pub folder: PathBuf,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The folder
+    pub folder: PathBuf,
+    /// The package file, which is replaced as a whole
+    pub package: PathBuf,
+}
+
+/// Commands for cabinets.
+#[derive(Debug, Subcommand)]
+pub enum Cab {
+    /// List the files in a cabinet
+    List {
+        /// The cabinet
+        cabinet: PathBuf,
+    },
+    /// Unpack a cabinet
+    Extract {
+        /// The cabinet
+        cabinet: PathBuf,
+        /// Where to, an existing folder
+        #[arg(default_value = ".")]
+        folder: PathBuf,
+    },
+    /// Make a cabinet
+    #[command(after_help = "\
+Examples:
+  reseat cab create files.cab Readme=readme.txt Program=build/program     names in the cabinet, and files")]
+    Create {
+        /// The cabinet, which is replaced as a whole
+        cabinet: PathBuf,
+        /// Files, as FILE or NAME=FILE
+        #[arg(required = true, value_name = "[NAME=]FILE")]
+        files: Vec<String>,
+        /// Store without compressing
+        #[arg(long)]
+        store: bool,
+    },
+}

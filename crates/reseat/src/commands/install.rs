@@ -1,0 +1,132 @@
+//! `reseat install` and `reseat uninstall`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use reseat_custom_actions::NativeHost;
+use reseat_engine::{CustomActions, EngineError, Outcome, Platform, Report, Request, Target, UiLevel};
+use reseat_machine::Machine;
+use reseat_package::parse_assignment;
+use serde_json::json;
+
+use crate::arguments::{Global, Install, Presented, Uninstall};
+use crate::failure::Failure;
+use crate::output;
+use crate::prefix;
+use crate::terminal::{CANCELLED, Terminal};
+use crate::verbose_log::VerboseLog;
+
+/// Exit code for success when something has to be started again.
+const RESTART_REQUIRED: u8 = 10;
+
+/// Installs a package.
+pub fn install(global: &Global, arguments: Install) -> Result<ExitCode, Failure> {
+    let Install { package, properties, presented } = arguments;
+    let request = request(global, Target::Package(package), &properties, &presented)?;
+    // Whether the package can be opened is found out before a prefix is made for it.
+    reseat_engine::open_package(&request)?;
+    let machine = prefix::open_or_create(global)?;
+    run(global, &machine, &request, &presented)
+}
+
+/// Removes a product.
+pub fn uninstall(global: &Global, arguments: Uninstall) -> Result<ExitCode, Failure> {
+    let Uninstall { product, properties, presented } = arguments;
+    let request = request(global, Target::Product(product), &properties, &presented)?;
+    let machine = prefix::open(global)?;
+    run(global, &machine, &request, &presented)
+}
+
+fn request(
+    global: &Global,
+    target: Target,
+    properties: &[String],
+    presented: &Presented,
+) -> Result<Request, Failure> {
+    let mut request = Request::new(target);
+    for argument in properties {
+        let assignment =
+            parse_assignment(argument).map_err(|error| EngineError::CommandLine { reason: error.to_string() })?;
+        request.properties.push(assignment);
+    }
+    request.ui_level = if global.quiet { UiLevel::Silent } else { UiLevel::Basic };
+    request.platform = Platform {
+        windows: presented.windows.unwrap_or_default(),
+        installer: presented.installer.unwrap_or_default(),
+    };
+    request.skip_unsupported = presented.skip_unsupported;
+    request.custom_actions = if presented.no_custom_actions {
+        CustomActions::None
+    } else if presented.skip_custom_action.is_empty() {
+        CustomActions::Run
+    } else {
+        CustomActions::Skip(presented.skip_custom_action.clone())
+    };
+    request.log_file = presented.log.clone();
+    Ok(request)
+}
+
+fn run(
+    global: &Global,
+    machine: &Machine,
+    request: &Request,
+    presented: &Presented,
+) -> Result<ExitCode, Failure> {
+    let mut terminal = Terminal::new(global, presented.progress);
+    let reseat = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("reseat"));
+    let mut host = NativeHost::new(machine.prefix().to_owned(), reseat);
+    catch_interrupt()?;
+    let mut work = || reseat_engine::install(machine, request, &mut terminal, &mut host);
+    let result = match &presented.log {
+        None => work(),
+        Some(path) => {
+            let log = VerboseLog::create(path).map_err(|error| {
+                Failure::documented(1622, format!("the log {} cannot be written: {error}", path.display()))
+            })?;
+            tracing::subscriber::with_default(Arc::new(log), work)
+        }
+    };
+    terminal.finish();
+    let report = result?;
+    print(global, &report, &terminal.warnings);
+    Ok(match report.outcome {
+        Outcome::Success => ExitCode::SUCCESS,
+        Outcome::RestartRequired => ExitCode::from(RESTART_REQUIRED),
+    })
+}
+
+fn print(global: &Global, report: &Report, warnings: &[String]) {
+    if global.json {
+        output::json(&json!({
+            "error": report.outcome.code(),
+            "product": report.product,
+            "name": report.name,
+            "version": report.version,
+            "change": report.change.to_string(),
+            "restarted": report.restarted,
+            "warnings": warnings,
+        }));
+        return;
+    }
+    if global.quiet {
+        return;
+    }
+    for application in &report.restarted {
+        eprintln!("{} was closed (process {}) and started again (process {})", application.name, application.old, application.new);
+    }
+    eprintln!("{}: {} {}", report.change, report.name, report.version);
+    match report.outcome {
+        Outcome::Success => {}
+        Outcome::RestartRequired => {
+            eprintln!("3010: some applications still use the old files until they are started again");
+        }
+    }
+}
+
+/// Makes Ctrl-C end the installation after the current operation instead of in the middle of it.
+fn catch_interrupt() -> Result<(), Failure> {
+    ctrlc::set_handler(|| CANCELLED.store(true, Ordering::Relaxed))
+        .map_err(|error| Failure::usage(format!("Ctrl-C cannot be caught: {error}")))
+}

@@ -1,0 +1,103 @@
+//! Why a command did not succeed, and how that is printed.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use reseat_engine::EngineError;
+use reseat_machine::MachineError;
+use serde_json::json;
+
+use crate::arguments::Global;
+
+/// A failure on its way to the user.
+#[derive(Debug)]
+pub struct Failure {
+    message: String,
+    hint: Option<String>,
+    /// The number that Windows documents for it, if it has one.
+    code: Option<u32>,
+    exit: u8,
+}
+
+impl Failure {
+    /// The command was used wrongly: exit code 2.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, code: None, exit: 2 }
+    }
+
+    /// The command failed: exit code 1.
+    pub fn new(error: &(dyn Error + 'static)) -> Self {
+        Self { message: with_causes(error), hint: None, code: None, exit: 1 }
+    }
+
+    /// The command failed with a number that Windows Installer documents.
+    pub fn documented(code: u32, message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, code: Some(code), exit: 1 }
+    }
+
+    /// The same with what the user can do about it.
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// Prints it, and gives the exit code.
+    pub fn print(&self, global: &Global) -> ExitCode {
+        if global.json {
+            println!("{}", json!({ "error": self.code, "message": self.message, "hint": self.hint }));
+        } else {
+            match self.code {
+                Some(code) => eprintln!("reseat: error {code}: {}", self.message),
+                None => eprintln!("reseat: {}", self.message),
+            }
+            if let Some(hint) = &self.hint {
+                eprintln!("  hint: {hint}");
+            }
+        }
+        ExitCode::from(self.exit)
+    }
+}
+
+/// The text of an error with those of its causes, unless one repeats the other.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        Self { hint: error.hint(), code: Some(error.code()), ..Self::new(&error) }
+    }
+}
+
+impl From<reseat_restart_manager::Error> for Failure {
+    fn from(error: reseat_restart_manager::Error) -> Self {
+        Self { code: Some(error.code()), ..Self::new(&error) }
+    }
+}
+
+macro_rules! failure_from {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::new(&error)
+            }
+        }
+    )*};
+}
+
+failure_from!(
+    MachineError,
+    reseat_cabinet::CabinetError,
+    reseat_database::DatabaseError,
+    reseat_database::folder::FolderError,
+    std::io::Error
+);

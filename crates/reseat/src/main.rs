@@ -1,0 +1,37 @@
+//! `reseat`: installs, changes and removes Windows Installer packages on Linux.
+//!
+//! A command parses its arguments, calls one operation of a library, and prints. Results go to standard output,
+//! messages to standard error.
+
+mod arguments;
+mod commands;
+mod failure;
+mod output;
+mod prefix;
+mod terminal;
+mod verbose_log;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command};
+
+fn main() -> ExitCode {
+    let Arguments { command, global } = Arguments::parse();
+    let result = match command {
+        Command::Install(arguments) => commands::install::install(&global, arguments),
+        Command::Uninstall(arguments) => commands::install::uninstall(&global, arguments),
+        Command::List => commands::list::run(&global),
+        Command::Recover => commands::recover::run(&global),
+        Command::Who(arguments) => commands::who::run(&global, &arguments),
+        Command::Rm(command) => commands::rm::run(&global, command),
+        Command::Path(arguments) => commands::path::run(&global, &arguments),
+        Command::Export(arguments) => commands::package::export(&arguments),
+        Command::Import(arguments) => commands::package::import(&arguments),
+        Command::Cab(command) => commands::cab::run(&global, &command),
+        Command::Completions { shell } => commands::help::completions(shell),
+        Command::Manual { folder } => commands::help::manual(&folder),
+    };
+    result.unwrap_or_else(|failure| failure.print(&global))
+}

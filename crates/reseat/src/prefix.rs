@@ -1,0 +1,81 @@
+//! Which machine is meant: `--prefix`, else WINEPREFIX, else an existing `~/.wine`, else a prefix of Reseat's own.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use reseat_machine::{Bitness, Machine, MachineError};
+
+use crate::arguments::Global;
+use crate::failure::Failure;
+
+/// The folder of the prefix, absolute; it may not exist yet.
+///
+/// # Errors
+/// When neither an option nor the environment leads to a folder.
+pub fn folder(global: &Global) -> Result<PathBuf, Failure> {
+    let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = if let Some(prefix) = &global.prefix {
+        prefix.clone()
+    } else if let Some(prefix) = variable("WINEPREFIX") {
+        prefix
+    } else {
+        let home = variable("HOME").ok_or_else(|| Failure::usage("HOME is not set; give --prefix"))?;
+        let wine = home.join(".wine");
+        if wine.join("drive_c").is_dir() {
+            wine
+        } else {
+            let data = variable("XDG_DATA_HOME").filter(|path| path.is_absolute());
+            data.unwrap_or_else(|| home.join(".local/share")).join("reseat/prefix")
+        }
+    };
+    std::path::absolute(&folder).map_err(|error| Failure::usage(format!("{}: {error}", folder.display())))
+}
+
+/// The machine, which must be there.
+///
+/// # Errors
+/// When the folder is no prefix, or cannot be read.
+pub fn open(global: &Global) -> Result<Machine, Failure> {
+    Ok(Machine::open(&folder(global)?)?)
+}
+
+/// The machine, made when the folder is absent or empty.
+///
+/// # Errors
+/// When the folder is something else, or cannot be written.
+pub fn open_or_create(global: &Global) -> Result<Machine, Failure> {
+    let folder = folder(global)?;
+    if is_vacant(&folder) {
+        if !global.quiet {
+            eprintln!("making a new prefix in {}", folder.display());
+        }
+        return Ok(Machine::create(&folder, Bitness::X64)?);
+    }
+    Ok(Machine::open(&folder)?)
+}
+
+fn is_vacant(folder: &Path) -> bool {
+    match std::fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    }
+}
+
+/// A path that a user wrote: Windows paths lead into the prefix, others are taken as they are.
+///
+/// # Errors
+/// When it is a Windows path and there is no such prefix or drive.
+pub fn locate(global: &Global, path: &Path) -> Result<PathBuf, Failure> {
+    match path.to_str() {
+        Some(text) if is_windows_path(text) => {
+            let windows = reseat_machine::WindowsPath::parse(text).map_err(MachineError::from)?;
+            Ok(open(global)?.unix_path(&windows)?)
+        }
+        _ => Ok(std::path::absolute(path).unwrap_or_else(|_| path.to_owned())),
+    }
+}
+
+/// Whether a text begins with a drive letter, a colon and a separator.
+pub fn is_windows_path(text: &str) -> bool {
+    matches!(text.as_bytes(), [drive, b':', b'\\' | b'/', ..] if drive.is_ascii_alphabetic())
+}

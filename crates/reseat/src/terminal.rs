@@ -1,0 +1,129 @@
+//! The user interface on a terminal: progress, messages, and the question about files in use.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use reseat_engine::{FilesInUseAnswer, Message, UserInterface};
+use reseat_restart_manager::ApplicationList;
+
+use crate::arguments::{Global, Progress};
+
+/// Set by Ctrl-C; the engine asks for it between operations.
+pub static CANCELLED: AtomicBool = AtomicBool::new(false);
+
+/// Shows an installation on standard error.
+pub struct Terminal {
+    bar: ProgressBar,
+    /// One line for each action.
+    plain: bool,
+    quiet: bool,
+    /// Somebody is there to answer.
+    asks: bool,
+    /// What the package's programs printed and what was warned of, for `--json`.
+    pub warnings: Vec<String>,
+}
+
+impl Terminal {
+    /// A user interface as the options ask for it.
+    pub fn new(global: &Global, progress: Progress) -> Self {
+        let is_terminal = std::io::stderr().is_terminal();
+        let shows_bar = match progress {
+            Progress::Auto => is_terminal && !global.quiet,
+            Progress::Bar => true,
+            Progress::Plain | Progress::None => false,
+        };
+        let target = if shows_bar { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(None, target);
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg:36!} {wide_bar} {percent:>3}%") {
+            bar.set_style(style);
+        }
+        if shows_bar {
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
+        Self {
+            bar,
+            plain: progress == Progress::Plain,
+            quiet: global.quiet,
+            asks: !global.quiet && !global.json && is_terminal && std::io::stdin().is_terminal(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Removes the bar.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn line(&self, text: &str) {
+        self.bar.suspend(|| eprintln!("{text}"));
+    }
+}
+
+impl UserInterface for Terminal {
+    fn message(&mut self, message: &Message) {
+        match message {
+            Message::ActionStart { action, description } => {
+                let text = if description.is_empty() { action } else { description };
+                self.bar.set_message(text.clone());
+                if self.plain {
+                    self.line(text);
+                }
+            }
+            Message::ActionData(text) => {
+                if self.plain {
+                    self.line(&format!("  {text}"));
+                }
+            }
+            Message::Progress { done, total } => {
+                self.bar.set_length(*total);
+                self.bar.set_position(*done);
+            }
+            Message::Information(text) => {
+                if !self.quiet {
+                    self.line(text);
+                }
+            }
+            Message::Warning(text) => {
+                self.warnings.push(text.clone());
+                self.line(&format!("reseat: warning: {text}"));
+            }
+            // The command prints the error that it gets.
+            Message::Error(_) => {}
+        }
+    }
+
+    fn files_in_use(&mut self, applications: &ApplicationList) -> FilesInUseAnswer {
+        if !self.asks {
+            return FilesInUseAnswer::ShutDown;
+        }
+        self.bar.suspend(|| {
+            eprintln!("These applications use files that are about to be replaced:");
+            for application in applications.running() {
+                let again = if application.restartable { "will be started again" } else { "will stay closed" };
+                eprintln!("  {} (process {}), {again}", application.name, application.process.pid);
+            }
+            loop {
+                eprint!("[c]lose them, [i]gnore, [r]etry, [q]uit? ");
+                let _ = std::io::stderr().flush();
+                let mut line = String::new();
+                match std::io::stdin().lock().read_line(&mut line) {
+                    Ok(0) | Err(_) => return FilesInUseAnswer::Cancel,
+                    Ok(_) => {}
+                }
+                match line.trim().to_lowercase().as_str() {
+                    "c" | "close" => return FilesInUseAnswer::ShutDown,
+                    "i" | "ignore" => return FilesInUseAnswer::Ignore,
+                    "r" | "retry" => return FilesInUseAnswer::Retry,
+                    "q" | "quit" => return FilesInUseAnswer::Cancel,
+                    _ => {}
+                }
+            }
+        })
+    }
+
+    fn cancelled(&self) -> bool {
+        CANCELLED.load(Ordering::Relaxed)
+    }
+}

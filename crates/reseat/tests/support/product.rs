@@ -1,0 +1,296 @@
+//! Packages made by tests.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use reseat_cabinet::CabinetWriter;
+use reseat_database::summary::id;
+use reseat_database::{Column, ColumnType, Database, PropertyValue, SummaryInformation, Table, Value};
+
+use super::Place;
+
+/// Tables: name, columns as text archives describe them (`name:type`), keys first, how many of them are keys.
+const TABLES: &[(&str, &str, usize)] = &[
+    ("Property", "Property:s72 Value:l0", 1),
+    ("Directory", "Directory:s72 Directory_Parent:S72 DefaultDir:l255", 1),
+    (
+        "Feature",
+        "Feature:s38 Feature_Parent:S38 Title:L64 Description:L255 Display:I2 Level:i2 Directory_:S72 Attributes:i2",
+        1,
+    ),
+    ("Component", "Component:s72 ComponentId:S38 Directory_:s72 Attributes:i2 Condition:S255 KeyPath:S72", 1),
+    ("FeatureComponents", "Feature_:s38 Component_:s72", 2),
+    (
+        "File",
+        "File:s72 Component_:s72 FileName:l255 FileSize:i4 Version:S72 Language:S20 Attributes:I2 Sequence:i4",
+        1,
+    ),
+    ("MsiFileHash", "File_:s72 Options:i2 HashPart1:i4 HashPart2:i4 HashPart3:i4 HashPart4:i4", 1),
+    ("Media", "DiskId:i2 LastSequence:i4 DiskPrompt:L64 Cabinet:S255 VolumeLabel:S32 Source:S72", 1),
+    ("InstallExecuteSequence", "Action:s72 Condition:S255 Sequence:I2", 1),
+    ("CustomAction", "Action:s72 Type:i2 Source:S72 Target:S255", 1),
+    ("Binary", "Name:s72 Data:v0", 1),
+    ("Error", "Error:i2 Message:L0", 1),
+    ("Registry", "Registry:s72 Root:i2 Key:l255 Name:L255 Value:L0 Component_:s72", 1),
+    ("RemoveFile", "FileKey:s72 Component_:s72 FileName:L255 DirProperty:s72 InstallMode:i2", 1),
+    ("DuplicateFile", "FileKey:s72 Component_:s72 File_:s72 DestName:L255 DestFolder:S72", 1),
+    ("CreateFolder", "Directory_:s72 Component_:s72", 2),
+    (
+        "Shortcut",
+        "Shortcut:s72 Directory_:s72 Name:l128 Component_:s72 Target:s72 Arguments:S255 Description:L255 Hotkey:I2 \
+         Icon_:S72 IconIndex:I2 ShowCmd:I2 WkDir:S72",
+        1,
+    ),
+    (
+        "Upgrade",
+        "UpgradeCode:s38 VersionMin:S20 VersionMax:S20 Language:S255 Attributes:i4 Remove:S255 ActionProperty:s72",
+        5,
+    ),
+];
+
+/// The standard actions of every package here, in their usual places.
+const SEQUENCE: &[(&str, i32)] = &[
+    ("FindRelatedProducts", 200),
+    ("ValidateProductID", 700),
+    ("CostInitialize", 800),
+    ("FileCost", 900),
+    ("CostFinalize", 1000),
+    ("InstallValidate", 1400),
+    ("InstallInitialize", 1500),
+    ("RemoveExistingProducts", 1510),
+    ("ProcessComponents", 1600),
+    ("UnpublishFeatures", 1800),
+    ("RemoveRegistryValues", 2600),
+    ("RemoveShortcuts", 3200),
+    ("RemoveDuplicateFiles", 3400),
+    ("RemoveFiles", 3500),
+    ("RemoveFolders", 3600),
+    ("CreateFolders", 3700),
+    ("InstallFiles", 4000),
+    ("DuplicateFiles", 4210),
+    ("CreateShortcuts", 4500),
+    ("WriteRegistryValues", 5000),
+    ("RegisterUser", 6000),
+    ("RegisterProduct", 6100),
+    ("PublishFeatures", 6300),
+    ("PublishProduct", 6400),
+    ("InstallFinalize", 6600),
+];
+
+/// A package to be.
+pub struct Product {
+    rows: BTreeMap<&'static str, Vec<Vec<String>>>,
+    files: Vec<(String, Vec<u8>)>,
+    binaries: Vec<(String, Vec<u8>)>,
+    cabinet: Cabinet,
+    code: u32,
+}
+
+/// Where the files are.
+pub enum Cabinet {
+    Embedded,
+    /// In a file beside the package that is not written.
+    Missing,
+    /// In the package, and damaged.
+    Corrupt,
+}
+
+impl Product {
+    /// Version 1.0.0 of a product with one feature, one component and no files, installed to `Program Files\Test`.
+    pub fn new() -> Self {
+        let mut product = Self {
+            rows: BTreeMap::new(),
+            files: Vec::new(),
+            binaries: Vec::new(),
+            cabinet: Cabinet::Embedded,
+            code: 0,
+        };
+        let upgrade = guid(2, 0);
+        for (name, value) in [
+            ("Manufacturer", "Reseat"),
+            ("ProductLanguage", "1033"),
+            ("ProductName", "Test"),
+            ("UpgradeCode", &upgrade),
+            ("ALLUSERS", "1"),
+            ("SecureCustomProperties", "OLDER"),
+        ] {
+            product.row("Property", &[name, value]);
+        }
+        product.row("Directory", &["TARGETDIR", "", "SourceDir"]);
+        product.row("Directory", &["ProgramFiles64Folder", "TARGETDIR", "."]);
+        product.row("Directory", &["INSTALLDIR", "ProgramFiles64Folder", "Test"]);
+        product.row("Feature", &["Main", "", "Main", "", "1", "1", "INSTALLDIR", "0"]);
+        product.row("Component", &["Main", &guid(3, 0), "INSTALLDIR", "256", "", ""]);
+        product.row("FeatureComponents", &["Main", "Main"]);
+        for (action, sequence) in SEQUENCE {
+            product.row("InstallExecuteSequence", &[action, "", &sequence.to_string()]);
+        }
+        product.version("1.0.0")
+    }
+
+    /// Another version of the same product, which replaces older ones.
+    pub fn version(mut self, version: &str) -> Self {
+        let properties = self.rows.entry("Property").or_default();
+        properties.retain(|row| row[0] != "ProductVersion" && row[0] != "ProductCode");
+        self.rows.remove("Upgrade");
+        self.code = version.bytes().fold(0, |sum, byte| sum * 31 + u32::from(byte));
+        let code = guid(1, self.code);
+        self.row("Property", &["ProductVersion", version]);
+        self.row("Property", &["ProductCode", &code]);
+        self.row("Upgrade", &[&guid(2, 0), "", version, "", "1", "", "OLDER"]);
+        self
+    }
+
+    pub fn product_code(&self) -> String {
+        guid(1, self.code)
+    }
+
+    /// Adds a row; missing values at the end are null.
+    pub fn row(&mut self, table: &'static str, values: &[&str]) {
+        let values = values.iter().map(|&value| value.to_owned()).collect();
+        self.rows.entry(table).or_default().push(values);
+    }
+
+    pub fn with_row(mut self, table: &'static str, values: &[&str]) -> Self {
+        self.row(table, values);
+        self
+    }
+
+    /// The same without the rows with this first value.
+    pub fn without_row(mut self, table: &'static str, key: &str) -> Self {
+        self.rows.entry(table).or_default().retain(|row| row[0] != key);
+        self
+    }
+
+    pub fn with_property(self, name: &str, value: &str) -> Self {
+        self.with_row("Property", &[name, value])
+    }
+
+    /// Adds a file of the component `Main`.
+    pub fn with_file(mut self, key: &str, name: &str, content: impl Into<Vec<u8>>) -> Self {
+        let content = content.into();
+        let sequence = (self.files.len() + 1).to_string();
+        self.row("File", &[key, "Main", name, &content.len().to_string(), "", "", "512", &sequence]);
+        self.files.push((key.to_owned(), content));
+        self
+    }
+
+    /// Adds the hashes of the files that it has by now, so that equal files are known as such.
+    pub fn with_hashes(mut self, place: &Place) -> Self {
+        for (key, content) in self.files.clone() {
+            let file = std::fs::File::open(place.write("hashed", content)).expect("a file");
+            let parts = reseat_machine::file_version::file_hash(&file).expect("a hash").map(|part| part.to_string());
+            self.row("MsiFileHash", &[&key, "0", &parts[0], &parts[1], &parts[2], &parts[3]]);
+        }
+        self
+    }
+
+    pub fn with_cabinet(self, cabinet: Cabinet) -> Self {
+        Self { cabinet, ..self }
+    }
+
+    /// Adds a custom action and its place in the sequence; it runs when the product is installed.
+    pub fn with_action(mut self, name: &str, kind: i32, source: &str, target: &str, sequence: i32) -> Self {
+        self.row("CustomAction", &[name, &kind.to_string(), source, target]);
+        self.row("InstallExecuteSequence", &[name, "NOT REMOVE", &sequence.to_string()]);
+        self
+    }
+
+    /// Adds a program to the Binary table.
+    pub fn with_binary(mut self, name: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.row("Binary", &[name, ""]);
+        self.binaries.push((name.to_owned(), content.into()));
+        self
+    }
+
+    /// Writes the package.
+    pub fn save(&self, place: &Place, name: &str) -> PathBuf {
+        let path = place.path(name);
+        self.save_at(&path);
+        path
+    }
+
+    fn save_at(&self, path: &Path) {
+        let mut database = Database::create();
+        let mut summary = SummaryInformation::default();
+        summary.set_code_page(1252);
+        summary.set_text(id::TITLE, "Installation Database");
+        summary.set_text(id::TEMPLATE, "x64;1033");
+        summary.set_text(id::REVISION_NUMBER, &guid(4, self.code));
+        summary.set(id::PAGE_COUNT, PropertyValue::Long(200));
+        summary.set(id::WORD_COUNT, PropertyValue::Long(2));
+        database.set_summary(summary);
+
+        let mut rows = self.rows.clone();
+        if !self.files.is_empty() {
+            let mut cabinet = CabinetWriter::create(Vec::new()).expect("a cabinet");
+            for (key, content) in &self.files {
+                cabinet.add(key, content.as_slice(), None, 0).expect("a file in the cabinet");
+            }
+            let mut cabinet = cabinet.finish().expect("a cabinet");
+            let name = match self.cabinet {
+                Cabinet::Missing => "absent.cab",
+                Cabinet::Embedded | Cabinet::Corrupt => "#files.cab",
+            };
+            if matches!(self.cabinet, Cabinet::Corrupt) {
+                let middle = cabinet.len() - 8;
+                cabinet[middle..].fill(0x55);
+            }
+            database.put_stream("files.cab", cabinet);
+            let media = rows.entry("Media").or_default();
+            if media.is_empty() {
+                let last = self.files.len().to_string();
+                media.push(["1", &last, "", name].map(str::to_owned).to_vec());
+            }
+        }
+        for (name, content) in &self.binaries {
+            database.put_stream(&format!("Binary.{name}"), content.clone());
+        }
+        for (table, rows) in &rows {
+            database.put_table(make_table(table, rows));
+        }
+        database.save(path).expect("a saved package");
+    }
+}
+
+fn make_table(name: &str, rows: &[Vec<String>]) -> Table {
+    let (_, columns, keys) = TABLES.iter().find(|table| table.0 == name).expect("a known table");
+    let columns: Vec<Column> = columns
+        .split_whitespace()
+        .enumerate()
+        .map(|(place, column)| {
+            let (name, kind) = column.split_once(':').expect("a column");
+            let (letter, size) = kind.split_at(1);
+            let size: u8 = size.parse().expect("a size");
+            Column {
+                name: name.to_owned(),
+                kind: match (letter.to_ascii_lowercase().as_str(), size) {
+                    ("i", 2) => ColumnType::Short,
+                    ("i", _) => ColumnType::Long,
+                    ("v", _) => ColumnType::Stream,
+                    _ => ColumnType::Text(size),
+                },
+                nullable: letter.chars().all(char::is_uppercase),
+                key: place < *keys,
+                localizable: letter.eq_ignore_ascii_case("l"),
+            }
+        })
+        .collect();
+    let kinds: Vec<ColumnType> = columns.iter().map(|column| column.kind).collect();
+    let mut table = Table::new(name, columns);
+    for row in rows {
+        let values = row.iter().zip(&kinds).map(|(text, kind)| match kind {
+            ColumnType::Stream => Value::Stream,
+            ColumnType::Text(_) => Value::from(text.as_str()),
+            _ if text.is_empty() => Value::Null,
+            _ => Value::Integer(text.parse().expect("a number")),
+        });
+        table.push(values.collect());
+    }
+    table
+}
+
+/// A GUID of the tests.
+pub fn guid(kind: u32, number: u32) -> String {
+    format!("{{7E57{kind:04X}-0000-4000-8000-0000{number:08X}}}")
+}

@@ -1,0 +1,169 @@
+//! Processes that must not, or cannot, be stopped.
+//!
+//! The counterpart of the page "Critical System Services": told by identity where possible, by name only for
+//! programs without which a session or the system is lost.
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::fs::CWD;
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
+use crate::application::RebootReasons;
+use crate::lease::identify;
+use crate::process::{Stat, lineage, read_file};
+
+/// Why a process is never stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CriticalReason {
+    /// The first process of the system or of the PID namespace.
+    FirstProcess,
+    /// A thread of the kernel.
+    KernelThread,
+    /// The installer itself.
+    Installer,
+    /// A process that the installer descends from.
+    InstallerAncestor,
+    /// We may not send it a signal.
+    PermissionDenied,
+    /// It runs in another PID namespace: a container or a sandbox.
+    OtherNamespace,
+    /// It asks to be left alone until the end: its first argument begins with `@` (as systemd documents for
+    /// root storage daemons).
+    RootStorage,
+    /// A wineserver: it only holds what Wine programs have opened.
+    WineServer,
+    /// Named in the list of programs that a session or the system needs.
+    SystemProgram(&'static str),
+}
+
+impl CriticalReason {
+    /// The documented reason for a reboot that it stands for.
+    pub fn reboot_reason(&self) -> RebootReasons {
+        match self {
+            CriticalReason::Installer | CriticalReason::InstallerAncestor => RebootReasons::DETECTED_SELF,
+            CriticalReason::PermissionDenied => RebootReasons::PERMISSION_DENIED,
+            CriticalReason::OtherNamespace => RebootReasons::SESSION_MISMATCH,
+            CriticalReason::SystemProgram(_) => RebootReasons::CRITICAL_SERVICE,
+            _ => RebootReasons::CRITICAL_PROCESS,
+        }
+    }
+}
+
+impl fmt::Display for CriticalReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CriticalReason::FirstProcess => "the first process of the system",
+            CriticalReason::KernelThread => "a thread of the kernel",
+            CriticalReason::Installer => "the installer itself",
+            CriticalReason::InstallerAncestor => "the installer was started by it",
+            CriticalReason::PermissionDenied => "no permission to stop it",
+            CriticalReason::OtherNamespace => "runs in another PID namespace, such as a container",
+            CriticalReason::RootStorage => "serves the root file system",
+            CriticalReason::WineServer => "a wineserver holds files for other programs",
+            CriticalReason::SystemProgram(what) => what,
+        })
+    }
+}
+
+/// Programs by the name of their file, and why they stay.
+const SYSTEM_PROGRAMS: &[(&str, &str)] = &[
+    ("systemd", "the service manager"),
+    ("systemd-executor", "the service manager"),
+    ("systemd-logind", "keeps the users' sessions"),
+    ("elogind", "keeps the users' sessions"),
+    ("systemd-journald", "keeps the system's log"),
+    ("systemd-udevd", "manages devices"),
+    ("dbus-daemon", "the message bus"),
+    ("dbus-broker", "the message bus"),
+    ("dbus-broker-launch", "the message bus"),
+    ("Xorg", "the display server"),
+    ("Xwayland", "the display server"),
+    ("gdm3", "the display manager"),
+    ("gdm", "the display manager"),
+    ("sddm", "the display manager"),
+    ("lightdm", "the display manager"),
+    ("gnome-shell", "the desktop's compositor"),
+    ("kwin_wayland", "the desktop's compositor"),
+    ("dockerd", "runs containers"),
+    ("containerd", "runs containers"),
+    ("containerd-shim-runc-v2", "runs containers"),
+    ("podman", "runs containers"),
+    ("conmon", "runs containers"),
+    ("multipathd", "serves storage"),
+    ("iscsid", "serves storage"),
+    ("dmeventd", "serves storage"),
+    ("ssh-agent", "holds keys that would be lost"),
+    ("gpg-agent", "holds keys that would be lost"),
+    ("gnome-keyring-daemon", "holds keys that would be lost"),
+    ("runsv", "a supervisor"),
+    ("runsvdir", "a supervisor"),
+    ("s6-supervise", "a supervisor"),
+    ("s6-svscan", "a supervisor"),
+];
+
+/// Judges processes; reads once what it needs to know about the installer.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    lineages: Vec<u32>,
+    installers: Vec<u32>,
+    own_namespace: Option<u64>,
+}
+
+impl Judge {
+    /// A judge for a session of these installers: the primary and the calling process.
+    pub(crate) fn new(installers: &[u32]) -> Judge {
+        let lineages = installers.iter().flat_map(|&pid| lineage(pid)).collect();
+        let own_namespace = identify(CWD, "/proc/self/ns/pid").ok().map(|(id, _)| id.inode);
+        Judge { lineages, installers: installers.to_vec(), own_namespace }
+    }
+
+    /// Why the process with this `/proc/PID` folder must not be stopped, if so.
+    pub(crate) fn judge(&self, pid: u32, stat: &Stat, folder: BorrowedFd<'_>) -> Option<CriticalReason> {
+        if self.installers.contains(&pid) {
+            return Some(CriticalReason::Installer);
+        }
+        if pid == 1 {
+            return Some(CriticalReason::FirstProcess);
+        }
+        if self.lineages.contains(&pid) {
+            return Some(CriticalReason::InstallerAncestor);
+        }
+        if stat.is_kernel_thread() {
+            return Some(CriticalReason::KernelThread);
+        }
+        let namespace = identify(folder, "ns/pid").map(|(id, _)| id.inode);
+        match (namespace, self.own_namespace) {
+            (Ok(theirs), Some(ours)) if theirs != ours => return Some(CriticalReason::OtherNamespace),
+            (Err(Errno::ACCESS | Errno::PERM), _) => return Some(CriticalReason::PermissionDenied),
+            _ => {}
+        }
+        if read_file(folder, "cmdline", 1).is_ok_and(|first| first == b"@") {
+            return Some(CriticalReason::RootStorage);
+        }
+        let program = rustix::fs::readlinkat(folder, "exe", Vec::new()).unwrap_or_default();
+        let program = program.to_string_lossy();
+        let program = program.strip_suffix(" (deleted)").unwrap_or(&program);
+        let program = program.rsplit('/').next().unwrap_or_default();
+        if program.starts_with("wineserver") || stat.name.starts_with("wineserver") {
+            return Some(CriticalReason::WineServer);
+        }
+        if let Some((_, why)) = SYSTEM_PROGRAMS.iter().find(|(name, _)| *name == program) {
+            return Some(CriticalReason::SystemProgram(why));
+        }
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
+        match test_kill_process(pid) {
+            Err(Errno::PERM) => Some(CriticalReason::PermissionDenied),
+            _ => None,
+        }
+    }
+}
+
+/// Opens `/proc/PID`.
+pub(crate) fn open_process(pid: u32) -> Result<std::os::fd::OwnedFd, Errno> {
+    use rustix::fs::{Mode, OFlags, openat};
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(CWD.as_fd(), format!("/proc/{pid}"), flags, Mode::empty())
+}

@@ -1,0 +1,80 @@
+//! A Restart Manager for Linux: who uses a file, close it politely, start it again.
+//!
+//! An installer starts a session as its [`Primary`] installer, registers [`Resources`], lists who uses them,
+//! shuts those applications down, replaces the files and restarts what had registered for it. Other processes
+//! of the same user join by the [`SessionKey`] as [`Secondary`] installers and can only register. The names
+//! and numbers are those of the documented Windows Restart Manager; nothing here knows about packages.
+//!
+//! Who uses a file is also answered without a session: [`who::uses`], and [`applications`] with a judgement
+//! of each process.
+//!
+//! ```no_run
+//! use reseat_restart_manager::{Primary, Resources, ShutdownOptions};
+//!
+//! # fn main() -> Result<(), reseat_restart_manager::Error> {
+//! let session = Primary::start()?;
+//! session.register(&Resources::files(["/opt/demo/bin/demo", "/opt/demo/lib/libdemo.so"]))?;
+//! if session.list()?.reboot_reasons.is_empty() {
+//!     session.shut_down(&ShutdownOptions::default(), &mut |_percent| {})?;
+//!     // Replace the files here, by rename and never in place.
+//!     for application in session.restart(&mut |_percent| {})? {
+//!         println!("{}: {} is now {}", application.name, application.old.pid, application.new.pid);
+//!     }
+//! }
+//! session.end()
+//! # }
+//! ```
+//!
+//! | file | holds |
+//! |---|---|
+//! | `primary`, `secondary` | what each sort of installer may do |
+//! | `session_key`, `session`, `store`, `journal` | where sessions are kept, safely for several processes |
+//! | `resource`, `application`, `error` | what goes in and comes out, with the documented numbers |
+//! | `who`, `lease`, `proc_scan`, `mapping` | who uses a file |
+//! | `process`, `critical`, `listing` | what a process is, and whether it may be stopped |
+//! | `shutdown`, `history`, `cancel` | stopping, written down beforehand |
+//! | `registration`, `restart_plan`, `restart`, `detach` | starting again |
+
+mod application;
+mod cancel;
+mod critical;
+mod detach;
+mod error;
+mod history;
+mod journal;
+mod lease;
+mod listing;
+mod mapping;
+mod path_text;
+mod primary;
+mod proc_scan;
+mod process;
+mod registration;
+mod resource;
+mod restart;
+mod restart_plan;
+mod secondary;
+mod session;
+mod session_key;
+mod shutdown;
+mod store;
+pub mod who;
+
+pub use application::{Application, ApplicationList, ApplicationStatus, ApplicationType, RebootReasons};
+pub use cancel::CancelToken;
+pub use critical::CriticalReason;
+pub use error::{Error, Refusal};
+pub use listing::applications;
+pub use primary::{Primary, Restarted};
+pub use process::UniqueProcess;
+pub use registration::{
+    COMMAND_LINE_LIMIT, Registration, RestartFlags, register_application_restart,
+    unregister_application_restart,
+};
+pub use resource::Resources;
+pub use restart::{Recovery, recover, recover_within};
+pub use secondary::Secondary;
+pub use session::SESSION_LIMIT;
+pub use session_key::SessionKey;
+pub use shutdown::ShutdownOptions;
+pub use store::{RUNTIME_FOLDER_VARIABLE, Store};

@@ -1,0 +1,249 @@
+//! Starts stopped applications again, now or after a crash of the installer.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
+
+use crate::application::{Application, ApplicationStatus};
+use crate::cancel::CancelToken;
+use crate::critical::open_process;
+use crate::detach;
+use crate::error::{Error, Refusal};
+use crate::history::{Action, Entry, History, Stopping};
+use crate::journal::Outlives;
+use crate::primary::Restarted;
+use crate::proc_scan::all_processes;
+use crate::process::{Stat, UniqueProcess, boot_id, program_path, read_file, ticks_since_boot};
+use crate::registration::RestartFlags;
+use crate::restart_plan::RestartPlan;
+use crate::session::{Session, keys};
+use crate::session_key::SessionKey;
+use crate::shutdown::{self, Progress, ShutdownOptions};
+use crate::store::Store;
+
+/// Reads what starting this application again will need.
+pub(crate) fn prepare(store: &Store, application: &Application) -> Stopping {
+    Stopping {
+        process: application.process,
+        name: application.name.clone(),
+        kind: application.kind,
+        user_id: application.user_id,
+        session_id: application.session_id,
+        files: application.files.clone(),
+        plan: if application.restartable { plan(store, application.process) } else { None },
+    }
+}
+
+fn plan(store: &Store, process: UniqueProcess) -> Option<RestartPlan> {
+    // Read now and not when the list was made: a program may renew its registration at any time.
+    let registration = store.registration(process).ok().flatten()?;
+    let folder = open_process(process.pid).ok()?;
+    let stat = Stat::read(folder.as_fd()).filter(|stat| stat.start_time == process.start_time)?;
+    let plan = RestartPlan::of(&registration, &stat, folder.as_fd());
+    // A process on its way out has given up its memory, and with it environment and program, while its files
+    // are still open. It ends by itself and is not ours to start again.
+    program_path(folder.as_fd()).is_ok().then_some(plan)
+}
+
+/// What a restart achieved.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) restarted: Vec<Restarted>,
+    pub(crate) refused: Vec<Refusal>,
+}
+
+/// Starts what the history shows as stopped and not restarted, the last stopped first.
+pub(crate) fn restart(
+    session: &Session,
+    history: &History,
+    cancel: &CancelToken,
+    report: &mut dyn FnMut(u32),
+) -> Result<Outcome, Error> {
+    let _claim = session.claim()?;
+    let waiting: Vec<&Entry> =
+        history.entries.iter().rev().filter(|entry| entry.is_outstanding() && is_stopped(entry)).collect();
+    let mut outcome = Outcome::default();
+    let mut progress = Progress { report, done: 0, total: waiting.len() };
+    progress.step(0);
+    for entry in waiting {
+        if cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        restart_one(session, entry, &mut outcome)?;
+        progress.step(1);
+    }
+    Ok(outcome)
+}
+
+/// Stopped by the session, or asked to stop and gone by now.
+fn is_stopped(entry: &Entry) -> bool {
+    entry.status.contains(ApplicationStatus::STOPPED)
+        || (entry.asked && !entry.application.process.is_running())
+}
+
+fn restart_one(session: &Session, entry: &Entry, outcome: &mut Outcome) -> Result<(), Error> {
+    let Some(plan) = &entry.application.plan else { return Ok(()) };
+    let process = entry.application.process;
+    session.record(&[Action::Starting { process, ticks: ticks_since_boot() }], Outlives::System)?;
+    match detach::start(plan) {
+        Ok(new) => {
+            tracing::info!(name = %entry.application.name, old = process.pid, new = new.pid, "restarted");
+            session.record(&[Action::Restarted { process, new }], Outlives::System)?;
+            outcome.restarted.push(Restarted { name: entry.application.name.clone(), old: process, new });
+        }
+        Err(error) => {
+            let reason = format!("{}: {error}", plan.program.display());
+            session.record(&[Action::NotRestarted { process, reason: reason.clone() }], Outlives::System)?;
+            outcome.refused.push(Refusal { process, name: entry.application.name.clone(), reason });
+        }
+    }
+    Ok(())
+}
+
+/// What was done about a session whose primary installer ended before its time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recovery {
+    /// The session.
+    pub key: SessionKey,
+    /// The applications that were started again.
+    pub restarted: Vec<Restarted>,
+    /// Those that could not be. Their session is kept, so that it can be tried again.
+    pub failed: Vec<Refusal>,
+    /// Those that had not been stopped after all.
+    pub still_running: Vec<UniqueProcess>,
+}
+
+/// Starts the applications again that were stopped by sessions whose primary installer has ended.
+///
+/// One that has been asked to stop and has not yet done so gets the documented 30 seconds to follow.
+///
+/// # Errors
+/// [`Error::Storage`] and [`Error::ProcUnusable`]. What one application refuses is told in the result.
+pub fn recover(store: &Store) -> Result<Vec<Recovery>, Error> {
+    recover_within(store, ShutdownOptions::default().timeout)
+}
+
+/// As [`recover`], with another time for applications that are still stopping.
+///
+/// # Errors
+/// As [`recover`].
+pub fn recover_within(store: &Store, patience: Duration) -> Result<Vec<Recovery>, Error> {
+    let until = Instant::now() + patience;
+    let mut recoveries = Vec::new();
+    for key in keys(store)? {
+        let session = match Session::open(store, &key) {
+            Ok(session) => session,
+            Err(Error::UnknownSession { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        let identity = session.identity();
+        if identity.as_ref().is_some_and(|it| it.is_alive()) {
+            continue;
+        }
+        // Two that recover at once would start everything twice; the later one finds the session gone.
+        let _claim = match session.claim() {
+            Ok(Some(claim)) => claim,
+            Ok(None) => continue,
+            Err(Error::LockTimeout { .. }) => {
+                tracing::warn!(%key, "another process is still recovering this session");
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let history = match session.history() {
+            Ok(history) => history,
+            Err(Error::SessionEnded { .. }) => continue,
+            Err(error) => return Err(error),
+        };
+        let same_boot = identity.is_some_and(|it| it.boot == boot_id());
+        let recovery = recover_session(&session, &history, same_boot, until)?;
+        if recovery.failed.is_empty() {
+            session.remove()?;
+        }
+        if !(recovery.restarted.is_empty() && recovery.failed.is_empty() && recovery.still_running.is_empty())
+        {
+            recoveries.push(recovery);
+        }
+    }
+    Ok(recoveries)
+}
+
+fn recover_session(
+    session: &Session,
+    history: &History,
+    same_boot: bool,
+    until: Instant,
+) -> Result<Recovery, Error> {
+    let mut outcome = Outcome::default();
+    let mut still_running = Vec::new();
+    for entry in history.entries.iter().rev().filter(|entry| entry.is_outstanding()) {
+        let process = entry.application.process;
+        let Some(plan) = &entry.application.plan else { continue };
+        if same_boot && !has_ended(entry, until) {
+            still_running.push(process);
+        } else if !same_boot && plan.flags.contains(RestartFlags::NO_REBOOT) {
+            tracing::info!(name = %entry.application.name, "not restarted after a reboot, as it asked");
+        } else if let Some(new) = started_already(entry, plan)? {
+            // The installer ended between starting it and writing that down.
+            session.record(&[Action::Restarted { process, new }], Outlives::System)?;
+            outcome.restarted.push(Restarted { name: entry.application.name.clone(), old: process, new });
+        } else {
+            restart_one(session, entry, &mut outcome)?;
+        }
+    }
+    let key = session.key.clone();
+    Ok(Recovery { key, restarted: outcome.restarted, failed: outcome.refused, still_running })
+}
+
+/// Whether the old process is gone, waiting until the given moment for one that is to stop.
+fn has_ended(entry: &Entry, until: Instant) -> bool {
+    let process = entry.application.process;
+    let Ok(pinned) = process.pin() else { return true };
+    if entry.status.contains(ApplicationStatus::ERROR_ON_STOP) {
+        return !process.is_running();
+    }
+    // Without the record of the request nobody knows whether it was made: made twice it does no harm, and not
+    // made the application might be stopping now and be lost.
+    if !entry.asked && shutdown::request(process, &pinned).is_err() {
+        return !process.is_running();
+    }
+    shutdown::wait_for_end(&pinned, until)
+}
+
+/// The process that an interrupted restart left: one with the program, arguments, environment and folder of
+/// the plan, at the head of its session, and started since.
+fn started_already(entry: &Entry, plan: &RestartPlan) -> Result<Option<UniqueProcess>, Error> {
+    let Some(since) = entry.starting_since else { return Ok(None) };
+    let mut command_line = plan.program.as_os_str().as_bytes().to_vec();
+    command_line.push(0);
+    for argument in &plan.arguments {
+        command_line.extend(argument.as_bytes());
+        command_line.push(0);
+    }
+    for pid in all_processes()? {
+        let Ok(folder) = open_process(pid) else { continue };
+        if program_path(folder.as_fd()).is_ok_and(|program| program == plan.program)
+            && let Some(stat) = Stat::read(folder.as_fd())
+            && stat.start_time >= since
+            && stat.session == pid
+            && !stat.is_dead()
+            && command_line_of(folder.as_fd()) == command_line
+            && RestartPlan::environment_of(folder.as_fd()) == plan.sorted_environment()
+        {
+            return Ok(Some(UniqueProcess { pid, start_time: stat.start_time }));
+        }
+    }
+    Ok(None)
+}
+
+/// The arguments of a process. For a moment after exec there are none yet.
+fn command_line_of(folder: BorrowedFd<'_>) -> Vec<u8> {
+    for _ in 0..100 {
+        match read_file(folder, "cmdline", 1 << 21) {
+            Ok(text) if text.is_empty() => std::thread::sleep(Duration::from_millis(1)),
+            Ok(text) => return text,
+            Err(_) => break,
+        }
+    }
+    Vec::new()
+}

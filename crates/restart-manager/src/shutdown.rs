@@ -1,0 +1,236 @@
+//! Asks applications to stop and waits for them.
+//!
+//! As the page "Guidelines for Applications" describes it for console programs: a request, a time to follow
+//! it, and force only when the installer asks for it. The request is SIGTERM, followed by SIGCONT because a
+//! stopped process would not see it. Programs that Wine runs hear SIGINT instead, which reaches them as
+//! CTRL_C_EVENT; SIGTERM would end them unheard.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::Signal;
+
+use crate::cancel::CancelToken;
+use crate::critical::open_process;
+use crate::error::{Error, Refusal};
+use crate::history::{Action, Stopping};
+use crate::journal::Outlives;
+use crate::process::{PinnedProcess, UniqueProcess, program_path};
+use crate::session::Session;
+
+/// How applications are shut down (RM_SHUTDOWN_TYPE).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShutdownOptions {
+    /// End those that do not follow the request in time (RmForceShutdown).
+    pub force: bool,
+    /// Only if all of them have registered for restart (RmShutdownOnlyRegistered).
+    pub only_registered: bool,
+    /// How long an application may take; documented are 30 seconds.
+    pub timeout: Duration,
+}
+
+impl Default for ShutdownOptions {
+    fn default() -> ShutdownOptions {
+        ShutdownOptions { force: false, only_registered: false, timeout: Duration::from_secs(30) }
+    }
+}
+
+/// How long the kernel may take to end a process after SIGKILL.
+const KILL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// One that is being stopped.
+struct Victim {
+    application: Stopping,
+    process: PinnedProcess,
+    gone: bool,
+}
+
+/// Reports progress in percent, never backwards.
+pub(crate) struct Progress<'a> {
+    pub(crate) report: &'a mut dyn FnMut(u32),
+    pub(crate) done: usize,
+    pub(crate) total: usize,
+}
+
+impl Progress<'_> {
+    pub(crate) fn step(&mut self, count: usize) {
+        self.done += count;
+        let percent = (self.done * 100).checked_div(self.total).unwrap_or(100).min(100);
+        (self.report)(u32::try_from(percent).unwrap_or(100));
+    }
+}
+
+/// Stops these applications together and says which did not stop.
+pub(crate) fn stop(
+    session: &Session,
+    applications: Vec<Stopping>,
+    options: &ShutdownOptions,
+    cancel: &CancelToken,
+    progress: &mut Progress<'_>,
+) -> Result<Vec<Refusal>, Error> {
+    let mut refused = Vec::new();
+    let mut victims = Vec::new();
+    for application in applications {
+        match application.process.pin() {
+            Ok(process) => victims.push(Victim { application, process, gone: false }),
+            // Ended meanwhile: nobody is in the way.
+            Err(Errno::SRCH) => progress.step(1),
+            Err(errno) => {
+                refused.push(refusal(&application, errno.to_string()));
+                progress.step(1);
+            }
+        }
+    }
+    // Written down before the first signal, so that a crash in between loses nobody.
+    let intent: Vec<Action> =
+        victims.iter().map(|it| Action::Stopping(Box::new(it.application.clone()))).collect();
+    session.record(&intent, Outlives::System)?;
+    let mut asked = Vec::new();
+    for victim in &mut victims {
+        let process = victim.application.process;
+        match request(process, &victim.process) {
+            Ok(true) => asked.push(Action::Asked { process }),
+            Ok(false) => {
+                victim.gone = true;
+                asked.push(Action::Stopped { process, by_us: false });
+                progress.step(1);
+            }
+            Err(errno) => {
+                victim.gone = true;
+                let reason = errno.to_string();
+                asked.push(Action::NotStopped { process, reason: reason.clone() });
+                refused.push(refusal(&victim.application, reason));
+                progress.step(1);
+            }
+        }
+    }
+    session.record(&asked, Outlives::Process)?;
+    let mut finish = wait(session, &mut victims, options.timeout, cancel, progress)?;
+    if finish == Finish::Some && options.force {
+        for victim in victims.iter().filter(|it| !it.gone) {
+            tracing::info!(process = %victim.application.process, "did not follow the request to stop; ending it");
+            // An error shows as a process that goes on.
+            let _ = victim.process.send(Signal::KILL);
+        }
+        finish = wait(session, &mut victims, KILL_PATIENCE, cancel, progress)?;
+    }
+    if finish == Finish::Cancelled {
+        return Err(Error::Cancelled);
+    }
+    let mut stayed = Vec::new();
+    for victim in victims.iter().filter(|it| !it.gone) {
+        let reason = match options.force {
+            true => "did not end after SIGKILL".to_owned(),
+            false => format!("did not stop within {} s", options.timeout.as_secs_f32()),
+        };
+        stayed.push(Action::NotStopped { process: victim.application.process, reason: reason.clone() });
+        refused.push(refusal(&victim.application, reason));
+        progress.step(1);
+    }
+    session.record(&stayed, Outlives::Process)?;
+    Ok(refused)
+}
+
+fn refusal(application: &Stopping, reason: String) -> Refusal {
+    Refusal { process: application.process, name: application.name.clone(), reason }
+}
+
+/// Asks a process to stop; `Ok(false)` when it has already ended.
+pub(crate) fn request(process: UniqueProcess, pinned: &PinnedProcess) -> Result<bool, Errno> {
+    let signal = if runs_under_wine(process) { Signal::INT } else { Signal::TERM };
+    if !pinned.send(signal)? {
+        return Ok(false);
+    }
+    pinned.send(Signal::CONT)?;
+    Ok(true)
+}
+
+fn runs_under_wine(process: UniqueProcess) -> bool {
+    let Ok(folder) = open_process(process.pid) else { return false };
+    let Ok(program) = program_path(folder.as_fd()) else { return false };
+    let name = program.file_name().unwrap_or_default().to_string_lossy();
+    ["wine", "wine64", "wine-preloader", "wine64-preloader"].contains(&name.as_ref())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Finish {
+    All,
+    Some,
+    Cancelled,
+}
+
+/// Waits until all have ended or the time is over, and records each end.
+fn wait(
+    session: &Session,
+    victims: &mut [Victim],
+    time: Duration,
+    cancel: &CancelToken,
+    progress: &mut Progress<'_>,
+) -> Result<Finish, Error> {
+    let until = Instant::now() + time;
+    loop {
+        let ended = poll_once(victims, until, cancel);
+        let mut actions = Vec::new();
+        for index in ended {
+            if let Some(victim) = victims.get_mut(index) {
+                victim.gone = true;
+                actions.push(Action::Stopped { process: victim.application.process, by_us: true });
+            }
+        }
+        if !actions.is_empty() {
+            session.record(&actions, Outlives::Process)?;
+            progress.step(actions.len());
+        }
+        if victims.iter().all(|it| it.gone) {
+            return Ok(Finish::All);
+        }
+        if cancel.is_cancelled() {
+            return Ok(Finish::Cancelled);
+        }
+        if Instant::now() >= until {
+            return Ok(Finish::Some);
+        }
+    }
+}
+
+/// The indexes of those whose pidfd says that they have ended, waiting for the first of them.
+fn poll_once(victims: &[Victim], until: Instant, cancel: &CancelToken) -> Vec<usize> {
+    let waiting: Vec<usize> =
+        victims.iter().enumerate().filter(|(_, it)| !it.gone).map(|(index, _)| index).collect();
+    let mut fds: Vec<PollFd<'_>> = waiting
+        .iter()
+        .filter_map(|&index| victims.get(index))
+        .map(|it| PollFd::new(&it.process, PollFlags::IN))
+        .collect();
+    if fds.is_empty() {
+        return Vec::new();
+    }
+    fds.extend(cancel.wake().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+    // A signal to us, or too little memory: the caller looks at the clock and asks again.
+    if poll(&mut fds, Some(&time_left(until))).is_err() {
+        return Vec::new();
+    }
+    let ready = |(index, fd): (&usize, &PollFd<'_>)| (!fd.revents().is_empty()).then_some(*index);
+    waiting.iter().zip(&fds).filter_map(ready).collect()
+}
+
+/// Waits for one process to end; `false` when it goes on after the given moment.
+pub(crate) fn wait_for_end(process: &PinnedProcess, until: Instant) -> bool {
+    let mut fds = [PollFd::new(process, PollFlags::IN)];
+    loop {
+        match poll(&mut fds, Some(&time_left(until))) {
+            Err(Errno::INTR) => {}
+            result => return result.is_ok_and(|count| count > 0),
+        }
+    }
+}
+
+fn time_left(until: Instant) -> Timespec {
+    let left = until.saturating_duration_since(Instant::now());
+    Timespec {
+        tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: left.subsec_nanos().into(),
+    }
+}

@@ -1,0 +1,136 @@
+//! Ending a transaction with success.
+//!
+//! First everything new is brought to the disk. Then commit custom actions run (`Msi/commit-custom-actions.md`): one that
+//! fails still leads to a rollback, so the backups stay until all have run. With the commit mark on disk there is no way
+//! back, and the backups go.
+
+use crate::custom_action::{ActionKind, Phase, ScheduledAction};
+use crate::environment::Environment;
+use crate::error::ExecutionError;
+use crate::execution::Execution;
+use crate::journal::Record;
+use crate::rollback::{Marks, Problem};
+
+/// What a commit did.
+#[derive(Debug, Default)]
+pub struct CommitReport {
+    /// Commit custom actions that ran, those included that failed and may.
+    pub actions: Vec<String>,
+    /// Commit custom actions that were running when an earlier process was killed. They are not run again.
+    pub interrupted: Vec<String>,
+    /// Backups that could not be removed.
+    pub problems: Vec<Problem>,
+}
+
+/// A commit that failed, with the transaction: it can be rolled back.
+#[derive(Debug, thiserror::Error)]
+#[error("the installation cannot be committed")]
+pub struct CommitFailure<'m> {
+    /// The transaction.
+    pub execution: Execution<'m>,
+    /// The cause.
+    #[source]
+    pub error: ExecutionError,
+}
+
+impl<'m> Execution<'m> {
+    /// Makes what was done final.
+    ///
+    /// # Errors
+    /// When the new files cannot be brought to the disk, or a commit custom action fails. The transaction comes back, and
+    /// is to be rolled back.
+    pub fn commit(
+        mut self,
+        environment: &mut dyn Environment,
+    ) -> Result<CommitReport, Box<CommitFailure<'m>>> {
+        let committed = if self.failed {
+            Err(ExecutionError::Failed)
+        } else {
+            self.finish_commit(environment, &Marks::default())
+        };
+        committed.map_err(|error| Box::new(CommitFailure { execution: self, error }))
+    }
+
+    /// Commits as far as `marks` do not say that it is done.
+    pub(crate) fn finish_commit(
+        &mut self,
+        environment: &mut dyn Environment,
+        marks: &Marks,
+    ) -> Result<CommitReport, ExecutionError> {
+        let mut report = CommitReport::default();
+        if !marks.committed {
+            if !marks.commit_begun {
+                self.site.machine.sync_all().map_err(ExecutionError::Sync)?;
+            }
+            self.run_commit_actions(environment, marks, &mut report)?;
+            self.mark_commit(&Record::Committed)?;
+        }
+        self.tidy(&mut report.problems);
+        tracing::debug!(problems = report.problems.len(), "committed");
+        Ok(report)
+    }
+
+    fn run_commit_actions(
+        &mut self,
+        environment: &mut dyn Environment,
+        marks: &Marks,
+        report: &mut CommitReport,
+    ) -> Result<(), ExecutionError> {
+        let actions: Vec<(u64, ScheduledAction)> = self
+            .records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Scheduled { number, action } if action.kind == ActionKind::Commit => {
+                    Some((*number, action.clone()))
+                }
+                _ => None,
+            })
+            .collect();
+        if actions.is_empty() {
+            return Ok(());
+        }
+        if !marks.commit_begun {
+            if let Some(journal) = &mut self.journal {
+                journal.reserve();
+            }
+            self.mark_commit(&Record::CommitBegun)?;
+        }
+        for (number, action) in actions {
+            if marks.finished.contains(&number) {
+                continue;
+            }
+            if marks.started.contains(&number) {
+                tracing::warn!(
+                    action = action.action,
+                    "a commit custom action was interrupted and is not run again"
+                );
+                report.interrupted.push(action.action);
+                continue;
+            }
+            self.mark_commit(&Record::Started { number, action: action.action.clone() })?;
+            let outcome = environment.run_action(&action, Phase::Commit);
+            self.site.program_ran().map_err(ExecutionError::registry)?;
+            match outcome {
+                Err(failure) if !action.ignore_result => {
+                    return Err(ExecutionError::Action { action: action.action, failure });
+                }
+                Err(failure) => {
+                    tracing::warn!(action = action.action, %failure, "a custom action failed, which is ignored");
+                }
+                Ok(()) => {}
+            }
+            self.mark_commit(&Record::Finished { number })?;
+            report.actions.push(action.action);
+        }
+        self.site.machine.sync_all().map_err(ExecutionError::Sync)
+    }
+
+    fn mark_commit(&mut self, mark: &Record) -> Result<(), ExecutionError> {
+        self.site.step().map_err(ExecutionError::registry)?;
+        if let Some(journal) = &mut self.journal {
+            journal.append(mark)?;
+            journal.sync()?;
+        }
+        self.site.step().map_err(ExecutionError::registry)
+    }
+}

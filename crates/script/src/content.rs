@@ -1,0 +1,203 @@
+//! Where the bytes of a file come from.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::time::SystemTime;
+
+use reseat_machine::{Attributes, MachineError, WindowsPath};
+
+use crate::backup::{self, Linked};
+use crate::environment::Environment;
+use crate::error::Fault;
+use crate::install_file::{InstallFile, Source};
+use crate::native_program;
+use crate::site::Site;
+
+/// Small writes are collected up to so many bytes.
+pub(crate) const BUFFER: usize = 256 * 1024;
+
+/// What a file will contain.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Content<'a> {
+    /// A file of the package.
+    Source { source: &'a Source, size: u64, attributes: Attributes, modified: Option<SystemTime> },
+    /// These bytes.
+    Bytes(&'a [u8]),
+    /// What another file contains, with its time and attributes.
+    Copy(&'a WindowsPath),
+    /// Another file itself, which is removed afterwards.
+    Same(&'a WindowsPath),
+}
+
+impl Content<'_> {
+    /// Makes the file `at`, where nothing is yet. Messages name `path`, the place where the file will be.
+    ///
+    /// Returns with [`MachineError::Exists`] or [`MachineError::FolderMissing`] only when nothing was made.
+    pub fn make(
+        &self,
+        at: &WindowsPath,
+        path: &WindowsPath,
+        site: &mut Site<'_>,
+        environment: &mut dyn Environment,
+    ) -> Result<(), Fault> {
+        match *self {
+            Self::Source { source, size, attributes, modified } => {
+                let mut file = site.machine.create_file(at)?;
+                site.step()?;
+                let beginning =
+                    write_source(Some(&mut file), source, size, path, &mut site.buffer, environment)?;
+                site.step()?;
+                native_program::make_runnable(&file, &beginning)
+                    .map_err(|source| Fault::Write { path: path.clone(), source })?;
+                if let Some(modified) = modified {
+                    file.set_modified(modified)
+                        .map_err(|source| Fault::Write { path: path.clone(), source })?;
+                }
+                drop(file);
+                if attributes != Attributes::default() {
+                    site.machine.set_attributes(at, attributes)?;
+                }
+                Ok(())
+            }
+            Self::Bytes(bytes) => {
+                let mut file = site.machine.create_file(at)?;
+                site.step()?;
+                file.write_all(bytes).map_err(|source| Fault::Write { path: path.clone(), source })
+            }
+            Self::Copy(from) => copy(from, at, path, site),
+            Self::Same(from) => match backup::link(site, from, at) {
+                Ok(Linked::Yes) => Ok(()),
+                Ok(Linked::No) | Err(Fault::Machine(MachineError::CrossesDrives { .. })) => {
+                    copy(from, at, path, site)
+                }
+                Err(fault) => Err(fault),
+            },
+        }
+    }
+}
+
+fn copy(from: &WindowsPath, at: &WindowsPath, path: &WindowsPath, site: &Site<'_>) -> Result<(), Fault> {
+    let read = |source| Fault::Read { path: from.clone(), source };
+    let write = |source| Fault::Write { path: path.clone(), source };
+    let mut old = site.machine.open_file(from)?;
+    let modified = old.metadata().and_then(|metadata| metadata.modified()).map_err(read)?;
+    let mut new = site.machine.create_file(at)?;
+    site.step()?;
+    io::copy(&mut old, &mut new).map_err(write)?;
+    new.set_modified(modified).map_err(write)?;
+    drop(new);
+    let attributes = site.machine.attributes(from)?;
+    if attributes != Attributes::default() {
+        site.machine.set_attributes(at, attributes)?;
+    }
+    Ok(())
+}
+
+/// Reads a source of less than [`BUFFER`] bytes into `buffer`.
+pub(crate) fn collect_source(
+    file: &InstallFile,
+    buffer: &mut Vec<u8>,
+    environment: &mut dyn Environment,
+) -> Result<(), Fault> {
+    debug_assert!(file.size < BUFFER as u64, "it has to fit");
+    write_source(None, &file.source, file.size, &file.path, buffer, environment).map(drop)
+}
+
+/// Writes a source to a file, or into the buffer only, and returns how it begins.
+fn write_source(
+    file: Option<&mut File>,
+    source: &Source,
+    size: u64,
+    path: &WindowsPath,
+    buffer: &mut Vec<u8>,
+    environment: &mut dyn Environment,
+) -> Result<Vec<u8>, Fault> {
+    buffer.clear();
+    let mut out = Promised { file, buffer, beginning: Vec::new(), promised: size, written: 0, problem: None };
+    let copied = environment.copy_source(source, &mut out);
+    // A source that passes over the errors of its output does not get away with it.
+    if let Some(problem) = out.problem.take() {
+        return Err(problem.into_fault(path, size));
+    }
+    copied.map_err(|source| Fault::Source { path: path.clone(), source })?;
+    if out.file.is_some() {
+        out.flush().map_err(|source| Fault::Write { path: path.clone(), source })?;
+    }
+    if out.written < size {
+        return Err(Fault::SourceTooShort { path: path.clone(), promised: size, got: out.written });
+    }
+    Ok(out.beginning)
+}
+
+/// Takes as many bytes as were promised and no more.
+struct Promised<'a> {
+    /// None for a content that fits into the buffer.
+    file: Option<&'a mut File>,
+    buffer: &'a mut Vec<u8>,
+    /// The first bytes, as many as tell a program.
+    beginning: Vec<u8>,
+    promised: u64,
+    written: u64,
+    problem: Option<OutputProblem>,
+}
+
+enum OutputProblem {
+    TooLong,
+    Write(io::Error),
+}
+
+impl OutputProblem {
+    fn into_fault(self, path: &WindowsPath, promised: u64) -> Fault {
+        let path = path.clone();
+        match self {
+            Self::TooLong => Fault::SourceTooLong { path, promised },
+            Self::Write(source) => Fault::Write { path, source },
+        }
+    }
+}
+
+impl Promised<'_> {
+    fn write_through(&mut self, data: &[u8]) -> io::Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.write_all(data).map_err(|error| self.write_failed(error))
+    }
+
+    fn write_failed(&mut self, error: io::Error) -> io::Error {
+        let told = io::Error::new(error.kind(), "the file cannot be written");
+        self.problem = Some(OutputProblem::Write(error));
+        told
+    }
+
+    fn empty_buffer(&mut self) -> io::Result<()> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let written = file.write_all(self.buffer);
+        self.buffer.clear();
+        written.map_err(|error| self.write_failed(error))
+    }
+}
+
+impl Write for Promised<'_> {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let after = self.written.saturating_add(data.len() as u64);
+        if after > self.promised {
+            self.problem.get_or_insert(OutputProblem::TooLong);
+            return Err(io::Error::other("more bytes than the package promises"));
+        }
+        let missing = native_program::BEGINNING.saturating_sub(self.beginning.len());
+        self.beginning.extend(data.iter().take(missing));
+        if self.buffer.len() + data.len() > BUFFER {
+            self.empty_buffer()?;
+        }
+        if data.len() >= BUFFER {
+            self.write_through(data)?;
+        } else {
+            self.buffer.extend_from_slice(data);
+        }
+        self.written = after;
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() { Ok(()) } else { self.empty_buffer() }
+    }
+}

@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""bench.py RESEAT ROUNDS: the measurements of ./bench."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+RESEAT, ROUNDS = sys.argv[1], int(sys.argv[2])
+PACKAGES = Path(os.environ.get("RESEAT_PACKAGES", Path(__file__).parents[2] / "shared/packages"))
+
+
+def run(command, **options):
+    """Runs a command to its end; gives seconds and the most memory that it had, in KiB."""
+    options.setdefault("stdout", subprocess.DEVNULL)
+    options.setdefault("stderr", subprocess.DEVNULL)
+    options.setdefault("stdin", subprocess.DEVNULL)
+    begin = time.perf_counter()
+    child = subprocess.Popen(command, **options)
+    _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - begin
+    child.returncode = os.waitstatus_to_exitcode(status)
+    return seconds, usage.ru_maxrss, child.returncode
+
+
+def report(name, ours, theirs, peer, goal):
+    ratio = theirs / ours
+    verdict = "reached" if ratio >= goal else "MISSED"
+    print(f"{name:34} {ours * 1000:8.1f} ms   {peer:14} {theirs * 1000:8.1f} ms   {ratio:6.1f} times faster"
+          f"   (goal {goal}: {verdict})")
+
+
+def best_in_turn(ours, theirs):
+    """The best of several rounds of two measurements that take turns."""
+    return map(min, zip(*((ours(), theirs()) for _ in range(ROUNDS))))
+
+
+def bench_install(work):
+    package = PACKAGES / "putty-0.68-installer.msi"
+    if not package.exists():
+        print("SKIPPED: installing putty: ../shared/packages is not here")
+        return
+    if not shutil.which("wine"):
+        print("SKIPPED: installing putty: wine is not installed")
+        return
+    prefix = work / "wine"
+    wine = {**os.environ, "WINEPREFIX": str(prefix), "WINEDEBUG": "-all", "HOME": str(work), "LC_ALL": "C.UTF-8"}
+    wine.pop("DISPLAY", None)
+
+    def wait_for_wine():
+        subprocess.run(["wineserver", "-w"], env=wine, timeout=120, check=False)
+
+    run(["wine", "wineboot", "-i"], env=wine)
+    wait_for_wine()
+    # Each installs into a copy of one and the same existing prefix.
+    pristine = work / "pristine"
+    shutil.copytree(prefix, pristine, symlinks=True)
+    memory = 0
+
+    def fresh():
+        shutil.rmtree(prefix)
+        shutil.copytree(pristine, prefix, symlinks=True)
+        os.sync()
+
+    def ours():
+        nonlocal memory
+        fresh()
+        seconds, kib, code = run([RESEAT, "install", str(package), "-q", "--prefix", str(prefix)])
+        memory = max(memory, kib)
+        assert code == 0, f"reseat ended with {code}"
+        assert (prefix / "drive_c/Program Files (x86)/PuTTY/putty.exe").exists()
+        return seconds
+
+    def theirs():
+        fresh()
+        # A wineserver that runs already, as it would on a desktop: its start is not what is measured.
+        run(["wine", "cmd", "/c", "exit"], env=wine)
+        seconds, _, code = run(["wine", "msiexec", "/i", str(package), "/qn"], env=wine)
+        assert code == 0, f"msiexec ended with {code}"
+        wait_for_wine()
+        return seconds
+
+    mine, other = best_in_turn(ours, theirs)
+    report("install putty, existing prefix", mine, other, "wine msiexec", 20)
+    print(f"{'  memory':34} {memory / 1024:8.1f} MB   (goal 64: {'reached' if memory <= 64 * 1024 else 'MISSED'})")
+
+
+def bench_who(work):
+    used = work / "used"
+    used.write_text("x")
+    idle = [subprocess.Popen(["sleep", "1000"]) for _ in range(499)]
+    with open(used) as held:
+        idle.append(subprocess.Popen(["sleep", "1000"], stdin=held))
+    try:
+        for peer, command in (("lsof -t", ["lsof", "-t", str(used)]), ("fuser -s", ["fuser", "-s", str(used)])):
+            if not shutil.which(command[0]):
+                print(f"SKIPPED: who, 500 idle processes: {command[0]} is not installed")
+                continue
+
+            def timed(command):
+                seconds, _, code = run(command)
+                assert code == 0, f"{command[0]} ended with {code}"
+                return seconds
+
+            mine, other = best_in_turn(lambda: timed([RESEAT, "who", str(used)]), lambda: timed(command))
+            report("who uses a file, 500 processes", mine, other, peer, 1)
+    finally:
+        for child in idle:
+            child.kill()
+            child.wait()
+
+
+with tempfile.TemporaryDirectory(prefix="reseat-bench.") as folder:
+    os.environ["RESEAT_RUNTIME_DIR"] = folder + "/run"
+    os.mkdir(folder + "/run", 0o700)
+    bench_who(Path(folder))
+    bench_install(Path(folder))
