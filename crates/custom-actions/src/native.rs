@@ -69,14 +69,18 @@ impl NativeHost {
                 // Its whole group, so that nothing of it goes on working behind the installation's back.
                 let _ = rustix::process::kill_process_group(Pid::from_child(child), Signal::KILL);
                 let _ = child.wait();
-                return Err(HostError::TimedOut { program: program.to_owned(), seconds: self.time_limit.as_secs() });
+                return Err(HostError::TimedOut {
+                    program: program.to_owned(),
+                    seconds: self.time_limit.as_secs(),
+                });
             }
             let ended = {
                 let mut waiting = vec![PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)];
                 if open {
                     waiting.push(PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN));
                 }
-                let timeout = Timespec { tv_sec: left.as_secs().min(3600) as i64, tv_nsec: left.subsec_nanos().into() };
+                let timeout =
+                    Timespec { tv_sec: left.as_secs().min(3600) as i64, tv_nsec: left.subsec_nanos().into() };
                 match rustix::event::poll(&mut waiting, Some(&timeout)) {
                     Ok(_) | Err(rustix::io::Errno::INTR) => {}
                     Err(error) => return Err(failed(error.into())),
@@ -131,7 +135,8 @@ impl CustomActionHost for NativeHost {
             Some(_) if !call.wait => Some(inheritable(&path).map_err(start)?),
             _ => None,
         };
-        let path = inherited.as_ref().map_or(path, |file| format!("/proc/self/fd/{}", file.as_raw_fd()).into());
+        let path =
+            inherited.as_ref().map_or(path, |file| format!("/proc/self/fd/{}", file.as_raw_fd()).into());
         let mut command = Command::new(&path);
         command
             .arg0(&shown)
@@ -179,10 +184,15 @@ fn check_native(path: &Path, shown: &Path) -> Result<(), HostError> {
     let mut beginning = Vec::new();
     File::open(path).map_err(start)?.take(4).read_to_end(&mut beginning).map_err(start)?;
     match beginning.as_slice() {
-        [b'M', b'Z', ..] => Err(HostError::Unsupported { what: format!("the Windows program {}", shown.display()) }),
+        [b'M', b'Z', ..] => {
+            Err(HostError::Unsupported { what: format!("the Windows program {}", shown.display()) })
+        }
         [0x7f, b'E', b'L', b'F'] | [b'#', b'!', ..] => Ok(()),
         _ => Err(HostError::Unsupported {
-            what: format!("{} is neither an ELF program nor a script that begins with #!; it", shown.display()),
+            what: format!(
+                "{} is neither an ELF program nor a script that begins with #!; it",
+                shown.display()
+            ),
         }),
     }
 }
@@ -262,15 +272,17 @@ mod tests {
 
     fn run(command_line: &str) -> (Result<CallResult, HostError>, Vec<String>) {
         let mut lines = Vec::new();
-        let mut host = NativeHost::new("/prefix".into(), "/reseat".into()).with_time_limit(Duration::from_secs(20));
+        let mut host =
+            NativeHost::new("/prefix".into(), "/reseat".into()).with_time_limit(Duration::from_secs(20));
         let result = host.run(&call(command_line), &mut |line| lines.push(line.to_owned()));
         (result, lines)
     }
 
     #[test]
     fn words_environment_output_and_code_arrive() {
-        let (result, lines) =
-            run(r#"/bin/sh -c 'echo "$1|$WINEPREFIX|$RESEAT|$CustomActionData"; echo error >&2; exit 3' sh "x y""#);
+        let (result, lines) = run(
+            r#"/bin/sh -c 'echo "$1|$WINEPREFIX|$RESEAT|$CustomActionData"; echo error >&2; exit 3' sh "x y""#,
+        );
         assert_eq!(result.unwrap(), CallResult::Exited(3));
         assert_eq!(lines, ["x y|/prefix|/reseat|a b", "error"]);
     }

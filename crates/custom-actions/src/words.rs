@@ -34,7 +34,9 @@ pub fn split(command_line: &str) -> Result<Vec<String>, SplitError> {
                     match characters.next() {
                         None => return Err(SplitError::OpenQuote { mark, offset }),
                         Some((_, end)) if end == mark => break,
-                        Some((_, '\\')) if mark == '"' && characters.next_if(|(_, next)| *next == '"').is_some() => {
+                        Some((_, '\\'))
+                            if mark == '"' && characters.next_if(|(_, next)| *next == '"').is_some() =>
+                        {
                             inside.push('"');
                         }
                         Some((_, other)) => inside.push(other),

@@ -100,11 +100,14 @@ fn environment(session: &Session<'_, '_>) -> Vec<(&'static str, String)> {
 /// Settles ALLUSERS (page `allusers.md`): every user of a prefix may install for all its users.
 fn set_context(session: &mut Session<'_, '_>) {
     match session.property("ALLUSERS") {
-        Some("2") if session.property("MSIINSTALLPERUSER") == Some("1") => session.set_property("ALLUSERS", ""),
+        Some("2") if session.property("MSIINSTALLPERUSER") == Some("1") => {
+            session.set_property("ALLUSERS", "")
+        }
         Some("2") => session.set_property("ALLUSERS", "1"),
         Some("1") | None => {}
         Some(other) => {
-            let text = format!("ALLUSERS is '{other}', which is not documented; the installation is for the user");
+            let text =
+                format!("ALLUSERS is '{other}', which is not documented; the installation is for the user");
             session.tell(&Message::Warning(text));
             session.set_property("ALLUSERS", "");
         }
@@ -186,6 +189,8 @@ fn computer_name() -> String {
 /// Megabytes of memory.
 fn memory(field: &str) -> String {
     let facts = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let kibibytes = facts.lines().find_map(|line| line.strip_prefix(field)?.split_whitespace().next()?.parse::<u64>().ok());
+    let kibibytes = facts
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.split_whitespace().next()?.parse::<u64>().ok());
     (kibibytes.unwrap_or(0) / 1024).to_string()
 }

@@ -7,7 +7,8 @@
 use std::path::PathBuf;
 
 use reseat_package::{
-    CustomAction, CustomActionKind, DecodedAction, ErrorRow, Execution, ProgramSource, Repetition, ReturnProcessing,
+    CustomAction, CustomActionKind, DecodedAction, ErrorRow, Execution, ProgramSource, Repetition,
+    ReturnProcessing,
 };
 use reseat_script::{ActionFailure, ActionKind, Operation, ScheduledAction};
 
@@ -28,7 +29,9 @@ const CUSTOM_ACTION_DATA: &str = "CustomActionData";
 pub fn run(session: &mut Session<'_, '_>, row: &CustomAction) -> Result<(), EngineError> {
     let action = decode(row)?;
     match &action.kind {
-        CustomActionKind::Error { message } => Err(error_message(session, message.as_deref().unwrap_or_default())?),
+        CustomActionKind::Error { message } => {
+            Err(error_message(session, message.as_deref().unwrap_or_default())?)
+        }
         CustomActionKind::SetProperty { property, value } => {
             let value = session.format(value.as_deref().unwrap_or_default()).text;
             session.set_property(property, &value);
@@ -106,7 +109,8 @@ fn error_message(session: &mut Session<'_, '_>, target: &str) -> Result<EngineEr
     let mut text = session.format(target).text;
     if let Ok(number) = text.trim().parse::<i32>() {
         let rows = session.package.rows::<ErrorRow>()?;
-        if let Some(message) = rows.iter().find(|row| row.error == number).and_then(|row| row.message.clone()) {
+        if let Some(message) = rows.iter().find(|row| row.error == number).and_then(|row| row.message.clone())
+        {
             text = session.format(&message).text;
         }
     }
@@ -172,25 +176,29 @@ fn prepare(
         }
         Ok(session.machine().unix_path(&session.windows_path("CustomAction", &row.action, text)?)?)
     };
-    let wrong = |reason: String| EngineError::Row { table: "CustomAction", row: row.action.to_string(), reason };
+    let wrong =
+        |reason: String| EngineError::Row { table: "CustomAction", row: row.action.to_string(), reason };
     let program = match source {
         ProgramSource::Binary(name) => {
             Program::Binary { package: session.package_path.clone(), name: name.to_string() }
         }
         ProgramSource::File(file) => {
-            let path = session.selection()?.file_target(file).ok_or_else(|| wrong(format!("no file {file}")))?;
+            let path =
+                session.selection()?.file_target(file).ok_or_else(|| wrong(format!("no file {file}")))?;
             Program::File(unix(&path)?)
         }
         ProgramSource::Directory(directory) => {
             if let Some(directory) = directory {
-                let folder = session.directory(directory).ok_or_else(|| wrong(format!("no directory {directory}")))?;
+                let folder =
+                    session.directory(directory).ok_or_else(|| wrong(format!("no directory {directory}")))?;
                 let folder = unix(&folder)?;
                 working_folder = folder.is_dir().then_some(folder);
             }
             Program::FirstArgument
         }
         ProgramSource::Property(property) => {
-            let path = session.property(property).ok_or_else(|| wrong(format!("property {property} is not set")))?;
+            let path =
+                session.property(property).ok_or_else(|| wrong(format!("property {property} is not set")))?;
             Program::File(unix(path)?)
         }
     };
@@ -204,13 +212,20 @@ fn prepare(
     })
 }
 
-fn run_now(session: &mut Session<'_, '_>, call: &ProgramCall, ignore_result: bool) -> Result<(), EngineError> {
+fn run_now(
+    session: &mut Session<'_, '_>,
+    call: &ProgramCall,
+    ignore_result: bool,
+) -> Result<(), EngineError> {
     let installation = &mut *session.installation;
     let mut lines = Vec::new();
     let result = call_host(installation.host, call, &mut |line| lines.push(line.to_owned()));
     for line in &lines {
         installation.interface.message(&Message::ActionData(line.clone()));
     }
+    // The program may have changed what is remembered of the machine.
+    installation.machine.forget_names();
+    installation.machine.reload_registry()?;
     match result {
         Ok(CallResult::Exited(0) | CallResult::Started) => Ok(()),
         Ok(result) => {

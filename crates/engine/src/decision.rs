@@ -19,7 +19,11 @@ const TOLERANCE: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// When the file at its place cannot be read.
-pub fn decide_file(session: &Session<'_, '_>, file: &PlannedFile, path: &WindowsPath) -> Result<Decision, EngineError> {
+pub fn decide_file(
+    session: &Session<'_, '_>,
+    file: &PlannedFile,
+    path: &WindowsPath,
+) -> Result<Decision, EngineError> {
     let parent = match file.row.companion() {
         Some(key) => session.selection()?.file(key).filter(|parent| parent.row.file != file.row.file),
         None => None,
@@ -31,7 +35,11 @@ pub fn decide_file(session: &Session<'_, '_>, file: &PlannedFile, path: &Windows
     Ok(decide_companion(decision, exists, session.reinstall_mode()?))
 }
 
-fn decide_own(session: &Session<'_, '_>, file: &PlannedFile, path: &WindowsPath) -> Result<Decision, EngineError> {
+fn decide_own(
+    session: &Session<'_, '_>,
+    file: &PlannedFile,
+    path: &WindowsPath,
+) -> Result<Decision, EngineError> {
     let mode = session.reinstall_mode()?;
     let existing = look_at(session, file, path, mode)?;
     let incoming = IncomingFile {

@@ -248,7 +248,9 @@ impl EngineError {
             }
             Self::UnknownProduct { .. } => "'reseat list' shows what is installed".to_owned(),
             Self::Interrupted { .. } => "'reseat recover' undoes it".to_owned(),
-            Self::WineRuns { .. } => "close the programs that run in it, or end them with 'wineserver -k'".to_owned(),
+            Self::WineRuns { .. } => {
+                "close the programs that run in it, or end them with 'wineserver -k'".to_owned()
+            }
             Self::AmbiguousProduct { .. } => "give the product code".to_owned(),
             Self::OtherVersion { .. } => {
                 "REINSTALL=ALL REINSTALLMODE=vomus updates it; 'reseat uninstall' removes it".to_owned()

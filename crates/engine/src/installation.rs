@@ -205,7 +205,11 @@ impl Subject {
                         installed: installed.version.clone().unwrap_or_default(),
                     });
                 }
-                Ok(Self { package, path: std::path::absolute(path).unwrap_or_else(|_| path.clone()), installed })
+                Ok(Self {
+                    package,
+                    path: std::path::absolute(path).unwrap_or_else(|_| path.clone()),
+                    installed,
+                })
             }
             Target::Product(name) => Self::cached(machine, find_product(machine, name)?),
         }
@@ -299,6 +303,7 @@ fn begin<'s, 'm>(
         purpose,
         properties: Properties::new(),
         selection: None,
+        migrated_features: Vec::new(),
         sources: None,
         script: InstallScript::default(),
         in_script: false,
@@ -321,7 +326,10 @@ fn run(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     session.run()?;
     if session.in_script {
         // A sequence without InstallFinalize would leave the transaction open, and nothing done.
-        return Err(EngineError::Sequence { action: "InstallInitialize".to_owned(), needed: "InstallFinalize" });
+        return Err(EngineError::Sequence {
+            action: "InstallInitialize".to_owned(),
+            needed: "InstallFinalize",
+        });
     }
     Ok(())
 }

@@ -47,8 +47,9 @@ pub trait UserInterface {
     /// Takes a message.
     fn message(&mut self, message: &Message);
 
-    /// Asks what to do about applications that hold files. Never asked when the installation is silent.
-    fn files_in_use(&mut self, applications: &ApplicationList) -> FilesInUseAnswer;
+    /// Asks what to do about applications that hold files; whether they can be closed depends on the package and the
+    /// policy. Never asked when the installation is silent.
+    fn files_in_use(&mut self, applications: &ApplicationList, may_shut_down: bool) -> FilesInUseAnswer;
 
     /// Whether the user wants the installation to end.
     fn cancelled(&self) -> bool {
@@ -63,7 +64,7 @@ pub struct Silent;
 impl UserInterface for Silent {
     fn message(&mut self, _: &Message) {}
 
-    fn files_in_use(&mut self, _: &ApplicationList) -> FilesInUseAnswer {
+    fn files_in_use(&mut self, _: &ApplicationList, _: bool) -> FilesInUseAnswer {
         FilesInUseAnswer::ShutDown
     }
 }

@@ -51,7 +51,8 @@ impl FromStr for WindowsVersion {
     type Err = VersionError;
 
     fn from_str(text: &str) -> Result<Self, VersionError> {
-        let error = || VersionError { text: text.to_owned(), of: "Windows", examples: "5.1, 6.0, 6.1, 10.0.19045" };
+        let error =
+            || VersionError { text: text.to_owned(), of: "Windows", examples: "5.1, 6.0, 6.1, 10.0.19045" };
         let numbers = numbers(text).ok_or_else(error)?;
         let (major, minor, build) = match numbers[..] {
             [major, minor] => (major, minor, None),
@@ -113,7 +114,11 @@ impl FromStr for InstallerVersion {
     type Err = VersionError;
 
     fn from_str(text: &str) -> Result<Self, VersionError> {
-        let error = || VersionError { text: text.to_owned(), of: "Windows Installer", examples: "2.0, 3.1, 4.5, 5.0" };
+        let error = || VersionError {
+            text: text.to_owned(),
+            of: "Windows Installer",
+            examples: "2.0, 3.1, 4.5, 5.0",
+        };
         match numbers(text).as_deref() {
             Some(&[major @ 1..=5, minor @ 0..=99]) => Ok(Self { major, minor }),
             _ => Err(error()),
@@ -154,9 +159,13 @@ mod tests {
 
     #[test]
     fn versions_give_the_documented_properties() {
-        for (text, version_nt, build) in
-            [("5.1", 501, 2600), ("6.0", 600, 6000), ("6.1.7600", 601, 7600), ("6.3", 603, 9600), ("10.0.22631", 603, 9600)]
-        {
+        for (text, version_nt, build) in [
+            ("5.1", 501, 2600),
+            ("6.0", 600, 6000),
+            ("6.1.7600", 601, 7600),
+            ("6.3", 603, 9600),
+            ("10.0.22631", 603, 9600),
+        ] {
             let version: WindowsVersion = text.parse().unwrap();
             assert_eq!((version.version_nt(), version.windows_build()), (version_nt, build), "{text}");
         }
@@ -179,7 +188,8 @@ mod tests {
         for (windows, installer, expected) in
             [("6.0", "4.0", true), ("10.0", "5.0", true), ("5.1", "4.5", false), ("6.0", "3.1", false)]
         {
-            let platform = Platform { windows: windows.parse().unwrap(), installer: installer.parse().unwrap() };
+            let platform =
+                Platform { windows: windows.parse().unwrap(), installer: installer.parse().unwrap() };
             assert_eq!(platform.has_restart_manager(), expected, "{windows} {installer}");
         }
     }

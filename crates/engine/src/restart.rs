@@ -8,7 +8,9 @@
 use std::path::PathBuf;
 
 use reseat_machine::{Hive, Machine, RegistryKey, RegistryValue, View};
-use reseat_restart_manager::{ApplicationList, Error as RmError, Primary, Resources, Restarted, ShutdownOptions};
+use reseat_restart_manager::{
+    ApplicationList, Error as RmError, Primary, Resources, Restarted, ShutdownOptions,
+};
 
 use crate::log::service;
 
@@ -106,6 +108,7 @@ pub fn control(machine: &Machine, property: Option<&str>) -> Result<Control, res
 pub struct Conversation {
     primary: Primary,
     control: Control,
+    shutdown: Shutdown,
     shut_down: bool,
 }
 
@@ -116,7 +119,7 @@ impl Conversation {
     /// When the session store cannot be used, or 64 sessions are open.
     pub fn open(control: Control) -> Result<Self, RmError> {
         let primary = Primary::start()?;
-        Ok(Self { primary, control, shut_down: false })
+        Ok(Self { primary, control, shutdown: Shutdown::Polite, shut_down: false })
     }
 
     /// The session's key.
@@ -129,11 +132,16 @@ impl Conversation {
         self.control == Control::Full
     }
 
+    /// Chooses which applications are closed, for this session and those nested in it.
+    pub fn set_shutdown(&mut self, shutdown: Shutdown) {
+        self.shutdown = shutdown;
+    }
+
     /// Adds files that are about to be replaced or removed.
     ///
     /// # Errors
     /// When the session store cannot be written.
-    pub fn register_files(&mut self, files: Vec<PathBuf>) -> Result<(), RmError> {
+    pub fn register_files(&self, files: Vec<PathBuf>) -> Result<(), RmError> {
         self.primary.register(&Resources { files, ..Resources::default() })
     }
 
@@ -141,7 +149,7 @@ impl Conversation {
     ///
     /// # Errors
     /// When the session store or the list of processes cannot be read.
-    pub fn list(&mut self) -> Result<ApplicationList, RmError> {
+    pub fn list(&self) -> Result<ApplicationList, RmError> {
         self.primary.list()
     }
 
@@ -149,10 +157,10 @@ impl Conversation {
     ///
     /// # Errors
     /// 351 when some did not end.
-    pub fn shut_down(&mut self, shutdown: Shutdown, progress: &mut dyn FnMut(u32)) -> Result<(), RmError> {
+    pub fn shut_down(&mut self, progress: &mut dyn FnMut(u32)) -> Result<(), RmError> {
         // Some may have ended even when others did not: they are owed a restart.
         self.shut_down = true;
-        let result = self.primary.shut_down(&shutdown.options(), progress);
+        let result = self.primary.shut_down(&self.shutdown.options(), progress);
         match &result {
             Ok(()) => service!(
                 "RESTART MANAGER: Successfully shut down all applications in the service's session that held files in use."

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use reseat_package::feature_state::{ComponentState, FeatureState, States};
 use reseat_package::{
-    Component, ComponentAttributes, DirectoryTree, FileRow, InstallState, KeyPath, MsiFileHash, NameForm, Package,
-    PackageError, Text, with_backslash,
+    Component, ComponentAttributes, DirectoryTree, FileRow, InstallState, KeyPath, MsiFileHash, NameForm,
+    Package, PackageError, Text, with_backslash,
 };
 
 /// What is done to a component.

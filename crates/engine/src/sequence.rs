@@ -74,9 +74,17 @@ fn serve(session: &mut Session<'_, '_>, name: &str) -> Result<(), EngineError> {
     }
 }
 
-fn refuse_tables(session: &mut Session<'_, '_>, action: &str, tables: &[&'static str]) -> Result<(), EngineError> {
+fn refuse_tables(
+    session: &mut Session<'_, '_>,
+    action: &str,
+    tables: &[&'static str],
+) -> Result<(), EngineError> {
     let used = rows_of(session, tables)?;
-    if used.is_empty() { Ok(()) } else { refuse(session, format!("action {action} (table {})", used.join(", "))) }
+    if used.is_empty() {
+        Ok(())
+    } else {
+        refuse(session, format!("action {action} (table {})", used.join(", ")))
+    }
 }
 
 /// Which of these tables have rows.

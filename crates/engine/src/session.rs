@@ -15,7 +15,6 @@ use reseat_package::{
 };
 use reseat_script::{Execution, InstallScript, Operation, Step};
 
-use crate::actions::costing;
 use crate::builtin_properties;
 use crate::context::Context;
 use crate::error::EngineError;
@@ -67,6 +66,8 @@ pub struct Session<'s, 'm> {
     pub(crate) properties: Properties,
     /// Folders, features, components and files with their states; from CostInitialize on.
     pub(crate) selection: Option<Selection>,
+    /// Features of products that this one replaces, as they were installed (action MigrateFeatureStates).
+    pub(crate) migrated_features: Vec<(String, InstallState)>,
     /// The open sources, once a file has asked for them.
     pub(crate) sources: Option<Sources>,
     /// Operations that have not been executed yet.
@@ -89,7 +90,8 @@ impl<'s, 'm> Session<'s, 'm> {
 
     /// Whether the whole product is to be removed.
     pub(crate) fn removes_product(&self) -> bool {
-        self.installed.is_some() && self.property("REMOVE").is_some_and(|value| value.eq_ignore_ascii_case("ALL"))
+        self.installed.is_some()
+            && self.property("REMOVE").is_some_and(|value| value.eq_ignore_ascii_case("ALL"))
     }
 
     /// A property's value.
@@ -126,10 +128,9 @@ impl<'s, 'm> Session<'s, 'm> {
 
     /// The selection, which an action needs to have been costed.
     pub(crate) fn selection(&self) -> Result<&Selection, EngineError> {
-        self.selection.as_ref().ok_or_else(|| EngineError::Sequence {
-            action: self.action.clone(),
-            needed: "CostFinalize",
-        })
+        self.selection
+            .as_ref()
+            .ok_or_else(|| EngineError::Sequence { action: self.action.clone(), needed: "CostFinalize" })
     }
 
     /// Adds an operation to the install script.
@@ -142,7 +143,12 @@ impl<'s, 'm> Session<'s, 'm> {
     }
 
     /// Reads a path that the package's texts have led to.
-    pub(crate) fn windows_path(&self, table: &'static str, row: &str, text: &str) -> Result<WindowsPath, EngineError> {
+    pub(crate) fn windows_path(
+        &self,
+        table: &'static str,
+        row: &str,
+        text: &str,
+    ) -> Result<WindowsPath, EngineError> {
         WindowsPath::parse(text).map_err(|error| EngineError::Row {
             table,
             row: row.to_owned(),
@@ -254,29 +260,12 @@ impl<'s, 'm> Session<'s, 'm> {
     }
 
     /// The states of the features of an installed product, by name.
-    pub(crate) fn feature_states_of(
-        &self,
-        product: &InstalledProduct,
-    ) -> Vec<(String, InstallState)> {
+    pub(crate) fn feature_states_of(&self, product: &InstalledProduct) -> Vec<(String, InstallState)> {
         let state = |present| match present {
             FeatureState::Installed => InstallState::Local,
             FeatureState::Absent => InstallState::Absent,
         };
         product.features.iter().map(|(name, present)| (name.clone(), state(*present))).collect()
-    }
-
-    /// Asks for features as a product had them that this one replaces.
-    pub(crate) fn select_features(&mut self, states: &[(String, InstallState)]) -> Result<(), EngineError> {
-        let known = |feature: &str| self.selection.as_ref().is_some_and(|it| it.feature(feature).is_some());
-        let names = |present: bool| -> String {
-            let names = states.iter().filter(|(name, state)| state.is_present() == present && known(name));
-            names.map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(",")
-        };
-        let (local, absent) = (names(true), names(false));
-        self.set_property("ADDLOCAL", &local);
-        self.set_property("REMOVE", &absent);
-        self.set_property("Preselected", "1");
-        costing::decide(self)
     }
 
     /// Walks the InstallExecuteSequence.

@@ -32,7 +32,11 @@ pub fn media(package: &Package) -> Result<Vec<Media>, EngineError> {
 ///
 /// # Errors
 /// When no medium holds its sequence number.
-pub fn of_file(session: &Session<'_, '_>, media: &[Media], file: &PlannedFile) -> Result<Source, EngineError> {
+pub fn of_file(
+    session: &Session<'_, '_>,
+    media: &[Media],
+    file: &PlannedFile,
+) -> Result<Source, EngineError> {
     let position = media.partition_point(|medium| medium.last_sequence < file.row.sequence);
     let medium = media.get(position).ok_or_else(|| EngineError::Row {
         table: "File",
@@ -73,7 +77,9 @@ fn find_beside(path: &Path) -> PathBuf {
         }
         let wanted = component.as_os_str().to_string_lossy().to_lowercase();
         let entries = std::fs::read_dir(&found).into_iter().flatten().flatten();
-        let same = entries.map(|entry| entry.file_name()).find(|name| name.to_string_lossy().to_lowercase() == wanted);
+        let same = entries
+            .map(|entry| entry.file_name())
+            .find(|name| name.to_string_lossy().to_lowercase() == wanted);
         found = same.map_or(exact, |name| found.join(name));
     }
     found
@@ -115,13 +121,16 @@ impl Sources {
                 let absent = |source| EngineError::SourceAbsent { path: path.clone(), source };
                 let cabinet = self.cabinet(*media).map_err(absent)?;
                 let index = cabinet.locate(name).map_err(|error| absent(error.into()))?;
-                let index = index.ok_or_else(|| absent(format!("the cabinet holds no file {name}").into()))?;
+                let index =
+                    index.ok_or_else(|| absent(format!("the cabinet holds no file {name}").into()))?;
                 Ok(cabinet.files().get(index).and_then(|file| file.modified).and_then(local_time))
             }
             Source::File { path } => {
                 let facts = std::fs::metadata(path);
-                let facts =
-                    facts.map_err(|error| EngineError::SourceAbsent { path: path.clone(), source: error.into() })?;
+                let facts = facts.map_err(|error| EngineError::SourceAbsent {
+                    path: path.clone(),
+                    source: error.into(),
+                })?;
                 Ok(facts.modified().ok())
             }
             Source::Stream { .. } => Ok(None),
@@ -137,7 +146,9 @@ impl Sources {
             Source::Cabinet { media, name } => {
                 let path = self.cabinet_path(*media);
                 let cabinet = self.cabinet(*media)?;
-                let index = cabinet.locate(name)?.ok_or_else(|| format!("{} holds no file {name}", path.display()))?;
+                let index = cabinet
+                    .locate(name)?
+                    .ok_or_else(|| format!("{} holds no file {name}", path.display()))?;
                 Ok(cabinet.copy(index, out)?)
             }
             Source::File { path } => {

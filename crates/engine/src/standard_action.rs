@@ -37,11 +37,13 @@ pub fn find(name: &str) -> Option<&'static StandardAction> {
 }
 
 /// Tables that change what installing means without an action of their own, and are not supported.
-pub const UNSUPPORTED_TABLES: &[&str] = &["LockPermissions", "MsiLockPermissionsEx", "MsiEmbeddedChainer", "MsiShortcutProperty"];
+pub const UNSUPPORTED_TABLES: &[&str] =
+    &["LockPermissions", "MsiLockPermissionsEx", "MsiEmbeddedChainer", "MsiShortcutProperty"];
 
 use Service::{NotHere, Nothing, Partly, Unsupported, Works};
 
-const ODBC: &[&str] = &["ODBCAttribute", "ODBCDataSource", "ODBCDriver", "ODBCSourceAttribute", "ODBCTranslator"];
+const ODBC: &[&str] =
+    &["ODBCAttribute", "ODBCDataSource", "ODBCDriver", "ODBCSourceAttribute", "ODBCTranslator"];
 
 /// Every standard action, in the order of the alphabet.
 pub const STANDARD_ACTIONS: &[StandardAction] = &[

@@ -25,7 +25,8 @@ pub fn check(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     let package = session.package.clone();
     for row in package.sequence(SequenceTable::InstallExecute)?.actions() {
         let condition = row.condition.as_deref().unwrap_or_default();
-        let asks_for_states = condition.contains(['&', '!', '$', '?']);
+        // A condition that is wrong is reported when it is evaluated.
+        let asks_for_states = row.parse_condition().is_ok_and(|condition| condition.asks_for_states());
         if !asks_for_states && !session.holds(SequenceTable::InstallExecute.name(), &row.action, condition)? {
             continue;
         }

@@ -39,19 +39,53 @@ pub fn open(global: &Global) -> Result<Machine, Failure> {
     Ok(Machine::open(&folder(global)?)?)
 }
 
+/// The machine, or nothing when there is none yet: nobody asked for a certain one, and the usual one was never made.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_if_made(global: &Global) -> Result<Option<Machine>, Failure> {
+    let folder = folder(global)?;
+    if global.prefix.is_none() && is_vacant(&folder) {
+        return Ok(None);
+    }
+    Ok(Some(Machine::open(&folder)?))
+}
+
+/// A machine for an installation.
+pub struct Prepared {
+    /// The machine.
+    pub machine: Machine,
+    /// Whether it was made for this installation.
+    is_new: bool,
+}
+
+impl Prepared {
+    /// Removes the machine if it was made for this installation, which failed.
+    pub fn discard(self) {
+        let Self { machine, is_new } = self;
+        if is_new {
+            let folder = machine.prefix().to_owned();
+            drop(machine);
+            if let Err(error) = std::fs::remove_dir_all(&folder) {
+                eprintln!("reseat: the new prefix {} cannot be removed: {error}", folder.display());
+            }
+        }
+    }
+}
+
 /// The machine, made when the folder is absent or empty.
 ///
 /// # Errors
 /// When the folder is something else, or cannot be written.
-pub fn open_or_create(global: &Global) -> Result<Machine, Failure> {
+pub fn open_or_create(global: &Global) -> Result<Prepared, Failure> {
     let folder = folder(global)?;
     if is_vacant(&folder) {
         if !global.quiet {
             eprintln!("making a new prefix in {}", folder.display());
         }
-        return Ok(Machine::create(&folder, Bitness::X64)?);
+        return Ok(Prepared { machine: Machine::create(&folder, Bitness::X64)?, is_new: true });
     }
-    Ok(Machine::open(&folder)?)
+    Ok(Prepared { machine: Machine::open(&folder)?, is_new: false })
 }
 
 fn is_vacant(folder: &Path) -> bool {

@@ -94,18 +94,24 @@ impl UserInterface for Terminal {
         }
     }
 
-    fn files_in_use(&mut self, applications: &ApplicationList) -> FilesInUseAnswer {
+    fn files_in_use(&mut self, applications: &ApplicationList, may_shut_down: bool) -> FilesInUseAnswer {
         if !self.asks {
             return FilesInUseAnswer::ShutDown;
         }
+        let question = if may_shut_down {
+            "[c]lose them, [i]gnore, [r]etry, [q]uit? "
+        } else {
+            "Close them yourself and [r]etry, [i]gnore, [q]uit? "
+        };
         self.bar.suspend(|| {
             eprintln!("These applications use files that are about to be replaced:");
             for application in applications.running() {
-                let again = if application.restartable { "will be started again" } else { "will stay closed" };
+                let again =
+                    if application.restartable { "will be started again" } else { "will stay closed" };
                 eprintln!("  {} (process {}), {again}", application.name, application.process.pid);
             }
             loop {
-                eprint!("[c]lose them, [i]gnore, [r]etry, [q]uit? ");
+                eprint!("{question}");
                 let _ = std::io::stderr().flush();
                 let mut line = String::new();
                 match std::io::stdin().lock().read_line(&mut line) {
@@ -113,7 +119,7 @@ impl UserInterface for Terminal {
                     Ok(_) => {}
                 }
                 match line.trim().to_lowercase().as_str() {
-                    "c" | "close" => return FilesInUseAnswer::ShutDown,
+                    "c" | "close" if may_shut_down => return FilesInUseAnswer::ShutDown,
                     "i" | "ignore" => return FilesInUseAnswer::Ignore,
                     "r" | "retry" => return FilesInUseAnswer::Retry,
                     "q" | "quit" => return FilesInUseAnswer::Cancel,

@@ -4,11 +4,11 @@
 //! has them is refused before it begins.
 
 use std::collections::{HashMap, HashSet};
+use std::time::SystemTime;
 
+use jiff::Zoned;
 use reseat_machine::{RegistryKey, RegistryValue, View, WindowsPath, file_version};
-use reseat_package::{
-    AppSearch, FileVersion, FoundFile, LocatorKind, RegLocator, RegistryRoot, Signature,
-};
+use reseat_package::{AppSearch, FileVersion, FoundFile, LocatorKind, RegLocator, RegistryRoot, Signature};
 
 use crate::actions::files::NAMES;
 use crate::error::EngineError;
@@ -98,7 +98,9 @@ fn find(
     };
     let name = signature.name.name(NAMES);
     let file = if is_folder(path)? { path.join(name).ok() } else { Some(path.clone()) };
-    let Some(file) = file.filter(|file| file.file_name().is_some_and(|found| found.eq_ignore_ascii_case(name))) else {
+    let Some(file) =
+        file.filter(|file| file.file_name().is_some_and(|found| found.eq_ignore_ascii_case(name)))
+    else {
         return Ok(None);
     };
     let Some(metadata) = machine.metadata(&file)? else { return Ok(None) };
@@ -107,7 +109,7 @@ fn find(
         version: version.as_ref().map(|version| FileVersion(version.version.0)),
         languages: version.map(|version| version.languages).unwrap_or_default(),
         size: metadata.len,
-        date: 0,
+        date: dos_date(metadata.modified),
     };
     if !signature.matches(&facts) {
         return Ok(None);
@@ -116,4 +118,14 @@ fn find(
         LocatorKind::File => Some(file.to_string()),
         _ => file.parent().map(|folder| folder.with_separator()),
     })
+}
+
+/// A time as the Signature table writes it: date and time of the FAT file system, the date in the upper 16 bits.
+fn dos_date(time: SystemTime) -> u32 {
+    let Ok(time) = Zoned::try_from(time) else { return 0 };
+    let part = |number: i8| u32::from(number.unsigned_abs());
+    let year = u32::try_from(time.year()).unwrap_or(0).saturating_sub(1980).min(127);
+    let date = year << 9 | part(time.month()) << 5 | part(time.day());
+    let time = part(time.hour()) << 11 | part(time.minute()) << 5 | (part(time.second()) / 2);
+    date << 16 | time
 }

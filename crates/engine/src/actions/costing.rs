@@ -8,11 +8,14 @@ use std::collections::HashMap;
 
 use reseat_machine::{Machine, products};
 use reseat_package::feature_state::{InstalledStates, Requests, SelectionInput, select};
+use reseat_package::file_versioning::{Decision, Reason};
 use reseat_package::{
     Component, Feature, FeatureComponent, FeatureCondition, FileRow, InstallState, KeyPath,
 };
 
+use crate::decision::decide_file;
 use crate::error::EngineError;
+use crate::log::service;
 use crate::selection::Selection;
 use crate::session::Session;
 
@@ -59,7 +62,10 @@ pub fn cost_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
 pub fn decide(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     let states = {
         let package = &session.package;
-        let requests = Requests::from_properties(|name| session.property(name));
+        let mut requests = Requests::from_properties(|name| session.property(name));
+        for (feature, state) in &session.migrated_features {
+            requests.migrate(feature, *state);
+        }
         let known = Known::find(session)?;
         let input = SelectionInput {
             features: &package.rows::<Feature>()?,
@@ -133,6 +139,23 @@ impl InstalledStates for Known<'_, '_, '_> {
     fn has_other_clients(&self, component: &Component) -> bool {
         let own = self.session.package.product_code();
         self.clients(component).iter().any(|client| client.product != Some(own))
+    }
+
+    fn has_higher_key_file(&self, component: &Component) -> bool {
+        let KeyPath::File(file) = component.key_path() else { return false };
+        let decision = || -> Result<Option<Decision>, EngineError> {
+            let Some(file) = self.session.selection()?.file(&file) else { return Ok(None) };
+            decide_file(self.session, file, &self.session.file_path(file)?).map(Some)
+        };
+        // What cannot be read now is reported when the file is decided about.
+        let decision = decision().ok().flatten();
+        let higher = decision.is_some_and(|it| !it.overwrite && it.reason == Reason::HigherVersion);
+        if higher && let Some(id) = component.id {
+            service!(
+                "Disallowing installation of component: {id} since the same component with higher versioned keyfile exists"
+            );
+        }
+        higher
     }
 
     fn key_path_exists(&self, component: &Component) -> bool {

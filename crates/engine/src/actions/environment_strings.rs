@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use reseat_machine::environment::{self, EnvironmentOf};
 use reseat_machine::RegistryKey;
+use reseat_machine::environment::{self, EnvironmentOf};
 use reseat_package::{EnvironmentRow, VariableInstall, VariableName, VariableValue};
 use reseat_script::{RemoveRegistryValue, SetRegistryValue};
 

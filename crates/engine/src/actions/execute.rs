@@ -8,8 +8,7 @@ use std::io::Write;
 use std::mem;
 
 use reseat_script::{
-    ActionFailure, Environment, Execution, Phase, Rollback, ScheduledAction, Source,
-    SourceError, Step,
+    ActionFailure, Environment, Execution, Phase, Rollback, ScheduledAction, Source, SourceError, Step,
 };
 
 use crate::custom_action;
@@ -28,7 +27,9 @@ pub fn install_initialize(session: &mut Session<'_, '_>) -> Result<(), EngineErr
         let id = uuid::Uuid::new_v4().simple().to_string();
         let title = session.property("ProductName").unwrap_or_default().to_owned();
         let rollback = if session.property("DISABLEROLLBACK").is_some() {
-            session.tell(&Message::Warning("rollback is disabled: a failure leaves what was done by then".to_owned()));
+            session.tell(&Message::Warning(
+                "rollback is disabled: a failure leaves what was done by then".to_owned(),
+            ));
             Rollback::Disabled
         } else {
             Rollback::Enabled
@@ -75,8 +76,13 @@ pub fn install_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError
     {
         session.owns_transaction = false;
         let installation = &mut *session.installation;
-        let mut environment =
-            Running { sources: None, interface: installation.interface, host: installation.host, done: 0, total: 0 };
+        let mut environment = Running {
+            sources: None,
+            interface: installation.interface,
+            host: installation.host,
+            done: 0,
+            total: 0,
+        };
         match transaction.commit(&mut environment) {
             Ok(report) => {
                 for problem in report.problems {
@@ -98,8 +104,13 @@ pub fn roll_back(session: &mut Session<'_, '_>) {
     let installation = &mut *session.installation;
     if let Some(transaction) = installation.transaction.take() {
         service!("Rolling back");
-        let mut environment =
-            Running { sources: None, interface: installation.interface, host: installation.host, done: 0, total: 0 };
+        let mut environment = Running {
+            sources: None,
+            interface: installation.interface,
+            host: installation.host,
+            done: 0,
+            total: 0,
+        };
         let report = transaction.roll_back(&mut environment);
         for problem in report.problems {
             session.tell(&Message::Warning(format!("rollback: {problem}")));

@@ -71,7 +71,8 @@ pub fn remove_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         let wanted = (row.on_install() && selection.does(&row.component, Doing::Install))
             || (row.on_uninstall() && selection.does(&row.component, Doing::Remove));
         // The column names a property: a folder of the Directory table, or one that was searched for.
-        let Some(folder) = session.directory(&row.directory).filter(|folder| wanted && !folder.is_empty()) else {
+        let Some(folder) = session.directory(&row.directory).filter(|folder| wanted && !folder.is_empty())
+        else {
             continue;
         };
         let folder = session.windows_path("RemoveFile", &row.key, &folder)?;
@@ -83,7 +84,11 @@ pub fn remove_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
                 }
                 for entry in session.machine().read_folder(&folder)? {
                     if entry.kind == FileKind::File && pattern.matches(&entry.name) {
-                        let path = session.windows_path("RemoveFile", &row.key, &format!("{folder}\\{}", entry.name))?;
+                        let path = session.windows_path(
+                            "RemoveFile",
+                            &row.key,
+                            &format!("{folder}\\{}", entry.name),
+                        )?;
                         remove(session, &mut removed, path)?;
                     }
                 }

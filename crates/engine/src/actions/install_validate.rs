@@ -12,7 +12,7 @@ use crate::error::EngineError;
 use crate::interface::{FilesInUseAnswer, Message};
 use crate::log::{plain, service};
 use crate::request::UiLevel;
-use crate::restart::{SESSION_KEY_PROPERTY, Shutdown};
+use crate::restart::{Conversation, SESSION_KEY_PROPERTY, Shutdown};
 use crate::selection::Doing;
 use crate::session::{Purpose, Session};
 
@@ -21,13 +21,10 @@ pub fn install_validate(session: &mut Session<'_, '_>) -> Result<(), EngineError
     log_states(session)?;
     let Affected { files, bytes } = affected(session)?;
     check_space(session, bytes)?;
-    if session.installation.restart.is_some() {
-        let result = free_files(session, &files);
-        // Also when this fails: nobody may join any more.
-        session.set_property(SESSION_KEY_PROPERTY, "");
-        result?;
-    }
-    Ok(())
+    let result = free_files(session, &files);
+    // Also when this fails: nobody may join any more.
+    session.set_property(SESSION_KEY_PROPERTY, "");
+    result
 }
 
 fn log_states(session: &Session<'_, '_>) -> Result<(), EngineError> {
@@ -98,48 +95,65 @@ fn check_space(session: &Session<'_, '_>, needed: u64) -> Result<(), EngineError
 fn free_files(session: &mut Session<'_, '_>, files: &[WindowsPath]) -> Result<(), EngineError> {
     let machine = session.machine();
     let files: Vec<PathBuf> = files.iter().map(|path| machine.unix_path(path)).collect::<Result<_, _>>()?;
-    let silent = session.installation.request.ui_level == UiLevel::Silent || session.purpose == Purpose::Upgrade;
+    let silent =
+        session.installation.request.ui_level == UiLevel::Silent || session.purpose == Purpose::Upgrade;
     let shutdown = Shutdown::from_property(session.property("MSIRMSHUTDOWN"));
-    let Some(restart) = session.installation.restart.as_mut() else { return Ok(()) };
-    restart.register_files(files)?;
-    if silent {
-        service!("RESTART MANAGER: Will attempt to shut down and restart applications in no UI modes.");
+    if let Some(restart) = &mut session.installation.restart {
+        restart.register_files(files.clone())?;
+        if session.purpose == Purpose::Requested {
+            restart.set_shutdown(shutdown);
+        }
+        if silent && restart.may_shut_down() {
+            service!("RESTART MANAGER: Will attempt to shut down and restart applications in no UI modes.");
+        }
     }
     loop {
-        let Some(restart) = session.installation.restart.as_mut() else { return Ok(()) };
-        let list = restart.list()?;
-        let may_shut_down = restart.may_shut_down();
+        let list = match &session.installation.restart {
+            Some(restart) => restart.list()?,
+            None => reseat_restart_manager::applications(None, &files)?,
+        };
         log_users(&list);
         if list.running().next().is_none() {
             report_unavailable(session, &list);
             return Ok(());
         }
+        let may_shut_down = session.installation.restart.as_ref().is_some_and(Conversation::may_shut_down);
         let answer = match (silent, may_shut_down) {
             (true, true) => FilesInUseAnswer::ShutDown,
             (true, false) => FilesInUseAnswer::Ignore,
-            (false, _) => session.installation.interface.files_in_use(&list),
+            (false, _) => session.installation.interface.files_in_use(&list, may_shut_down),
         };
         match answer {
             FilesInUseAnswer::Retry => {}
             FilesInUseAnswer::Cancel => return Err(EngineError::UserExit),
             FilesInUseAnswer::ShutDown if may_shut_down => {
-                let Some(restart) = session.installation.restart.as_mut() else { return Ok(()) };
-                let result = restart.shut_down(shutdown, &mut |_| {});
+                let result = match &mut session.installation.restart {
+                    Some(restart) => restart.shut_down(&mut |_| {}),
+                    None => Ok(()),
+                };
                 if let Err(error) = result {
-                    session.tell(&Message::Warning(error.to_string()));
-                    session.installation.restart_required = true;
-                    session.set_property("ReplacedInUseFiles", "1");
+                    replaced_in_use(session, error.to_string());
                 }
                 report_unavailable(session, &list);
                 return Ok(());
             }
             FilesInUseAnswer::ShutDown | FilesInUseAnswer::Ignore => {
-                session.installation.restart_required = true;
-                session.set_property("ReplacedInUseFiles", "1");
+                let names: Vec<String> =
+                    list.running().map(|it| format!("{} (process {})", it.name, it.process.pid)).collect();
+                let text = format!("{} keep the old files until they are started again", names.join(", "));
+                replaced_in_use(session, text);
+                report_unavailable(session, &list);
                 return Ok(());
             }
         }
     }
+}
+
+/// Notes that files are replaced although something goes on using the old ones.
+fn replaced_in_use(session: &mut Session<'_, '_>, warning: String) {
+    session.tell(&Message::Warning(warning));
+    session.installation.restart_required = true;
+    session.set_property("ReplacedInUseFiles", "1");
 }
 
 fn log_users(list: &ApplicationList) {
@@ -157,24 +171,19 @@ fn log_users(list: &ApplicationList) {
 
 /// Says what holds files and is never closed, or could not be looked at.
 fn report_unavailable(session: &mut Session<'_, '_>, list: &ApplicationList) {
-    let mut warnings = Vec::new();
     for application in &list.applications {
         if let Some(reason) = &application.critical {
-            warnings.push(format!(
-                "{} (process {}) uses files that are replaced and is not closed: {reason}; it keeps the old ones until it is started again",
-                application.name, application.process.pid
-            ));
+            let (name, pid) = (&application.name, application.process.pid);
+            let text = format!(
+                "{name} (process {pid}) is not closed: {reason}; it keeps the old files until it is started again"
+            );
+            replaced_in_use(session, text);
         }
     }
     for file in &list.unattributed {
-        warnings.push(format!("{} is in use by something that could not be found", file.display()));
+        replaced_in_use(
+            session,
+            format!("{} is in use by something that could not be found", file.display()),
+        );
     }
-    if warnings.is_empty() {
-        return;
-    }
-    for warning in warnings {
-        session.tell(&Message::Warning(warning));
-    }
-    session.installation.restart_required = true;
-    session.set_property("ReplacedInUseFiles", "1");
 }

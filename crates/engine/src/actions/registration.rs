@@ -13,10 +13,12 @@ use reseat_machine::products::registration::{
 use reseat_machine::products::{FeatureState, InstallContext, user_data_product_key};
 use reseat_machine::{KnownFolder, RegistryValue, View, WindowsPath};
 use reseat_package::{
-    Component, ComponentAttributes, Feature, FeatureComponent, InstallState, KeyPath, Media, Platform, RegistryRow,
-    RegistryRoot, Text, with_backslash,
+    Component, ComponentAttributes, Feature, FeatureComponent, InstallState, KeyPath, Media, Platform,
+    RegistryRoot, RegistryRow, Text, with_backslash,
 };
-use reseat_script::{InstallFile, RemoveFile, RemoveRegistryKey, RemoveRegistryValue, SetRegistryValue, Source};
+use reseat_script::{
+    InstallFile, RemoveFile, RemoveRegistryKey, RemoveRegistryValue, SetRegistryValue, Source,
+};
 
 use crate::actions::registry_values;
 use crate::error::EngineError;
@@ -38,7 +40,9 @@ pub fn process_components(session: &mut Session<'_, '_>) -> Result<(), EngineErr
                 let permanent = component.attributes.has(ComponentAttributes::PERMANENT);
                 let permanence = if permanent { Permanence::Permanent } else { Permanence::Removable };
                 let key_path = key_path(session, component)?;
-                written.extend(registration::process_component(registry, code, context, id, &key_path, permanence));
+                written.extend(registration::process_component(
+                    registry, code, context, id, &key_path, permanence,
+                ));
             } else if state.requested == InstallState::Absent && state.installed.is_present() {
                 removed.push(registration::unprocess_component(registry, code, context, id));
             }
@@ -87,7 +91,9 @@ pub fn register_user(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         let registry = session.machine().registry()?;
         let key = user_data_product_key(registry, session.install_context(), session.package.product_code())
             .join("InstallProperties");
-        for (name, property) in [("RegOwner", "USERNAME"), ("RegCompany", "COMPANYNAME"), ("ProductID", "ProductID")] {
+        for (name, property) in
+            [("RegOwner", "USERNAME"), ("RegCompany", "COMPANYNAME"), ("ProductID", "ProductID")]
+        {
             if let Some(value) = session.property(property) {
                 written.push((key.clone(), name.to_owned(), RegistryValue::String(value.to_owned())));
             }
@@ -125,8 +131,11 @@ pub fn publish_features(session: &mut Session<'_, '_>) -> Result<(), EngineError
         return Ok(());
     }
     let package = session.package.clone();
-    let ids: HashMap<Text, _> =
-        package.rows::<Component>()?.iter().filter_map(|row| Some((row.component.clone(), row.id?))).collect();
+    let ids: HashMap<Text, _> = package
+        .rows::<Component>()?
+        .iter()
+        .filter_map(|row| Some((row.component.clone(), row.id?)))
+        .collect();
     let mut components: HashMap<Text, Vec<_>> = HashMap::new();
     for row in package.rows::<FeatureComponent>()?.iter() {
         components.entry(row.feature.clone()).or_default().extend(ids.get(&row.component).copied());
@@ -136,7 +145,11 @@ pub fn publish_features(session: &mut Session<'_, '_>) -> Result<(), EngineError
         let outcome = session.selection()?.feature(&row.feature).map(|state| state.outcome());
         features.push(FeatureRegistration {
             name: row.feature.to_string(),
-            parent: row.parent.as_ref().filter(|parent| **parent != row.feature).map(|parent| parent.to_string()),
+            parent: row
+                .parent
+                .as_ref()
+                .filter(|parent| **parent != row.feature)
+                .map(|parent| parent.to_string()),
             state: match outcome {
                 Some(state) if state.is_present() => FeatureState::Installed,
                 _ => FeatureState::Absent,
@@ -145,8 +158,12 @@ pub fn publish_features(session: &mut Session<'_, '_>) -> Result<(), EngineError
         });
     }
     let registry = session.machine().registry()?;
-    let written =
-        registration::publish_features(registry, package.product_code(), session.install_context(), &features);
+    let written = registration::publish_features(
+        registry,
+        package.product_code(),
+        session.install_context(),
+        &features,
+    );
     write(session, written)
 }
 
@@ -155,7 +172,8 @@ pub fn unpublish_features(session: &mut Session<'_, '_>) -> Result<(), EngineErr
     if !session.removes_product() {
         return Ok(());
     }
-    let key = reseat_machine::products::features_key(session.install_context(), session.package.product_code());
+    let key =
+        reseat_machine::products::features_key(session.install_context(), session.package.product_code());
     session.add(RemoveRegistryKey { key }.into())
 }
 

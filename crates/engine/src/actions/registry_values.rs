@@ -1,7 +1,7 @@
 //! WriteRegistryValues and RemoveRegistryValues (pages `writeregistryvalues-action.md`,
 //! `removeregistryvalues-action.md`, `registry-table.md`, `removeregistry-table.md`).
 
-use reseat_machine::{Hive, RegistryKey, RegistryValue, View};
+use reseat_machine::{ClassesOf, Hive, RegistryKey, RegistryValue, View};
 use reseat_package::registry::join_strings;
 use reseat_package::{
     Component, Placement, RegistryData, RegistryRequest, RegistryRoot, RegistryRow, RemoveRegistry,
@@ -95,10 +95,8 @@ pub fn key(
     let view = if session.selection()?.is_64_bit(component) { View::Native } else { View::Wow32 };
     let path = session.format(path).text.trim_matches('\\').to_owned();
     // Classes of a per-user installation are the user's own.
-    if hive == Hive::ClassesRoot && !session.is_per_machine() {
-        return Ok(RegistryKey { hive: Hive::CurrentUser, view, path: format!(r"Software\Classes\{path}") });
-    }
-    Ok(RegistryKey { hive, view, path })
+    let whose = if session.is_per_machine() { ClassesOf::Machine } else { ClassesOf::User };
+    Ok(RegistryKey { hive, view, path }.in_classes_of(whose))
 }
 
 fn name(session: &Session<'_, '_>, row: &RegistryRow) -> String {
@@ -142,7 +140,9 @@ fn value(
         RegistryData::ExpandString(text) => RegistryValue::ExpandString(text),
         RegistryData::Dword(number) => RegistryValue::Dword(number),
         RegistryData::Binary(bytes) => RegistryValue::Binary(bytes),
-        RegistryData::MultiString { strings, placement: Placement::Replace } => RegistryValue::MultiString(strings),
+        RegistryData::MultiString { strings, placement: Placement::Replace } => {
+            RegistryValue::MultiString(strings)
+        }
         RegistryData::MultiString { strings, placement } => {
             let existing = match session.machine().registry()?.value(key, name) {
                 Some(RegistryValue::MultiString(strings)) => strings,

@@ -3,8 +3,9 @@
 
 use reseat_database::ProductCode;
 use reseat_machine::products::{self, InstalledProduct};
-use reseat_package::{InstallState, ProductVersion, Upgrade, UpgradeAttributes};
+use reseat_package::{ProductVersion, Upgrade, UpgradeAttributes};
 
+use crate::actions::costing;
 use crate::error::EngineError;
 use crate::installation;
 use crate::interface::Message;
@@ -17,8 +18,12 @@ pub fn find_related_products(session: &mut Session<'_, '_>) -> Result<(), Engine
         return Ok(());
     }
     for (row, product) in related(session)? {
-        let mut codes: Vec<&str> =
-            session.property(&row.property).unwrap_or_default().split(';').filter(|code| !code.is_empty()).collect();
+        let mut codes: Vec<&str> = session
+            .property(&row.property)
+            .unwrap_or_default()
+            .split(';')
+            .filter(|code| !code.is_empty())
+            .collect();
         let code = product.code.to_string();
         if codes.contains(&code.as_str()) {
             continue;
@@ -26,7 +31,11 @@ pub fn find_related_products(session: &mut Session<'_, '_>) -> Result<(), Engine
         codes.push(&code);
         let codes = codes.join(";");
         session.set_property(&row.property, &codes);
-        session.tell(&Message::ActionData(format!("{} {}", product.name, product.version.as_deref().unwrap_or_default())));
+        session.tell(&Message::ActionData(format!(
+            "{} {}",
+            product.name,
+            product.version.as_deref().unwrap_or_default()
+        )));
     }
     Ok(())
 }
@@ -36,24 +45,13 @@ pub fn migrate_feature_states(session: &mut Session<'_, '_>) -> Result<(), Engin
     if session.installed.is_some() || session.property("Preselected").is_some() {
         return Ok(());
     }
-    let mut states: Vec<(String, InstallState)> = Vec::new();
     for (row, product) in related(session)? {
-        if !row.attributes.has(UpgradeAttributes::MIGRATE_FEATURES) {
-            continue;
-        }
-        for (feature, state) in session.feature_states_of(&product) {
-            match states.iter_mut().find(|(known, _)| *known == feature) {
-                // Where products differ, what is present wins.
-                Some((_, known)) if !known.is_present() => *known = state,
-                Some(_) => {}
-                None => states.push((feature, state)),
-            }
+        if row.attributes.has(UpgradeAttributes::MIGRATE_FEATURES) {
+            session.tell(&Message::ActionData(product.name.clone()));
+            session.migrated_features.extend(session.feature_states_of(&product));
         }
     }
-    if states.is_empty() {
-        return Ok(());
-    }
-    session.select_features(&states)
+    costing::decide(session)
 }
 
 /// Removes the products that the properties of the Upgrade table name, each in a session of its own.

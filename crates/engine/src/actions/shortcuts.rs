@@ -21,7 +21,10 @@ pub fn create_shortcuts(session: &mut Session<'_, '_>) -> Result<(), EngineError
         }
         let path = path(session, row)?;
         let Some(link) = link(session, row)? else {
-            let text = format!("table Shortcut, row {}: {} is no path; no shortcut is made", row.shortcut, row.target_text);
+            let text = format!(
+                "table Shortcut, row {}: {} is no path; no shortcut is made",
+                row.shortcut, row.target_text
+            );
             session.tell(&Message::Warning(text));
             continue;
         };
@@ -77,10 +80,13 @@ fn link(session: &Session<'_, '_>, row: &Shortcut) -> Result<Option<ShellLink>, 
     let metadata = session.machine().metadata(&target)?;
     let is_folder = metadata.is_some_and(|metadata| metadata.kind == FileKind::Folder)
         || session.selection()?.is_directory(target.as_str());
-    let working_directory = row.working_directory.as_deref().and_then(|directory| session.directory(directory));
+    let working_directory =
+        row.working_directory.as_deref().and_then(|directory| session.directory(directory));
     let icon = match &row.icon {
         None => None,
-        Some(icon) => Some((registration::icon_path(session, icon)?.to_string(), row.icon_index.unwrap_or(0))),
+        Some(icon) => {
+            Some((registration::icon_path(session, icon)?.to_string(), row.icon_index.unwrap_or(0)))
+        }
     };
     Ok(Some(ShellLink {
         target,

@@ -27,15 +27,19 @@ pub fn install(global: &Global, arguments: Install) -> Result<ExitCode, Failure>
     let request = request(global, Target::Package(package), &properties, &presented)?;
     // Whether the package can be opened is found out before a prefix is made for it.
     reseat_engine::open_package(&request)?;
-    let machine = prefix::open_or_create(global)?;
-    run(global, &machine, &request, &presented)
+    let prepared = prefix::open_or_create(global)?;
+    let result = run(global, &prepared.machine, &request, &presented);
+    if result.is_err() {
+        prepared.discard();
+    }
+    result
 }
 
 /// Removes a product.
 pub fn uninstall(global: &Global, arguments: Uninstall) -> Result<ExitCode, Failure> {
     let Uninstall { product, properties, presented } = arguments;
-    let request = request(global, Target::Product(product), &properties, &presented)?;
-    let machine = prefix::open(global)?;
+    let request = request(global, Target::Product(product.clone()), &properties, &presented)?;
+    let machine = prefix::open_if_made(global)?.ok_or(EngineError::UnknownProduct { name: product })?;
     run(global, &machine, &request, &presented)
 }
 
@@ -47,8 +51,8 @@ fn request(
 ) -> Result<Request, Failure> {
     let mut request = Request::new(target);
     for argument in properties {
-        let assignment =
-            parse_assignment(argument).map_err(|error| EngineError::CommandLine { reason: error.to_string() })?;
+        let assignment = parse_assignment(argument)
+            .map_err(|error| EngineError::CommandLine { reason: error.to_string() })?;
         request.properties.push(assignment);
     }
     request.ui_level = if global.quiet { UiLevel::Silent } else { UiLevel::Basic };
@@ -114,7 +118,10 @@ fn print(global: &Global, report: &Report, warnings: &[String]) {
         return;
     }
     for application in &report.restarted {
-        eprintln!("{} was closed (process {}) and started again (process {})", application.name, application.old, application.new);
+        eprintln!(
+            "{} was closed (process {}) and started again (process {})",
+            application.name, application.old, application.new
+        );
     }
     eprintln!("{}: {} {}", report.change, report.name, report.version);
     match report.outcome {

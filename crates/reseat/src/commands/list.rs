@@ -21,8 +21,11 @@ struct Line {
 
 /// Prints the installed products.
 pub fn run(global: &Global) -> Result<ExitCode, Failure> {
-    let machine = prefix::open(global)?;
-    let mut lines: Vec<Line> = products::installed_products(machine.registry()?)
+    let installed = match prefix::open_if_made(global)? {
+        Some(machine) => products::installed_products(machine.registry()?),
+        None => Vec::new(),
+    };
+    let mut lines: Vec<Line> = installed
         .into_iter()
         .map(|product| Line {
             name: product.name,
