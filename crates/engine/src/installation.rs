@@ -342,7 +342,15 @@ fn open_restart_manager(session: &mut Session<'_, '_>) -> Result<(), EngineError
     if control == Control::Off {
         return Ok(());
     }
-    let conversation = Conversation::open(control)?;
+    let conversation = match Conversation::open(control) {
+        Ok(conversation) => conversation,
+        Err(error) => {
+            // Without one, files in use are still found, and nobody is closed.
+            let text = format!("the Restart Manager is not available: {error}");
+            session.tell(&Message::Warning(text));
+            return Ok(());
+        }
+    };
     session.set_property(SESSION_KEY_PROPERTY, &conversation.key());
     session.installation.restart = Some(conversation);
     service!("RESTART MANAGER: Session opened.");

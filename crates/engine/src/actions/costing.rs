@@ -83,8 +83,13 @@ pub fn decide(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
             source: error.into(),
         })?
     };
+    // Removing every feature by its name is removing the product (page `remove.md`).
+    let removes_all = session.installed.is_some() && states.removes_product();
     if let Some(selection) = &mut session.selection {
         selection.set_states(states);
+    }
+    if removes_all && !session.removes_product() {
+        session.set_property("REMOVE", "ALL");
     }
     Ok(())
 }

@@ -110,17 +110,18 @@ pub fn register_product(session: &mut Session<'_, '_>) -> Result<(), EngineError
     let product = product(session)?;
     let kept = session.windows_path("Property", "ProductCode", &product.local_package)?;
     session.tell(&Message::ActionData(kept.to_string()));
-    let size = std::fs::metadata(&session.package_path).map_or(0, |facts| facts.len());
-    session.add(
-        InstallFile {
-            source: Source::File { path: session.package_path.clone() },
-            path: kept,
-            size,
-            attributes: Default::default(),
-            modified: None,
-        }
-        .into(),
-    )?;
+    // A product that is changed from its kept package keeps it; one that is updated by another package gets that.
+    if session.machine().unix_path(&kept)? != session.package_path {
+        let size = std::fs::metadata(&session.package_path).map_or(0, |facts| facts.len());
+        let source = Source::File { path: session.package_path.clone() };
+        let file =
+            InstallFile { source, path: kept.clone(), size, attributes: Default::default(), modified: None };
+        session.add(file.into())?;
+    }
+    let former = session.installed.as_ref().and_then(|product| product.local_package.as_deref());
+    if let Some(path) = former.and_then(|path| WindowsPath::parse(path).ok()).filter(|path| *path != kept) {
+        session.add(RemoveFile { path }.into())?;
+    }
     let written = registration::register_product(session.machine().registry()?, &product);
     write(session, written)
 }

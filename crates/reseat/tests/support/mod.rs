@@ -162,12 +162,21 @@ impl Ran {
         self
     }
 
+    /// What is wrong, unless it failed with exit code 1, in one line that has each of these texts.
+    pub fn failure_problem(&self, texts: &[&str]) -> Option<String> {
+        let lines: Vec<_> = self.err.lines().filter(|line| !line.starts_with("  hint: ")).collect();
+        let one_line = matches!(lines[..], [line] if line.starts_with("reseat: "));
+        let missing: Vec<_> = texts.iter().filter(|text| !self.err.contains(**text)).collect();
+        let as_expected = self.status.code() == Some(1) && one_line && missing.is_empty();
+        (!as_expected).then(|| format!("{}, missing {missing:?} in:\n{}{}", self.status, self.out, self.err))
+    }
+
     /// Fails unless it failed with exit code 1, in one line that has each of these texts.
     #[track_caller]
     pub fn expect_failure(&self, texts: &[&str]) -> &Self {
-        self.expect_code(1).expect_error(texts);
-        let lines: Vec<_> = self.err.lines().filter(|line| !line.starts_with("  hint: ")).collect();
-        assert!(matches!(lines[..], [line] if line.starts_with("reseat: ")), "not one line:\n{}", self.err);
+        if let Some(problem) = self.failure_problem(texts) {
+            panic!("{problem}");
+        }
         self
     }
 }

@@ -175,6 +175,14 @@ impl Product {
         self
     }
 
+    /// Adds a folder in `INSTALLDIR` with a component that creates it.
+    pub fn with_folder(self, key: &str, name: &str) -> Self {
+        self.with_row("Directory", &[key, "INSTALLDIR", name])
+            .with_row("Component", &[key, &guid(3, 1), key, "256", "", ""])
+            .with_row("FeatureComponents", &["Main", key])
+            .with_row("CreateFolder", &[key, key])
+    }
+
     /// Adds the hashes of the files that it has by now, so that equal files are known as such.
     pub fn with_hashes(mut self, place: &Place) -> Self {
         for (key, content) in self.files.clone() {

@@ -5,12 +5,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// A file, folder or link.
+/// A file, folder, link or something else.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Entry {
     Folder { mode: u32 },
     File { mode: u32, content: Vec<u8> },
     Link { target: String },
+    Other { mode: u32 },
 }
 
 /// All entries of a tree by their paths.
@@ -36,6 +37,9 @@ pub fn tree(root: &Path) -> Tree {
             } else if metadata.is_dir() {
                 folders.push(path);
                 Entry::Folder { mode }
+            } else if !metadata.is_file() {
+                // Reading a FIFO would wait for somebody to write to it.
+                Entry::Other { mode }
             } else {
                 Entry::File { mode, content: fs::read(&path).expect("a file") }
             };

@@ -1,0 +1,217 @@
+//! Real packages: what is installed is what msiextract yields, and after the removal everything is as before.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use reseat_database::{Database, Reading};
+use support::snapshot::{self, Entry};
+use support::{Place, has_tool, marked, package, packages, run};
+
+/// Lines of the registry that stay when a product is gone: keys without values, which Windows leaves too.
+const LEFT_KEYS: &[&str] = &[];
+
+/// Files by name in small letters, each with the sorted contents of all files that are named so.
+type Files = BTreeMap<String, Vec<Vec<u8>>>;
+
+fn files(root: &Path) -> Files {
+    let mut files = Files::new();
+    for (path, entry) in snapshot::tree(root) {
+        if let Entry::File { content, .. } = entry {
+            let name = path.rsplit('/').next().unwrap().to_lowercase();
+            files.entry(name).or_default().push(content);
+        }
+    }
+    files.values_mut().for_each(|contents| contents.sort());
+    files
+}
+
+/// The long names of the File table of components that every installation has, in small letters: how often each is there.
+fn expected_names(package: &Path) -> BTreeMap<String, usize> {
+    let database = Database::open(package, Reading::Permissive).unwrap();
+    let table = |name: &str| database.table(name).unwrap();
+    let Some(file) = table("File") else { return BTreeMap::new() };
+    let component = table("Component").unwrap();
+    // A component with a condition may be left out; whether it is, the conditions' own tests say.
+    let sure: BTreeSet<&str> = component
+        .rows()
+        .filter(|row| row.text("Condition").is_none())
+        .filter_map(|row| row.text("Component"))
+        .collect();
+    let conditional_feature = table("Condition").is_some_and(|table| !table.is_empty());
+    let features = table("Feature").unwrap();
+    let default: BTreeSet<&str> = features
+        .rows()
+        .filter(|row| row.integer("Level") == Some(1) && !conditional_feature)
+        .filter_map(|row| row.text("Feature"))
+        .collect();
+    let links = table("FeatureComponents").unwrap();
+    let wanted: BTreeSet<&str> = links
+        .rows()
+        .filter(|row| row.text("Feature_").is_some_and(|feature| default.contains(feature)))
+        .filter_map(|row| row.text("Component_"))
+        .filter(|component| sure.contains(component))
+        .collect();
+    let mut names = BTreeMap::new();
+    for row in file.rows().filter(|row| row.text("Component_").is_some_and(|it| wanted.contains(it))) {
+        let name = row.text("FileName").unwrap();
+        *names.entry(name.rsplit('|').next().unwrap().to_lowercase()).or_insert(0) += 1;
+    }
+    names
+}
+
+fn compare_with_msiextract(name: &str, package: &Path) -> Vec<String> {
+    let mut problems = Vec::new();
+    let place = Place::with_prefix();
+    let drive = place.prefix().join("drive_c");
+    let (before, registry) = (snapshot::tree(&drive), registry(&place));
+
+    let ran = place.install(package, &[]);
+    if ran.status.code() != Some(0) {
+        return vec![format!("{name} is not installed: {}", ran.err)];
+    }
+    let products = place.products();
+    if products.len() != 1 {
+        problems.push(format!("{name}: the list has {products:?}"));
+    }
+
+    let mut installed = files(&drive);
+    installed.retain(|name, _| !name.ends_with(".lnk"));
+    let cache = files(&place.drive_c("windows/Installer"));
+    installed.retain(|name, _| !cache.contains_key(name));
+    let extracted = place.path("extracted");
+    std::fs::create_dir(&extracted).unwrap();
+    let arguments = ["-C", extracted.to_str().unwrap(), package.to_str().unwrap()];
+    run(place.command("msiextract").args(arguments));
+    let extracted = files(&extracted);
+    for (file, contents) in &installed {
+        // It overwrites files that two folders have under one name: of several contents it yields one at least.
+        let known = extracted.get(file);
+        if !contents.iter().any(|content| known.is_some_and(|known| known.contains(content))) {
+            problems.push(format!("{name}: {file} is not what msiextract yields"));
+        }
+    }
+    for (file, count) in expected_names(package) {
+        if installed.get(&file).map_or(0, Vec::len) < count {
+            problems.push(format!("{name}: {file} is to be there {count} times and is not"));
+        }
+    }
+
+    let code = products.first().and_then(|it| it["product"].as_str()).unwrap_or_default();
+    let ran = place.reseat(&["uninstall", "-q", code]);
+    if ran.status.code() != Some(0) {
+        problems.push(format!("{name} is not removed: {}", ran.err));
+        return problems;
+    }
+    if !place.products().is_empty() {
+        problems.push(format!("{name} is still listed"));
+    }
+    problems.extend(snapshot::differences(&before, &snapshot::tree(&drive)).iter().map(|it| format!("{name}: {it}")));
+    let left = snapshot::line_differences(&registry, &self::registry(&place));
+    let left = left.iter().filter(|line| !LEFT_KEYS.contains(&line.as_str()));
+    problems.extend(left.map(|line| format!("{name}: registry {line}")));
+    problems
+}
+
+fn registry(place: &Place) -> BTreeSet<String> {
+    let files = ["system.reg", "user.reg", "userdef.reg"].map(|file| {
+        snapshot::registry(&place.prefix(), file).into_iter().map(move |line| format!("{file} {line}"))
+    });
+    files.into_iter().flatten().collect()
+}
+
+#[test]
+fn packages_are_installed_as_msiextract_yields_them_and_removed_without_a_trace() {
+    let Some(folder) = packages() else { return };
+    if !has_tool("msiextract") {
+        return;
+    }
+    let names = marked(&folder, "install");
+    let halves: Vec<_> = names.chunks(names.len().div_ceil(2)).collect();
+    let problems: Vec<String> = std::thread::scope(|scope| {
+        let check = |names: &[String]| -> Vec<String> {
+            names.iter().flat_map(|name| compare_with_msiextract(name, &folder.join(name))).collect()
+        };
+        let threads: Vec<_> = halves.into_iter().map(|names| scope.spawn(move || check(names))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
+}
+
+#[test]
+fn packages_that_are_attempted_are_installed_or_refused_by_name_without_a_trace() {
+    let Some(folder) = packages() else { return };
+    let mut problems = Vec::new();
+    for name in marked(&folder, "attempt") {
+        let place = Place::with_prefix();
+        let before = snapshot::tree(&place.prefix());
+        let ran = place.install(&folder.join(&name), &[]);
+        match ran.status.code() {
+            Some(0) => println!("{name} is installed"),
+            Some(1) => {
+                println!("{name}: {}", ran.err);
+                problems.extend(ran.failure_problem(&["error 16"]).map(|problem| format!("{name}: {problem}")));
+                let after = snapshot::tree(&place.prefix());
+                problems.extend(snapshot::differences(&before, &after).iter().map(|it| format!("{name}: {it}")));
+            }
+            code => problems.push(format!("{name}: exit code {code:?}")),
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn a_new_prefix_is_made_when_there_is_none() {
+    let Some(package) = package("putty-0.68-installer.msi") else { return };
+    let place = Place::new();
+    place.install(&package, &[]).expect_code(0);
+    assert!(place.drive_c("Program Files (x86)/PuTTY/putty.exe").is_file());
+    assert_eq!(place.products()[0]["name"], "PuTTY release 0.68");
+    place.reseat(&["uninstall", "-q", "PuTTY release 0.68"]).expect_code(0);
+    assert_eq!(place.products(), [serde_json::Value::Null; 0]);
+}
+
+#[test]
+fn a_major_upgrade_leaves_only_the_new_version() {
+    let (Some(old), Some(new)) = (package("winget-test-v1.msi"), package("winget-test-v2.msi")) else { return };
+    let place = Place::with_prefix();
+    let before = snapshot::tree(&place.prefix().join("drive_c"));
+    place.install(&old, &[]).expect_code(0);
+    let first = place.products();
+    place.install(&new, &[]).expect_code(0);
+    let second = place.products();
+    assert_eq!(second.len(), 1, "{second:?}");
+    assert_ne!(first[0]["product"], second[0]["product"]);
+    assert_ne!(first[0]["version"], second[0]["version"]);
+    place.reseat(&["uninstall", "-q", new.to_str().unwrap()]).expect_code(0);
+    snapshot::assert_same(&before, &snapshot::tree(&place.prefix().join("drive_c")));
+}
+
+#[test]
+fn what_a_package_of_our_own_installs_is_gone_after_its_removal() {
+    use support::product::Product;
+    let place = Place::with_prefix();
+    let drive = place.prefix().join("drive_c");
+    let (before, registry_before) = (snapshot::tree(&drive), registry(&place));
+    let product = Product::new()
+        .with_file("Readme", "readme.txt", "text")
+        .with_folder("Data", "data")
+        .with_row("Registry", &["One", "2", "Software\\Test\\Deep\\Key", "Name", "[INSTALLDIR]", "Main"])
+        .with_row("Registry", &["Two", "1", "Software\\Test", "Number", "#7", "Main"])
+        .with_row("DuplicateFile", &["Copy", "Main", "Readme", "copy.txt", "INSTALLDIR"])
+        .with_row("RemoveFile", &["Log", "Main", "*.log", "INSTALLDIR", "2"])
+        .with_row("Shortcut", &["Link", "INSTALLDIR", "Link", "Main", "[#Readme]", "", "", "", "", "", "1", ""]);
+    let package = product.save(&place, "test.msi");
+    place.install(&package, &[]).expect_code(0);
+    for name in ["readme.txt", "copy.txt", "data", "Link.lnk"] {
+        assert!(place.drive_c("Program Files/Test").join(name).exists(), "{name}");
+    }
+    std::fs::write(place.drive_c("Program Files/Test/made.log"), "log").unwrap();
+    place.reseat(&["uninstall", "-q", &product.product_code()]).expect_code(0);
+    snapshot::assert_same(&before, &snapshot::tree(&drive));
+    let left = snapshot::line_differences(&registry_before, &registry(&place));
+    assert!(left.is_empty(), "{}", left.join("\n"));
+}
