@@ -2,7 +2,7 @@
 //!
 //! Windows Installer writes two kinds of lines: most begin with who speaks and when (`MSI (s) (F4:A0) [11:45:51:314]:`),
 //! a few stand alone (`Action start 12:03:00: InstallValidate.`). The engine only says what happened; whoever subscribes
-//! to these events writes the beginning. See `docs/log.md`.
+//! to these events writes the beginning. See `docs/installing.md`.
 
 /// Target of events that are written with the beginning `MSI (s) (pid:tid) [time]:`.
 pub const SERVICE: &str = "msi::service";

@@ -204,3 +204,56 @@ pub struct End {
     /// What went wrong, as lines of text.
     pub failures: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine() -> (tempfile::TempDir, Machine) {
+        let folder = tempfile::tempdir().unwrap();
+        let machine = Machine::create(&folder.path().join("prefix"), reseat_machine::Bitness::X64).unwrap();
+        (folder, machine)
+    }
+
+    fn set_policy(machine: &Machine, value: u32) {
+        let key = RegistryKey::new(Hive::LocalMachine, r"Software\Policies\Microsoft\Windows\Installer");
+        machine.registry().unwrap().set_value(&key, POLICY, RegistryValue::Dword(value)).unwrap();
+    }
+
+    #[test]
+    fn the_property_and_the_policy_decide_what_is_done() {
+        let (_folder, machine) = machine();
+        for (policy, property, expected) in [
+            (None, None, Control::Full),
+            (None, Some("0"), Control::Full),
+            (None, Some("Disable"), Control::Off),
+            (None, Some("DisableShutdown"), Control::DetectOnly),
+            (Some(0), None, Control::Full),
+            (Some(1), Some("0"), Control::Off),
+            (Some(2), None, Control::DetectOnly),
+            (Some(2), Some("Disable"), Control::Off),
+        ] {
+            if let Some(policy) = policy {
+                set_policy(&machine, policy);
+            }
+            assert_eq!(
+                control(&machine, property).unwrap(),
+                expected,
+                "policy {policy:?}, property {property:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn msirmshutdown_has_three_values() {
+        for (value, expected) in [
+            (None, Shutdown::Polite),
+            (Some("0"), Shutdown::Polite),
+            (Some("1"), Shutdown::Forced),
+            (Some("2"), Shutdown::OnlyRegistered),
+            (Some("3"), Shutdown::Polite),
+        ] {
+            assert_eq!(Shutdown::from_property(value), expected, "{value:?}");
+        }
+    }
+}

@@ -209,3 +209,18 @@ fn local_time(time: DosDateTime) -> Option<SystemTime> {
     );
     Some(time.ok()?.to_zoned(jiff::tz::TimeZone::system()).ok()?.timestamp().into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cabinet_is_found_whatever_its_letter_case_and_only_beside_the_package() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("Data1.CAB"), "x").unwrap();
+        assert!(open_beside(folder.path(), "data1.cab").is_ok());
+        for name in ["../Data1.CAB", "..", "/etc/passwd", r"..\x", "absent.cab"] {
+            assert!(open_beside(folder.path(), name).is_err(), "{name}");
+        }
+    }
+}

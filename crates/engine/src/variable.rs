@@ -70,3 +70,28 @@ fn folder(name: &str) -> Option<KnownFolder> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reseat_machine::Bitness;
+
+    #[test]
+    fn variables_come_from_the_machine() {
+        let folder = tempfile::tempdir().unwrap();
+        let machine = Machine::create_for(&folder.path().join("prefix"), Bitness::X64, "anna").unwrap();
+        let registry = machine.registry().unwrap();
+        environment::write(registry, EnvironmentOf::User, "TOOLS", r"%ProgramFiles%\Tools;100%").unwrap();
+        environment::write(registry, EnvironmentOf::User, "LOOP", "%LOOP%x").unwrap();
+        for (name, expected) in [
+            ("windir", Some(r"C:\windows")),
+            ("ProgramFiles(x86)", Some(r"C:\Program Files (x86)")),
+            ("UserName", Some("anna")),
+            ("tools", Some(r"C:\Program Files\Tools;100%")),
+            ("HOME", None),
+        ] {
+            assert_eq!(variable(&machine, name).as_deref(), expected, "{name}");
+        }
+        assert!(variable(&machine, "LOOP").is_some(), "a variable that refers to itself ends");
+    }
+}

@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use reseat_database::{Database, Reading};
+use support::product::Product;
 use support::snapshot::{self, Entry};
 use support::{Place, has_tool, marked, package, packages, run};
 
-/// Lines of the registry that stay when a product is gone: keys without values, which Windows leaves too.
-const LEFT_KEYS: &[&str] = &[];
+/// What stays in the registry when a product is gone: the key of a user's own classes, which every user has on Windows.
+const LEFT_KEYS: &[&str] = &[r"+ user.reg [Software\\Classes]"];
 
 /// Files by name in small letters, each with the sorted contents of all files that are named so.
 type Files = BTreeMap<String, Vec<Vec<u8>>>;
@@ -109,7 +110,9 @@ fn compare_with_msiextract(name: &str, package: &Path) -> Vec<String> {
     if !place.products().is_empty() {
         problems.push(format!("{name} is still listed"));
     }
-    problems.extend(snapshot::differences(&before, &snapshot::tree(&drive)).iter().map(|it| format!("{name}: {it}")));
+    problems.extend(
+        snapshot::differences(&before, &snapshot::tree(&drive)).iter().map(|it| format!("{name}: {it}")),
+    );
     let left = snapshot::line_differences(&registry, &self::registry(&place));
     let left = left.iter().filter(|line| !LEFT_KEYS.contains(&line.as_str()));
     problems.extend(left.map(|line| format!("{name}: registry {line}")));
@@ -153,9 +156,11 @@ fn packages_that_are_attempted_are_installed_or_refused_by_name_without_a_trace(
             Some(0) => println!("{name} is installed"),
             Some(1) => {
                 println!("{name}: {}", ran.err);
-                problems.extend(ran.failure_problem(&["error 16"]).map(|problem| format!("{name}: {problem}")));
+                problems
+                    .extend(ran.failure_problem(&["error 16"]).map(|problem| format!("{name}: {problem}")));
                 let after = snapshot::tree(&place.prefix());
-                problems.extend(snapshot::differences(&before, &after).iter().map(|it| format!("{name}: {it}")));
+                problems
+                    .extend(snapshot::differences(&before, &after).iter().map(|it| format!("{name}: {it}")));
             }
             code => problems.push(format!("{name}: exit code {code:?}")),
         }
@@ -175,24 +180,45 @@ fn a_new_prefix_is_made_when_there_is_none() {
 }
 
 #[test]
-fn a_major_upgrade_leaves_only_the_new_version() {
+fn another_package_of_the_same_product_is_refused_unless_it_reinstalls() {
     let (Some(old), Some(new)) = (package("winget-test-v1.msi"), package("winget-test-v2.msi")) else { return };
     let place = Place::with_prefix();
     let before = snapshot::tree(&place.prefix().join("drive_c"));
     place.install(&old, &[]).expect_code(0);
     let first = place.products();
-    place.install(&new, &[]).expect_code(0);
+    place.install(&new, &[]).expect_failure(&["error 1638"]);
+    assert_eq!(place.products(), first);
+    place.install(&new, &["REINSTALL=ALL", "REINSTALLMODE=vomus"]).expect_code(0);
     let second = place.products();
     assert_eq!(second.len(), 1, "{second:?}");
-    assert_ne!(first[0]["product"], second[0]["product"]);
-    assert_ne!(first[0]["version"], second[0]["version"]);
+    assert_eq!(first[0]["product"], second[0]["product"]);
+    assert_ne!(first[0]["name"], second[0]["name"]);
     place.reseat(&["uninstall", "-q", new.to_str().unwrap()]).expect_code(0);
     snapshot::assert_same(&before, &snapshot::tree(&place.prefix().join("drive_c")));
 }
 
 #[test]
+fn a_major_upgrade_leaves_only_the_new_version() {
+    let place = Place::with_prefix();
+    let drive = place.prefix().join("drive_c");
+    let before = snapshot::tree(&drive);
+    let product = |version: &str| {
+        let only = format!("only-{version}.txt");
+        Product::new().version(version).with_file("Readme", "readme.txt", version).with_file("Only", &only, "text")
+    };
+    for version in ["1.0.0", "2.0.0", "3.0.0"] {
+        place.install(&product(version).save(&place, "test.msi"), &[]).expect_code(0);
+        assert_eq!(place.products().len(), 1);
+        assert_eq!(place.products()[0]["version"], version);
+        let names: Vec<_> = files(&place.drive_c("Program Files/Test")).into_keys().collect();
+        assert_eq!(names, [format!("only-{version}.txt"), "readme.txt".to_owned()]);
+    }
+    place.reseat(&["uninstall", "-q", "Test"]).expect_code(0);
+    snapshot::assert_same(&before, &snapshot::tree(&drive));
+}
+
+#[test]
 fn what_a_package_of_our_own_installs_is_gone_after_its_removal() {
-    use support::product::Product;
     let place = Place::with_prefix();
     let drive = place.prefix().join("drive_c");
     let (before, registry_before) = (snapshot::tree(&drive), registry(&place));
@@ -203,7 +229,10 @@ fn what_a_package_of_our_own_installs_is_gone_after_its_removal() {
         .with_row("Registry", &["Two", "1", "Software\\Test", "Number", "#7", "Main"])
         .with_row("DuplicateFile", &["Copy", "Main", "Readme", "copy.txt", "INSTALLDIR"])
         .with_row("RemoveFile", &["Log", "Main", "*.log", "INSTALLDIR", "2"])
-        .with_row("Shortcut", &["Link", "INSTALLDIR", "Link", "Main", "[#Readme]", "", "", "", "", "", "1", ""]);
+        .with_row(
+            "Shortcut",
+            &["Link", "INSTALLDIR", "Link", "Main", "[#Readme]", "", "", "", "", "", "1", ""],
+        );
     let package = product.save(&place, "test.msi");
     place.install(&package, &[]).expect_code(0);
     for name in ["readme.txt", "copy.txt", "data", "Link.lnk"] {

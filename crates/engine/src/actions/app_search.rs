@@ -129,3 +129,23 @@ fn dos_date(time: SystemTime) -> u32 {
     let time = part(time.hour()) << 11 | part(time.minute()) << 5 | (part(time.second()) / 2);
     date << 16 | time
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registry_values_are_shown_with_the_documented_prefixes() {
+        for (value, expected) in [
+            (RegistryValue::String("text".to_owned()), "text"),
+            (RegistryValue::String("#1".to_owned()), "##1"),
+            (RegistryValue::ExpandString("%X%".to_owned()), "#%%X%"),
+            (RegistryValue::Dword(42), "#42"),
+            (RegistryValue::Dword(u32::MAX), "#-1"),
+            (RegistryValue::Binary(vec![0, 0xab]), "#x00AB"),
+            (RegistryValue::MultiString(vec!["a".to_owned(), "b".to_owned()]), "[~]a[~]b[~]"),
+        ] {
+            assert_eq!(raw(&value), expected, "{value:?}");
+        }
+    }
+}
