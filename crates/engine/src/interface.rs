@@ -1,6 +1,6 @@
 //! What the engine says to whoever watches, and what it asks.
 
-use reseat_restart_manager::ApplicationList;
+use reseat_restart_manager::{ApplicationList, CancelToken};
 
 /// A message during an installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +50,9 @@ pub trait UserInterface {
     /// Asks what to do about applications that hold files; whether they can be closed depends on the package and the
     /// policy. Never asked when the installation is silent.
     fn files_in_use(&mut self, applications: &ApplicationList, may_shut_down: bool) -> FilesInUseAnswer;
+
+    /// A wait begins that this token ends when the user wants that; nothing says that it is over.
+    fn waits(&mut self, _token: Option<CancelToken>) {}
 
     /// Whether the user wants the installation to end.
     fn cancelled(&self) -> bool {

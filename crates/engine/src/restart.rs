@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use reseat_machine::{Hive, Machine, RegistryKey, RegistryValue, View};
 use reseat_restart_manager::{
-    ApplicationList, Error as RmError, Primary, Resources, Restarted, ShutdownOptions,
+    ApplicationList, CancelToken, Error as RmError, Primary, Resources, Restarted, ShutdownOptions,
 };
 
 use crate::log::service;
@@ -153,14 +153,23 @@ impl Conversation {
         self.primary.list()
     }
 
+    /// What ends [`Conversation::shut_down`] early.
+    pub fn cancel_token(&self) -> CancelToken {
+        self.primary.cancel_token()
+    }
+
     /// Closes who uses what is registered.
     ///
     /// # Errors
-    /// 351 when some did not end.
+    /// 351 when some did not end, 350 when nobody was closed because that would not help, 1223 when cancelled.
     pub fn shut_down(&mut self, progress: &mut dyn FnMut(u32)) -> Result<(), RmError> {
         // Some may have ended even when others did not: they are owed a restart.
         self.shut_down = true;
         let result = self.primary.shut_down(&self.shutdown.options(), progress);
+        if matches!(result, Err(RmError::Cancelled)) {
+            // The restart that is owed is another task.
+            let _ = self.primary.renew_cancel_token();
+        }
         match &result {
             Ok(()) => service!(
                 "RESTART MANAGER: Successfully shut down all applications in the service's session that held files in use."

@@ -2,16 +2,27 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reseat_engine::{FilesInUseAnswer, Message, UserInterface};
-use reseat_restart_manager::ApplicationList;
+use reseat_restart_manager::{ApplicationList, CancelToken};
 
 use crate::arguments::{Global, Progress};
 
 /// Set by Ctrl-C; the engine asks for it between operations.
-pub static CANCELLED: AtomicBool = AtomicBool::new(false);
+static CANCELLED: AtomicBool = AtomicBool::new(false);
+/// What Ctrl-C ends at once, while the engine waits.
+static WAIT: Mutex<Option<CancelToken>> = Mutex::new(None);
+
+/// Ends the installation: after the current operation, or now if it waits.
+pub fn cancel() {
+    CANCELLED.store(true, Ordering::Relaxed);
+    if let Some(token) = &*WAIT.lock().unwrap_or_else(PoisonError::into_inner) {
+        token.cancel();
+    }
+}
 
 /// Shows an installation on standard error.
 pub struct Terminal {
@@ -127,6 +138,10 @@ impl UserInterface for Terminal {
                 }
             }
         })
+    }
+
+    fn waits(&mut self, token: Option<CancelToken>) {
+        *WAIT.lock().unwrap_or_else(PoisonError::into_inner) = token;
     }
 
     fn cancelled(&self) -> bool {

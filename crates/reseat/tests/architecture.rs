@@ -7,8 +7,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The crates from the bottom up, as ARCHITECTURE.md has them.
-const ORDER: &[&str] =
-    &["cabinet", "database", "restart-manager", "machine", "package", "script", "engine", "custom-actions", "reseat"];
+const ORDER: &[&str] = &[
+    "cabinet",
+    "database",
+    "restart-manager",
+    "machine",
+    "package",
+    "script",
+    "engine",
+    "custom-actions",
+    "reseat",
+];
 
 /// Crates beside each other, neither of which knows the other although the order would allow it.
 const APART: &[(&str, &str)] = &[
@@ -64,7 +73,8 @@ fn crates_depend_only_on_those_above_them() {
 
 #[test]
 fn libraries_do_not_print_and_do_not_end_the_process() {
-    const FORBIDDEN: &[&str] = &["println!", "print!(", "dbg!(", "stdout()", "stderr()", "process::exit", "process::abort"];
+    const FORBIDDEN: &[&str] =
+        &["println!", "print!(", "dbg!(", "stdout()", "stderr()", "process::exit", "process::abort"];
     let mut found = Vec::new();
     for name in ORDER.iter().filter(|name| **name != "reseat") {
         let mut folders = vec![crates().join(name).join("src")];
@@ -81,7 +91,9 @@ fn libraries_do_not_print_and_do_not_end_the_process() {
                 let text = fs::read_to_string(&path).unwrap();
                 // What follows is tests, which may say what they skip.
                 let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-                for (number, line) in code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+                for (number, line) in
+                    code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
+                {
                     if FORBIDDEN.iter().any(|word| line.contains(word)) {
                         found.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
                     }

@@ -97,9 +97,7 @@ fn a_missing_or_damaged_cabinet_is_named() {
 fn wrong_properties_are_refused_as_a_wrong_command_line() {
     let place = Place::with_prefix();
     let package = product().save(&place, "test.msi");
-    for argument in
-        ["NOVALUE", "=1", "1X=1", "A B=1", "NAME=\"open"]
-    {
+    for argument in ["NOVALUE", "=1", "1X=1", "A B=1", "NAME=\"open"] {
         refused(&place, &package, &[argument], &["error 1639"]);
     }
     refused(&place, &package, &["ADDLOCAL=Absent"], &["ADDLOCAL", "Absent"]);
@@ -115,7 +113,8 @@ fn names_of_properties_count_as_capital_letters_so_that_private_ones_keep_their_
     place.install(&package, &arguments).expect_code(0);
     assert_eq!(place.products()[0]["name"], "Test");
     let log = place.read("log");
-    for line in ["Property(S): Private = own", "Property(S): PRIVATE = 1", "Property(S): PRODUCTNAME = Other"] {
+    for line in ["Property(S): Private = own", "Property(S): PRIVATE = 1", "Property(S): PRODUCTNAME = Other"]
+    {
         assert!(log.lines().any(|found| found.ends_with(line)), "no '{line}' in\n{log}");
     }
 }

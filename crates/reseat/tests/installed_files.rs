@@ -181,7 +181,9 @@ fn a_new_prefix_is_made_when_there_is_none() {
 
 #[test]
 fn another_package_of_the_same_product_is_refused_unless_it_reinstalls() {
-    let (Some(old), Some(new)) = (package("winget-test-v1.msi"), package("winget-test-v2.msi")) else { return };
+    let (Some(old), Some(new)) = (package("winget-test-v1.msi"), package("winget-test-v2.msi")) else {
+        return;
+    };
     let place = Place::with_prefix();
     let before = snapshot::tree(&place.prefix().join("drive_c"));
     place.install(&old, &[]).expect_code(0);
@@ -204,7 +206,10 @@ fn a_major_upgrade_leaves_only_the_new_version() {
     let before = snapshot::tree(&drive);
     let product = |version: &str| {
         let only = format!("only-{version}.txt");
-        Product::new().version(version).with_file("Readme", "readme.txt", version).with_file("Only", &only, "text")
+        Product::new()
+            .version(version)
+            .with_file("Readme", "readme.txt", version)
+            .with_file("Only", &only, "text")
     };
     for version in ["1.0.0", "2.0.0", "3.0.0"] {
         place.install(&product(version).save(&place, "test.msi"), &[]).expect_code(0);

@@ -91,7 +91,11 @@ fn wine_reads_what_reseat_installed_and_reseat_goes_on_after_wine() {
     wine.wait();
     assert_eq!(wine.place.products()[0]["name"], "Test");
     wine.place.reseat(&["uninstall", "-q", "Test"]).expect_code(0);
-    assert_ne!(wine.run("wine", &["reg", "query", KEY]).status.code(), Some(0), "the key is gone for Wine too");
+    assert_ne!(
+        wine.run("wine", &["reg", "query", KEY]).status.code(),
+        Some(0),
+        "the key is gone for Wine too"
+    );
 }
 
 #[test]
@@ -125,7 +129,9 @@ fn an_installation_is_refused_while_wine_runs_on_the_prefix() {
     // It goes to the background when it is ready, and stays for a minute without a client.
     wine.run("wineserver", &["-p60"]).expect_code(0);
     let before = snapshot::tree(&wine.place.prefix().join("drive_c"));
-    wine.place.install(&package, &[]).expect_failure(&["Wine is running", wine.place.prefix().to_str().unwrap()]);
+    wine.place
+        .install(&package, &[])
+        .expect_failure(&["Wine is running", wine.place.prefix().to_str().unwrap()]);
     snapshot::assert_same(&before, &snapshot::tree(&wine.place.prefix().join("drive_c")));
     wine.run("wineserver", &["-k"]);
     wine.wait();

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use reseat_machine::WindowsPath;
-use reseat_restart_manager::ApplicationList;
+use reseat_restart_manager::{ApplicationList, Error};
 
 use crate::actions::files::files_to_remove;
 use crate::decision::decide_file;
@@ -127,12 +127,15 @@ fn free_files(session: &mut Session<'_, '_>, files: &[WindowsPath]) -> Result<()
             FilesInUseAnswer::Retry => {}
             FilesInUseAnswer::Cancel => return Err(EngineError::UserExit),
             FilesInUseAnswer::ShutDown if may_shut_down => {
-                let result = match &mut session.installation.restart {
-                    Some(restart) => restart.shut_down(&mut |_| {}),
-                    None => Ok(()),
-                };
-                if let Err(error) = result {
-                    replaced_in_use(session, error.to_string());
+                let installation = &mut *session.installation;
+                let Some(restart) = &mut installation.restart else { return Ok(()) };
+                installation.interface.waits(Some(restart.cancel_token()));
+                let result = restart.shut_down(&mut |_| {});
+                installation.interface.waits(None);
+                match result {
+                    Ok(()) => {}
+                    Err(Error::Cancelled) => return Err(EngineError::UserExit),
+                    Err(error) => replaced_in_use(session, error.to_string()),
                 }
                 report_unavailable(session, &list);
                 return Ok(());

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use reseat_custom_actions::NativeHost;
 use reseat_engine::{CustomActions, EngineError, Outcome, Platform, Report, Request, Target, UiLevel};
@@ -15,7 +14,7 @@ use crate::arguments::{Global, Install, Presented, Uninstall};
 use crate::failure::Failure;
 use crate::output;
 use crate::prefix;
-use crate::terminal::{CANCELLED, Terminal};
+use crate::terminal::{self, Terminal};
 use crate::verbose_log::VerboseLog;
 
 /// Exit code for success when something has to be started again.
@@ -134,6 +133,6 @@ fn print(global: &Global, report: &Report, warnings: &[String]) {
 
 /// Makes Ctrl-C end the installation after the current operation instead of in the middle of it.
 fn catch_interrupt() -> Result<(), Failure> {
-    ctrlc::set_handler(|| CANCELLED.store(true, Ordering::Relaxed))
+    ctrlc::set_handler(terminal::cancel)
         .map_err(|error| Failure::usage(format!("Ctrl-C cannot be caught: {error}")))
 }
