@@ -1,6 +1,7 @@
 //! Why a command did not succeed, and how that is printed.
 
 use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
 
 use reseat_engine::EngineError;
@@ -28,6 +29,12 @@ impl Failure {
     /// The command failed: exit code 1.
     pub fn new(error: &(dyn Error + 'static)) -> Self {
         Self { message: with_causes(error), hint: None, code: None, exit: 1 }
+    }
+
+    /// The command failed because of a file: exit code 1.
+    pub fn about(path: &Path, error: &(dyn Error + 'static)) -> Self {
+        let failure = Self::new(error);
+        Self { message: format!("{}: {}", path.display(), failure.message), ..failure }
     }
 
     /// The command failed with a number that Windows Installer documents.
