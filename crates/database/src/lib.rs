@@ -28,6 +28,7 @@
 
 pub mod archive;
 pub mod folder;
+pub mod patch;
 pub mod sql;
 pub mod summary;
 pub mod transform;
@@ -50,6 +51,7 @@ pub use database::{Database, DatabaseKind};
 pub use error::DatabaseError;
 pub use findings::Reading;
 pub use guid::{ComponentId, Guid, GuidError, PackageCode, ProductCode, UpgradeCode};
+pub use patch::{Patch, PatchError};
 pub use storage::{StorageError, Stream};
 pub use summary::{FileTime, FileTimeError, PropertyValue, SummaryInformation};
 pub use table::{Column, ColumnType, Row, Table, Value};

@@ -17,6 +17,7 @@ mod schema;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+pub(crate) use check::property;
 pub use describe::{Change, VIEW};
 pub use error::TransformError;
 pub use flags::{ErrorConditions, Validation};

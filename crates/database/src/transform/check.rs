@@ -76,10 +76,9 @@ impl Transform {
         fields(products.old.version) != fields(products.new.version)
     }
 
-    /// Whether the transform makes another product of its target.
-    pub(crate) fn changes_product(&self) -> bool {
-        let products = self.products();
-        !products.old.code.eq_ignore_ascii_case(products.new.code)
+    /// The version of the product after the transform.
+    pub(crate) fn new_version(&self) -> [u32; 3] {
+        fields(self.products().new.version)
     }
 
     fn products(&self) -> Products<'_> {
