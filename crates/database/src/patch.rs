@@ -9,6 +9,7 @@ mod error;
 mod renumber;
 mod sequence;
 
+use std::collections::HashSet;
 use std::path::Path;
 
 pub use apply::Applied;
@@ -86,15 +87,15 @@ impl Patch {
 
     /// The storages of the transforms, in the order in which they are tried.
     pub fn targets(&self) -> Vec<Target> {
-        let list = self.summary.last_saved_by().unwrap_or_default();
-        let names: Vec<&str> = list
-            .split(';')
-            .map(|name| name.trim().trim_start_matches(':'))
-            .filter(|name| !name.is_empty())
-            .collect();
-        let targets = names.iter().filter(|name| !name.starts_with('#')).map(|name| {
-            let additions = names.iter().find(|other| other.strip_prefix('#') == Some(name));
-            Target { transform: (*name).to_owned(), additions: additions.map(|name| (*name).to_owned()) }
+        let list = self.summary.last_saved_by().unwrap_or_default().split(';');
+        let names: Vec<&str> = list.map(|name| name.trim().trim_start_matches(':')).collect();
+        let additions: HashSet<&str> = names.iter().filter_map(|name| name.strip_prefix('#')).collect();
+        // A storage that is listed twice would not fit the second time either.
+        let mut listed = HashSet::new();
+        let transforms = names.iter().filter(|name| !name.is_empty() && !name.starts_with('#'));
+        let targets = transforms.filter(|name| listed.insert(**name)).map(|name| Target {
+            transform: (*name).to_owned(),
+            additions: additions.contains(name).then(|| format!("#{name}")),
         });
         targets.collect()
     }

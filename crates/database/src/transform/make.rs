@@ -41,7 +41,7 @@ impl Transform {
             new,
             pool: StringPoolBuilder::new(new.code_page()),
             tables: Vec::new(),
-            streams: Vec::new(),
+            streams: BTreeSet::new(),
             owned: BTreeSet::new(),
         };
         maker.compare_tables()?;
@@ -56,7 +56,7 @@ struct Maker<'d> {
     new: &'d Database,
     pool: StringPoolBuilder,
     tables: Vec<(String, OperationWriter)>,
-    streams: Vec<String>,
+    streams: BTreeSet<String>,
     /// Streams that belong to rows.
     owned: BTreeSet<String>,
 }
@@ -67,7 +67,7 @@ impl Maker<'_> {
         names.extend(self.new.table_names()?);
         let mut tables = Table::new(TABLES, catalog::tables_columns());
         let mut columns = Table::new(COLUMNS, catalog::columns_columns());
-        let mut dropped = Vec::new();
+        let mut dropped = BTreeSet::new();
         for name in names {
             let stored = |table: Option<_>| {
                 table.filter(|table: &std::sync::Arc<Table>| !table.persistent_columns().is_empty())
@@ -82,7 +82,7 @@ impl Maker<'_> {
             }
             let added = match (&old, &new) {
                 (Some(_), None) => {
-                    dropped.push(tables.len());
+                    dropped.insert(tables.len());
                     tables.push(vec![name.as_str().into()]);
                     continue;
                 }
@@ -112,7 +112,7 @@ impl Maker<'_> {
             let mut writer = OperationWriter::default();
             for place in 0..table.len() {
                 if table.name() == TABLES && dropped.contains(&place) {
-                    writer.delete(table, place, table.columns(), &mut self.pool)?;
+                    writer.delete(table, place, &mut self.pool)?;
                 } else {
                     writer.insert(table, place, &mut self.pool)?;
                 }
@@ -143,7 +143,7 @@ impl Maker<'_> {
             let Some(before) = before else {
                 writer.insert(new, place, &mut self.pool)?;
                 if row.values().contains(&Value::Stream) {
-                    self.streams.push(row.stream_name());
+                    self.streams.insert(row.stream_name());
                 }
                 continue;
             };
@@ -156,12 +156,21 @@ impl Maker<'_> {
                 if differs {
                     mask |= 1_u32 << position;
                     if *new == Value::Stream {
-                        self.streams.push(row.stream_name());
+                        self.streams.insert(row.stream_name());
                     }
                 }
             }
-            if mask != 0 {
-                writer.update(new, place, mask, &mut self.pool)?;
+            match u16::try_from(mask) {
+                Ok(0) => {}
+                Ok(mask) => writer.update(new, place, mask, &mut self.pool)?,
+                // A mask has no bits for columns so far behind.
+                Err(_) => {
+                    writer.delete(new, place, &mut self.pool)?;
+                    writer.insert(new, place, &mut self.pool)?;
+                    if row.values().contains(&Value::Stream) {
+                        self.streams.insert(row.stream_name());
+                    }
+                }
             }
         }
         if let Some(old) = old {
@@ -169,7 +178,7 @@ impl Maker<'_> {
                 if new.find(row.key_values()).is_none_or(|row| row.is_temporary())
                     && old.place(row.key_values()) == Some(place)
                 {
-                    writer.delete(old, place, columns, &mut self.pool)?;
+                    writer.delete(old, place, &mut self.pool)?;
                 }
             }
         }
@@ -180,7 +189,7 @@ impl Maker<'_> {
         for name in self.new.stream_names() {
             let other = !self.owned.contains(&name) && !SIGNATURES.contains(&name.as_str());
             if other && self.differs(&name)? {
-                self.streams.push(name);
+                self.streams.insert(name);
             }
         }
         for name in self.old.stream_names() {

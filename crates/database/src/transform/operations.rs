@@ -11,9 +11,11 @@ use crate::string_pool::{StringPool, StringPoolBuilder};
 use crate::table_data;
 use crate::{Column, ColumnType, DatabaseError, Table, Value};
 
-const ADDED: u32 = 1;
-/// A mask of two bytes has bits for so many columns; wider tables have masks of four.
-const SHORT_MASK_COLUMNS: usize = 16;
+const ADDED: u16 = 1;
+const MASK_WIDTH: usize = 2;
+/// A mask has bits for so many columns. How columns after them are changed in wider tables is not known; Wine reads masks
+/// of two bytes there as well.
+const MASKED_COLUMNS: usize = u16::BITS as usize;
 /// A table has at most so many columns.
 pub(super) const MOST_COLUMNS: usize = 32;
 
@@ -43,10 +45,6 @@ pub(super) fn key_columns(columns: &[Column]) -> usize {
     columns.iter().take_while(|column| column.key).count()
 }
 
-fn mask_width(columns: &[Column]) -> usize {
-    if columns.len() > SHORT_MASK_COLUMNS { 4 } else { 2 }
-}
-
 /// Reads the operations on a table with these columns.
 pub(super) fn decode(
     table: &str,
@@ -59,15 +57,15 @@ pub(super) fn decode(
     let mut operations = Vec::new();
     let keys = key_columns(columns);
     while reader.offset < data.len() {
-        let mask = reader.number(mask_width(columns))?;
+        let mask = reader.number(MASK_WIDTH)? as u16;
         if mask & ADDED != 0 {
-            let count = (mask >> 8 & 0xFF) as usize;
+            let count = usize::from(mask >> 8);
             let added = columns.get(..count).filter(|_| count >= keys);
             let added = added.ok_or_else(|| reader.column_count(count, columns.len()))?;
             let values = added.iter().map(|column| reader.value(column)).collect::<Result<_, _>>()?;
             operations.push(Operation::Insert(values));
         } else {
-            let used = (u32::BITS - mask.leading_zeros()) as usize;
+            let used = (u16::BITS - mask.leading_zeros()) as usize;
             if used > columns.len() {
                 return Err(reader.column_count(used, columns.len()));
             }
@@ -76,7 +74,7 @@ pub(super) fn decode(
             for (place, column) in columns.iter().enumerate() {
                 if place < keys {
                     key.push(reader.value(column)?);
-                } else if mask >> place & 1 != 0 {
+                } else if place < used && mask >> place & 1 != 0 {
                     values.push((place, reader.value(column)?));
                 }
             }
@@ -151,7 +149,7 @@ impl OperationWriter {
         pool: &mut StringPoolBuilder,
     ) -> Result<(), DatabaseError> {
         let columns = table.persistent_columns();
-        self.mask(ADDED | (columns.len() as u32) << 8, columns);
+        self.mask(ADDED | (columns.len() as u16) << 8);
         self.values(table, place, columns.len(), |_| true, pool)
     }
 
@@ -160,26 +158,25 @@ impl OperationWriter {
         &mut self,
         table: &Table,
         place: usize,
-        mask: u32,
+        mask: u16,
         pool: &mut StringPoolBuilder,
     ) -> Result<(), DatabaseError> {
         let columns = table.persistent_columns();
         let keys = key_columns(columns);
-        self.mask(mask, columns);
-        self.values(table, place, columns.len(), |column| column < keys || mask >> column & 1 != 0, pool)
+        self.mask(mask);
+        let masked = |column: usize| column < MASKED_COLUMNS && mask >> column & 1 != 0;
+        self.values(table, place, columns.len(), |column| column < keys || masked(column), pool)
     }
 
-    /// Deletes the row that is in `table` at this place; the table may get more columns, which make `width`
-    /// of them.
+    /// Deletes the row that is in `table` at this place.
     pub fn delete(
         &mut self,
         table: &Table,
         place: usize,
-        columns: &[Column],
         pool: &mut StringPoolBuilder,
     ) -> Result<(), DatabaseError> {
-        self.mask(0, columns);
-        self.values(table, place, key_columns(columns), |_| true, pool)
+        self.mask(0);
+        self.values(table, place, key_columns(table.persistent_columns()), |_| true, pool)
     }
 
     /// Whether there is no operation.
@@ -200,8 +197,8 @@ impl OperationWriter {
         data
     }
 
-    fn mask(&mut self, mask: u32, columns: &[Column]) {
-        self.parts.push(Part::Number(mask, mask_width(columns)));
+    fn mask(&mut self, mask: u16) {
+        self.parts.push(Part::Number(mask.into(), MASK_WIDTH));
     }
 
     fn values(
@@ -223,5 +220,77 @@ impl OperationWriter {
             });
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Reading;
+
+    fn columns() -> Vec<Column> {
+        let column = |name: &str, kind, key: bool| Column {
+            name: name.to_owned(),
+            kind,
+            nullable: !key,
+            key,
+            localizable: false,
+        };
+        vec![
+            column("Name", ColumnType::Text(72), true),
+            column("Place", ColumnType::Short, true),
+            column("Size", ColumnType::Long, false),
+            column("Note", ColumnType::Text(0), false),
+        ]
+    }
+
+    fn read(data: &[u8]) -> Result<Vec<Operation>, TransformError> {
+        // Two strings, "a" and "bc".
+        let pool = [0, 0, 0, 0, 1, 0, 1, 0, 2, 0, 1, 0];
+        let findings = Findings::new(Reading::Strict);
+        let pool = StringPool::read(&pool, b"abc".to_vec(), &findings).unwrap();
+        decode("T", &columns(), data, &pool, &findings)
+    }
+
+    #[test]
+    fn each_operation_is_told_by_its_mask() {
+        let (a, bc) = (Value::from("a"), Value::from("bc"));
+        let row = [1, 4, 1, 0, 5, 0x80, 1, 0, 1, 0x80, 2, 0];
+        let all = vec![a.clone(), Value::Integer(5), Value::Integer(0x1_0001), bc.clone()];
+        assert_eq!(read(&row).unwrap(), [Operation::Insert(all)]);
+        let fewer = [1, 2, 2, 0, 0, 0, 0, 0, 1, 0, 5, 0x80];
+        assert_eq!(
+            read(&fewer).unwrap(),
+            [
+                Operation::Insert(vec![bc.clone(), Value::Null]),
+                Operation::Delete(vec![a.clone(), Value::Integer(5)])
+            ]
+        );
+        // Values of the key are there, whether or not their bits are set.
+        for mask in [8, 10] {
+            let key = vec![a.clone(), Value::Integer(-1)];
+            let values = vec![(3, bc.clone())];
+            assert_eq!(
+                read(&[mask, 0, 1, 0, 0xFF, 0x7F, 2, 0]).unwrap(),
+                [Operation::Update { key, values }]
+            );
+        }
+    }
+
+    #[test]
+    fn damage_is_named_with_its_place() {
+        for (data, expected) in [
+            (&[1][..], "transform, table 'T', operation 0: 2 bytes at offset 0 go beyond the 1 bytes"),
+            (
+                &[0, 0, 1, 0, 5, 0x80, 4, 0, 1],
+                "transform, table 'T', operation 1: 2 bytes at offset 8 go beyond the 9 bytes",
+            ),
+            (&[1, 5], "transform, table 'T', operation 0: 5 columns, but the table has 4"),
+            (&[1, 1, 1, 0], "transform, table 'T', operation 0: 1 columns, but the table has 4"),
+            (&[0, 0x80], "transform, table 'T', operation 0: 16 columns, but the table has 4"),
+            (&[1, 2, 9, 0, 0, 0], "transform, table 'T', operation 0, column 'Name': there is no string 9"),
+        ] {
+            assert_eq!(read(data).unwrap_err().to_string(), expected);
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! What a transform does to the lists of tables and columns: its operations on `_Tables` and `_Columns`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::operations::Operation;
+use super::operations::{MOST_COLUMNS, Operation};
 use super::{Transform, TransformError};
 use crate::catalog::{self, COLUMNS, TABLES};
 use crate::{Column, DatabaseError, Value};
@@ -10,8 +10,8 @@ use crate::{Column, DatabaseError, Value};
 /// The tables that are added and dropped, and the columns that are added to new and old tables.
 #[derive(Debug, Default)]
 pub(super) struct Schema {
-    pub added: Vec<String>,
-    pub dropped: Vec<String>,
+    pub added: BTreeSet<String>,
+    pub dropped: BTreeSet<String>,
     /// By table, in their order.
     pub columns: BTreeMap<String, Vec<Column>>,
 }
@@ -25,8 +25,8 @@ impl Schema {
             let refused = TransformError::SchemaOperation { table: TABLES, operation };
             let name = change.key(1).first().and_then(Value::as_text).map(str::to_owned);
             match (change, name) {
-                (Operation::Insert(_), Some(name)) => schema.added.push(name),
-                (Operation::Delete(_), Some(name)) => schema.dropped.push(name),
+                (Operation::Insert(_), Some(name)) => _ = schema.added.insert(name),
+                (Operation::Delete(_), Some(name)) => _ = schema.dropped.insert(name),
                 _ => return Err(refused),
             }
         }
@@ -49,11 +49,18 @@ impl Schema {
                         transform.findings().tolerate(DatabaseError::ColumnKind { table, column, bits })?;
                     }
                     let columns = numbered.entry(table.to_string()).or_default();
+                    if columns.len() == MOST_COLUMNS {
+                        let columns = columns.len() + 1;
+                        return Err(TransformError::TooManyColumns { table: table.to_string(), columns });
+                    }
                     columns.push((number.as_integer().unwrap_or_default(), catalog::column(name, bits)));
                 }
                 // The columns of a table go with it.
                 Operation::Delete(key)
-                    if key.first().and_then(Value::as_text).is_some_and(|table| schema.drops(table)) => {}
+                    if key
+                        .first()
+                        .and_then(Value::as_text)
+                        .is_some_and(|table| schema.dropped.contains(table)) => {}
                 _ => return Err(refused()),
             }
         }
@@ -64,16 +71,11 @@ impl Schema {
         Ok(schema)
     }
 
-    /// Whether a table is dropped.
-    pub fn drops(&self, table: &str) -> bool {
-        self.dropped.iter().any(|dropped| dropped == table)
-    }
-
     /// The columns of a table as they are after the transform; nothing when it is not there, or dropped.
     pub fn columns_after(&self, table: &str, before: Option<Vec<Column>>) -> Option<Vec<Column>> {
         let mut columns = match before {
             Some(columns) => columns,
-            None if self.added.iter().any(|added| added == table) => Vec::new(),
+            None if self.added.contains(table) => Vec::new(),
             None => return None,
         };
         for new in self.columns.get(table).into_iter().flatten() {
