@@ -13,6 +13,7 @@ mod flags;
 mod make;
 mod operations;
 mod schema;
+mod standard;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,6 +24,7 @@ pub use error::TransformError;
 pub use flags::{ErrorConditions, Validation};
 pub use make::MakeOptions;
 pub(crate) use operations::Operation;
+pub use standard::standard_tables;
 
 use crate::findings::Findings;
 use crate::string_pool::StringPool;

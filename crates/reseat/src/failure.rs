@@ -98,6 +98,8 @@ failure_from!(
     MachineError,
     reseat_cabinet::CabinetError,
     reseat_database::DatabaseError,
+    reseat_database::PatchError,
+    reseat_database::TransformError,
     reseat_database::folder::FolderError,
     std::io::Error
 );
