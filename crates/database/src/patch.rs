@@ -14,7 +14,7 @@ use std::path::Path;
 
 pub use apply::Applied;
 pub use error::PatchError;
-pub use sequence::{Sequence, apply_all};
+pub use sequence::{Outcome, Sequence, apply_all};
 
 use crate::{Database, DatabaseKind, Guid, ProductCode, Reading, SummaryInformation, Transform};
 

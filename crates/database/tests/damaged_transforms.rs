@@ -131,7 +131,7 @@ fn thousands_of_damaged_transforms_are_applied_without_harm() {
     let mut count = Count::default();
     let start = Instant::now();
     let mut runs = 0;
-    while runs < 4000 && start.elapsed() < Duration::from_secs(30) {
+    while runs < 3000 && start.elapsed() < Duration::from_secs(30) {
         let mut bytes = whole.clone();
         if runs % 3 == 0 {
             damage(&mut bytes, &mut numbers);
@@ -157,7 +157,7 @@ fn hundreds_of_damaged_patches_are_applied_without_harm() {
         let (base, whole) = (std::fs::read(base).unwrap(), std::fs::read(patch).unwrap());
         let mut numbers = Numbers(0x1234_5678_9ABC_DEF1);
         let mut count = Count::default();
-        for run in 0..500 {
+        for run in 0..300 {
             let mut bytes = whole.clone();
             if run % 3 == 0 {
                 damage(&mut bytes, &mut numbers);
@@ -174,7 +174,7 @@ fn hundreds_of_damaged_patches_are_applied_without_harm() {
             count.slowest = count.slowest.max(began.elapsed());
             assert!(began.elapsed() < Duration::from_secs(5), "run {run}");
         }
-        println!("500 damaged patches: {count:?}");
-        assert!(count.applied > 0 && count.applied < 500);
+        println!("300 damaged patches: {count:?}");
+        assert!(count.applied > 0 && count.applied < 300);
     }
 }

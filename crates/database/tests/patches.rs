@@ -93,8 +93,8 @@ fn two_patches_together_give_the_package_that_their_makers_had() {
     };
     // The small update comes before the minor upgrade, in whatever order they are given.
     let results = apply_all(&[version, file], &mut database).unwrap();
-    assert_eq!(results.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 0]);
-    let applied: Vec<_> = results.into_iter().map(|(_, result)| result.unwrap()).collect();
+    assert_eq!(results.iter().map(|outcome| outcome.patch).collect::<Vec<_>>(), [1, 0]);
+    let applied: Vec<_> = results.into_iter().map(|outcome| outcome.result.unwrap()).collect();
     assert_eq!(applied[0].target.transform, "rtmA.1");
     assert_eq!(applied[0].disks, [2]);
     // Both have disk 2 with cabinet A.cab.
@@ -165,4 +165,29 @@ fn a_patch_that_fails_changes_nothing() {
     );
     assert_eq!(rows(&database, "Property"), before);
     assert!(database.stream("Patch").unwrap().is_none());
+}
+
+#[test]
+fn the_changes_of_a_patch_are_viewed_together() {
+    let (Some(mut database), Some(patch)) = (package("psmsi-example.msi"), patch("psmsi-example.msp")) else {
+        return;
+    };
+    for name in ["MSP.1", "#MSP.1"] {
+        database.view_transform(&patch.transform(name).unwrap()).unwrap();
+    }
+    assert!(database.table("PatchPackage").unwrap().is_none(), "viewing applies nothing");
+    let view = rows(&database, "_TransformView");
+    let has = |table: &str, column: &str, row: &str| {
+        let start = format!("[Text(\"{table}\"), Text(\"{column}\"), {row}");
+        view.iter().any(|line| line.starts_with(&start))
+    };
+    assert!(has("Media", "INSERT", "Text(\"100\")"));
+    assert!(has("PatchPackage", "CREATE", "Null"));
+    assert!(has("PatchPackage", "INSERT", "Text(\"{FF63D787-26E2-49CA-8FAA-28B5106ABD3A}\")"));
+    assert!(has("Property", "Value", "Text(\"ProductVersion\"), Text(\"1.0.1\"), Text(\"1.0.0\")"));
+    assert!(has("Property", "INSERT", "Text(\"Example.PatchCode\")"));
+    assert!(has("Registry", "Value", "Text(\"reg302A797C45AD3AD1EC816DDC58DF65F3\")"));
+    assert!(!has("File", "", ""));
+    let tables = "SELECT DISTINCT `Table` FROM `_TransformView`";
+    assert_eq!(database.query(tables, &[]).unwrap().count(), 4);
 }

@@ -79,8 +79,10 @@ fn shown(changes: &[Change]) -> Vec<String> {
     changes.iter().map(line).collect()
 }
 
+type Tables = BTreeMap<String, (Vec<Column>, Vec<String>)>;
+
 /// All tables as sorted rows, and all streams.
-fn content(database: &Database) -> (BTreeMap<String, (Vec<Column>, Vec<String>)>, BTreeMap<String, Vec<u8>>) {
+fn content(database: &Database) -> (Tables, BTreeMap<String, Vec<u8>>) {
     let tables = database.table_names().unwrap().into_iter().map(|name| {
         let table = database.table(&name).unwrap().unwrap();
         let mut rows: Vec<String> = table.rows().map(|row| format!("{:?}", row.values())).collect();

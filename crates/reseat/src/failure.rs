@@ -58,7 +58,7 @@ impl Failure {
 }
 
 /// The text of an error with those of its causes, unless one repeats the other.
-fn with_causes(error: &(dyn Error + 'static)) -> String {
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -9,12 +9,7 @@ use serde::Serialize;
 use crate::arguments::Global;
 
 /// Prints rows under their headings; as JSON when the user wants that.
-pub fn list<T: Serialize>(
-    global: &Global,
-    headings: &[&str],
-    items: &[T],
-    cells: impl Fn(&T) -> Vec<String>,
-) {
+pub fn list<T: Serialize>(global: &Global, headings: &[&str], items: &[T], cells: impl Fn(&T) -> Vec<String>) {
     if global.json {
         json(&items);
         return;
@@ -25,11 +20,8 @@ pub fn list<T: Serialize>(
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(headings.iter().map(|heading| heading.to_uppercase()));
     // Fitting is for people; a program that reads lines wants them whole.
-    let arrangement = if std::io::stdout().is_terminal() {
-        ContentArrangement::Dynamic
-    } else {
-        ContentArrangement::Disabled
-    };
+    let arrangement =
+        if std::io::stdout().is_terminal() { ContentArrangement::Dynamic } else { ContentArrangement::Disabled };
     table.set_content_arrangement(arrangement);
     for item in items {
         table.add_row(cells(item));

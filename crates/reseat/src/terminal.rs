@@ -101,8 +101,7 @@ impl UserInterface for Terminal {
         self.bar.suspend(|| {
             eprintln!("These applications use files that are about to be replaced:");
             for application in applications.running() {
-                let again =
-                    if application.restartable { "will be started again" } else { "will stay closed" };
+                let again = if application.restartable { "will be started again" } else { "will stay closed" };
                 eprintln!("  {} (process {}), {again}", application.name, application.process.pid);
             }
             loop {

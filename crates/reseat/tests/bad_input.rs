@@ -36,9 +36,7 @@ fn product() -> Product {
 #[test]
 fn what_is_no_package_is_refused_by_name_with_its_number() {
     let place = Place::with_prefix();
-    for (name, content) in
-        [("empty.msi", &b""[..]), ("text.msi", b"Hello, this is a text and not a package.\n")]
-    {
+    for (name, content) in [("empty.msi", &b""[..]), ("text.msi", b"Hello, this is a text and not a package.\n")] {
         refused(&place, &place.write(name, content), &[], &["error 1620", name]);
     }
     std::fs::create_dir(place.path("folder.msi")).unwrap();
@@ -87,9 +85,7 @@ fn a_missing_or_damaged_cabinet_is_named() {
 fn wrong_properties_are_refused_as_a_wrong_command_line() {
     let place = Place::with_prefix();
     let package = product().save(&place, "test.msi");
-    for argument in
-        ["NOVALUE", "=1", "1X=1", "A B=1", "NAME=\"open", "Private=1", "ALLUSERSx=1", "ProductName=Other"]
-    {
+    for argument in ["NOVALUE", "=1", "1X=1", "A B=1", "NAME=\"open", "Private=1", "ALLUSERSx=1", "ProductName=Other"] {
         refused(&place, &package, &[argument], &["error 1639", argument.split('=').next().unwrap()]);
     }
     refused(&place, &package, &["ADDLOCAL=Absent"], &["ADDLOCAL", "Absent"]);
@@ -140,21 +136,7 @@ fn a_prefix_without_write_permission_is_named_and_stays() {
 
 #[test]
 fn names_that_lead_elsewhere_are_refused_with_table_and_row() {
-    let bad = [
-        "..",
-        "..\\evil.txt",
-        "../evil.txt",
-        "/evil.txt",
-        "C:evil.txt",
-        "C:\\evil.txt",
-        "EVIL~1|..\\evil.txt",
-        "a:b",
-        "NUL",
-        "COM1.txt",
-        "end.",
-        "end ",
-        "a\u{1}b",
-    ];
+    let bad = ["..", "..\\evil.txt", "../evil.txt", "/evil.txt", "C:evil.txt", "C:\\evil.txt", "EVIL~1|..\\evil.txt", "a:b", "NUL", "COM1.txt", "end.", "end ", "a\u{1}b"];
     for name in bad {
         let place = Place::with_prefix();
         let refuse = |product: Product, table: &str, row: &str| {
@@ -164,24 +146,16 @@ fn names_that_lead_elsewhere_are_refused_with_table_and_row() {
         // In a folder's name the full stop stands for the folder above, and the colon parts target and source.
         if !["a:b", "C:evil.txt"].contains(&name) {
             let folder = product().with_row("Directory", &["BAD", "INSTALLDIR", name]);
-            let folder =
-                folder.with_row("Component", &["Bad", &support::product::guid(3, 1), "BAD", "256", "", ""]);
+            let folder = folder.with_row("Component", &["Bad", &support::product::guid(3, 1), "BAD", "256", "", ""]);
             let folder = folder.with_row("FeatureComponents", &["Main", "Bad"]);
             refuse(folder.with_row("CreateFolder", &["BAD", "Bad"]), "", "BAD");
         }
         refuse(
-            product().with_row(
-                "Shortcut",
-                &["Bad", "INSTALLDIR", name, "Main", "[#Readme]", "", "", "", "", "", "1", ""],
-            ),
+            product().with_row("Shortcut", &["Bad", "INSTALLDIR", name, "Main", "[#Readme]", "", "", "", "", "", "1", ""]),
             "Shortcut",
             "Bad",
         );
-        refuse(
-            product().with_row("DuplicateFile", &["Bad", "Main", "Readme", name, "INSTALLDIR"]),
-            "DuplicateFile",
-            "Bad",
-        );
+        refuse(product().with_row("DuplicateFile", &["Bad", "Main", "Readme", name, "INSTALLDIR"]), "DuplicateFile", "Bad");
     }
 }
 
@@ -225,8 +199,7 @@ fn links_that_lead_out_of_the_prefix_are_not_followed() {
 #[test]
 fn cycles_in_tables_are_refused() {
     let place = Place::with_prefix();
-    let directories =
-        product().with_row("Directory", &["A", "B", "a"]).with_row("Directory", &["B", "A", "b"]);
+    let directories = product().with_row("Directory", &["A", "B", "a"]).with_row("Directory", &["B", "A", "b"]);
     refused(&place, &directories.save(&place, "test.msi"), &[], &["error 16", "Directory", "above itself"]);
     let orphan = product().with_row("Directory", &["A", "Nobody", "a"]);
     refused(&place, &orphan.save(&place, "test.msi"), &[], &["error 16", "Directory", "'A'", "Nobody"]);

@@ -16,8 +16,7 @@ const DEFERRED: i32 = 1024;
 /// A program that writes its name and the key that it got behind the file that its second argument names.
 const NOTE: &str = "#!/bin/sh\nprintf '%s=%s\\n' \"$1\" \"$3\" >>\"$2\"\n";
 /// A program that joins the session from its own process and registers a file.
-const REGISTER: &str =
-    "#!/bin/sh\nset -e\n\"$RESEAT\" rm join \"$1\"\n\"$RESEAT\" rm register \"$1\" \"$2\"\n";
+const REGISTER: &str = "#!/bin/sh\nset -e\n\"$RESEAT\" rm join \"$1\"\n\"$RESEAT\" rm register \"$1\" \"$2\"\n";
 
 /// A place with a prefix, a file `held` that no package knows, and the log of an installation.
 struct Scene {
@@ -79,11 +78,7 @@ impl Scene {
         let log = self.log();
         let mut rest = log.iter();
         for line in lines {
-            assert!(
-                rest.any(|found| found == line),
-                "'{line}' is not in its place in the log:\n{}",
-                log.join("\n")
-            );
+            assert!(rest.any(|found| found == line), "'{line}' is not in its place in the log:\n{}", log.join("\n"));
         }
     }
 
@@ -108,14 +103,8 @@ fn text_of(line: &str) -> &str {
     let Some(rest) = line.strip_prefix("MSI (s) (") else { return line };
     let (ids, rest) = rest.split_once(") [").unwrap();
     let (time, text) = rest.split_once("]: ").unwrap();
-    assert!(
-        ids.split(':').all(|id| u32::from_str_radix(id, 16).is_ok() && id.to_uppercase() == id),
-        "{line}"
-    );
-    assert!(
-        time.split(':').map(str::len).eq([2, 2, 2, 3]) && time.replace(':', "").parse::<u32>().is_ok(),
-        "{line}"
-    );
+    assert!(ids.split(':').all(|id| u32::from_str_radix(id, 16).is_ok() && id.to_uppercase() == id), "{line}");
+    assert!(time.split(':').map(str::len).eq([2, 2, 2, 3]) && time.replace(':', "").parse::<u32>().is_ok(), "{line}");
     text
 }
 
@@ -124,15 +113,9 @@ fn is_key(text: &str) -> bool {
 }
 
 fn restarted(ran: &Ran) -> Vec<(u32, u32)> {
-    let report: serde_json::Value =
-        serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{}{}", ran.out, ran.err));
+    let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{}{}", ran.out, ran.err));
     let number = |value: &serde_json::Value| value.as_u64().unwrap() as u32;
-    report["restarted"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| (number(&it["old"]), number(&it["new"])))
-        .collect()
+    report["restarted"].as_array().unwrap().iter().map(|it| (number(&it["old"]), number(&it["new"]))).collect()
 }
 
 fn holds_only(file: &Path, pid: u32) -> bool {
@@ -153,16 +136,11 @@ fn the_key_is_there_before_install_validate_and_gone_after_it() {
         "Machine policy value 'DisableAutomaticApplicationShutdown' is 0",
         &format!("PROPERTY CHANGE: Adding MsiRestartManagerSessionKey property. Its value is '{key}'."),
         "RESTART MANAGER: Session opened.",
-        &format!(
-            "PROPERTY CHANGE: Deleting MsiRestartManagerSessionKey property. Its current value is '{key}'."
-        ),
+        &format!("PROPERTY CHANGE: Deleting MsiRestartManagerSessionKey property. Its current value is '{key}'."),
         "RESTART MANAGER: Session closed.",
     ]);
     let actions = scene.log().join("\n");
-    assert!(
-        actions.contains("Action start ") && actions.contains(": InstallValidate. Return value 1."),
-        "{actions}"
-    );
+    assert!(actions.contains("Action start ") && actions.contains(": InstallValidate. Return value 1."), "{actions}");
 }
 
 #[test]
@@ -193,10 +171,8 @@ fn an_installed_program_gets_the_key() {
     let scene = Scene::new();
     scene.install(&Product::new().with_file("Note", "note.sh", NOTE), &[]).expect_code(0);
     let line = format!("18 \"{}\" \"[MsiRestartManagerSessionKey]\"", scene.path("keys"));
-    let version_2 = Product::new()
-        .version("2.0.0")
-        .with_file("Note", "note.sh", NOTE)
-        .with_action("Type18", 18, "Note", &line, 1390);
+    let version_2 =
+        Product::new().version("2.0.0").with_file("Note", "note.sh", NOTE).with_action("Type18", 18, "Note", &line, 1390);
     scene.install(&version_2, &[]).expect_code(0);
     assert!(is_key(&scene.keys()[0].1));
 }
@@ -232,8 +208,7 @@ fn a_process_that_a_custom_action_names_is_closed_politely_and_started_again() {
 #[test]
 fn a_process_that_holds_a_file_of_the_package_is_closed_and_runs_again_with_the_new_file() {
     let scene = Scene::new();
-    let product =
-        |version: &str, text: &str| Product::new().version(version).with_file("Readme", "readme.txt", text);
+    let product = |version: &str, text: &str| Product::new().version(version).with_file("Readme", "readme.txt", text);
     let installed = scene.place.drive_c("Program Files/Test/readme.txt");
     scene.install(&product("1.0.0", "one"), &[]).expect_code(0);
     let mut holder = scene.place.hold(&installed);
@@ -412,8 +387,7 @@ fn the_session_is_closed_when_the_package_is_refused_or_fails_early() {
     let early = scene.noting().with_action("Fails", 34, "INSTALLDIR", "/bin/false", 1392);
     scene.install(&early, &[]).expect_code(1);
     assert!(is_key(&scene.keys()[0].1));
-    let refused =
-        scene.noting().with_binary("w.exe", b"MZ".to_vec()).with_action("Windows", 2, "w.exe", "", 1100);
+    let refused = scene.noting().with_binary("w.exe", b"MZ".to_vec()).with_action("Windows", 2, "w.exe", "", 1100);
     scene.install(&refused, &[]).expect_code(1);
 }
 
@@ -426,8 +400,7 @@ fn other_processes_can_join_as_long_as_the_key_is_there_and_not_after_the_end() 
     let mut holder = scene.place.hold(&scene.held);
     let product = scene.noting().with_binary("pause", script).with_action("Pause", 2, "pause", &line, 1395);
     let package = product.save(&scene.place, "test.msi");
-    let mut install =
-        scene.place.reseat_command(&["install", "-q", package.to_str().unwrap()]).spawn().unwrap();
+    let mut install = scene.place.reseat_command(&["install", "-q", package.to_str().unwrap()]).spawn().unwrap();
 
     let key = std::fs::read_to_string(&asked).unwrap().trim().to_owned();
     assert!(is_key(&key));
@@ -449,8 +422,6 @@ fn set_policy(place: &Place, value: u32) {
     let path = place.path("prefix/system.reg");
     let mut text = std::fs::read_to_string(&path).unwrap();
     let key = r"Software\\Policies\\Microsoft\\Windows\\Installer";
-    text.push_str(&format!(
-        "\n[{key}] 1700000000\n\"DisableAutomaticApplicationShutdown\"=dword:{value:08x}\n"
-    ));
+    text.push_str(&format!("\n[{key}] 1700000000\n\"DisableAutomaticApplicationShutdown\"=dword:{value:08x}\n"));
     std::fs::write(path, text).unwrap();
 }

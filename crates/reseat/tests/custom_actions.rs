@@ -71,13 +71,7 @@ fn programs_come_from_the_binary_table_files_command_lines_and_properties() {
         .with_file("Program", "program.sh", WRITE)
         .with_property("SHELL", "/bin/sh")
         .with_action("FromBinary", 2, "write", "\"[OUT]\" \"binary [ProductVersion]\" 'a \"b\"'", 1100)
-        .with_action(
-            "FromLine",
-            34,
-            "INSTALLDIR",
-            "/bin/sh -c 'echo \"line $0\" >>\"[OUT]\"' [ProductName]",
-            1110,
-        )
+        .with_action("FromLine", 34, "INSTALLDIR", "/bin/sh -c 'echo \"line $0\" >>\"[OUT]\"' [ProductName]", 1110)
         .with_action("FromProperty", 50, "SHELL", "-c 'echo property $WINEPREFIX >>\"$0\"' \"[OUT]\"", 1120)
         .with_action("FromFile", 18, "Program", "\"[OUT]\" file", 6700);
     place.install(&product.save(&place, "test.msi"), &[]).expect_code(0);
@@ -154,13 +148,9 @@ fn a_commit_action_runs_once_at_the_end() {
 #[test]
 fn a_failure_that_is_to_be_ignored_is_and_the_log_has_the_output() {
     let place = Place::with_prefix();
-    let product = product(&place).with_action("Immediate", 2 + CONTINUE, "fail", "", 1100).with_action(
-        "Deferred",
-        2 + CONTINUE + DEFERRED,
-        "fail",
-        "",
-        4100,
-    );
+    let product = product(&place)
+        .with_action("Immediate", 2 + CONTINUE, "fail", "", 1100)
+        .with_action("Deferred", 2 + CONTINUE + DEFERRED, "fail", "", 4100);
     let log = place.path("log");
     place.install(&product.save(&place, "test.msi"), &["--log", log.to_str().unwrap()]).expect_code(0);
     let log = place.read("log");
@@ -208,21 +198,13 @@ fn a_windows_program_is_refused_by_name_before_anything_happens() {
         .with_action("Windows", 2, "setup.exe", "/S", 1200)
         .with_action("Later", 2 + DEFERRED, "setup.exe", "/S", 4200);
     refused(&place, &early, &[], &["1603", "Windows", "Later", "setup.exe"]);
-    let library = product(&place).with_binary("custom.dll", b"MZ\x90\0rest".to_vec()).with_action(
-        "Library",
-        1,
-        "custom.dll",
-        "EntryPoint",
-        1200,
-    );
+    let library = product(&place)
+        .with_binary("custom.dll", b"MZ\x90\0rest".to_vec())
+        .with_action("Library", 1, "custom.dll", "EntryPoint", 1200);
     refused(&place, &library, &[], &["1603", "Library", "custom.dll", "EntryPoint"]);
-    let script = product(&place).with_binary("script.js", "function f() {}").with_action(
-        "Script",
-        5,
-        "script.js",
-        "f",
-        1200,
-    );
+    let script = product(&place)
+        .with_binary("script.js", "function f() {}")
+        .with_action("Script", 5, "script.js", "f", 1200);
     refused(&place, &script, &[], &["1603", "Script"]);
     assert_eq!(out(&place), "", "an action ran");
 }
@@ -230,13 +212,9 @@ fn a_windows_program_is_refused_by_name_before_anything_happens() {
 #[test]
 fn a_windows_program_among_the_files_is_refused_by_name_and_rolled_back() {
     let place = Place::with_prefix();
-    let product = product(&place).with_file("Setup", "setup.exe", b"MZ\x90\0rest".to_vec()).with_action(
-        "Windows",
-        18 + DEFERRED,
-        "Setup",
-        "/S",
-        4200,
-    );
+    let product = product(&place)
+        .with_file("Setup", "setup.exe", b"MZ\x90\0rest".to_vec())
+        .with_action("Windows", 18 + DEFERRED, "Setup", "/S", 4200);
     refused(&place, &product, &[], &["1603", "Windows", "setup.exe"]);
 }
 

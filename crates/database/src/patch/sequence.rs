@@ -63,18 +63,24 @@ struct Place {
     supersedes: bool,
 }
 
+/// What became of one of several patches.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The patch's place in the list that was given.
+    pub patch: usize,
+    /// What it did, or why it was not applied.
+    pub result: Result<Applied, PatchError>,
+}
+
 /// Applies patches in their documented order: those without `MsiPatchSequence` as they are given, then for each version of
 /// the product first the small updates for it, in the order of their sequence, and then the minor upgrade to the lowest
-/// version that fits. Gives the number of each patch and what became of it, in the order of application; those that were
-/// not applied are last.
+/// version that fits. Gives what became of each patch in the order of application; those that were not applied are
+/// last.
 ///
 /// # Errors
 /// When the database or the table `MsiPatchSequence` of a patch cannot be read. A patch that fails has its error in the
 /// result, and changes nothing.
-pub fn apply_all(
-    patches: &[Patch],
-    database: &mut Database,
-) -> Result<Vec<(usize, Result<Applied, PatchError>)>, PatchError> {
+pub fn apply_all(patches: &[Patch], database: &mut Database) -> Result<Vec<Outcome>, PatchError> {
     let product = property(database, "ProductCode")?;
     let mut results = Vec::new();
     let mut failures = Vec::new();
@@ -86,8 +92,8 @@ pub fn apply_all(
             continue;
         }
         match patch.apply(database) {
-            Ok(applied) => results.push((number, Ok(applied))),
-            error => failures.push((number, error)),
+            Ok(applied) => results.push(Outcome { patch: number, result: Ok(applied) }),
+            result => failures.push(Outcome { patch: number, result }),
         }
     }
     loop {
@@ -110,7 +116,7 @@ pub fn apply_all(
                 });
                 if superseded {
                     let (number, ..) = waiting.remove(position);
-                    failures.push((number, Err(PatchError::Superseded)));
+                    failures.push(Outcome { patch: number, result: Err(PatchError::Superseded) });
                     continue;
                 }
                 position
@@ -122,11 +128,15 @@ pub fn apply_all(
         };
         let (number, patch, _) = waiting.remove(next);
         match patch.apply(database) {
-            Ok(applied) => results.push((number, Ok(applied))),
-            error => failures.push((number, error)),
+            Ok(applied) => results.push(Outcome { patch: number, result: Ok(applied) }),
+            result => failures.push(Outcome { patch: number, result }),
         }
     }
-    failures.extend(waiting.into_iter().map(|(number, patch, _)| (number, patch.apply(database))));
+    failures.extend(
+        waiting
+            .into_iter()
+            .map(|(number, patch, _)| Outcome { patch: number, result: patch.apply(database) }),
+    );
     results.extend(failures);
     Ok(results)
 }

@@ -102,8 +102,7 @@ fn create(cabinet: &Path, files: &[String], options: WriterOptions) -> Result<()
                 (name, path)
             }
         };
-        let content =
-            File::open(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
+        let content = File::open(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
         let modified = modified(&content)?;
         writer.add(&name, &mut BufReader::new(content), modified, 0)?;
     }

@@ -47,8 +47,8 @@ fn request(
 ) -> Result<Request, Failure> {
     let mut request = Request::new(target);
     for argument in properties {
-        let assignment = parse_assignment(argument)
-            .map_err(|error| EngineError::CommandLine { reason: error.to_string() })?;
+        let assignment =
+            parse_assignment(argument).map_err(|error| EngineError::CommandLine { reason: error.to_string() })?;
         request.properties.push(assignment);
     }
     request.ui_level = if global.quiet { UiLevel::Silent } else { UiLevel::Basic };
@@ -114,10 +114,7 @@ fn print(global: &Global, report: &Report, warnings: &[String]) {
         return;
     }
     for application in &report.restarted {
-        eprintln!(
-            "{} was closed (process {}) and started again (process {})",
-            application.name, application.old, application.new
-        );
+        eprintln!("{} was closed (process {}) and started again (process {})", application.name, application.old, application.new);
     }
     eprintln!("{}: {} {}", report.change, report.name, report.version);
     match report.outcome {

@@ -15,9 +15,7 @@ pub fn run(global: &Global, arguments: &PathArguments) -> Result<ExitCode, Failu
         let absolute = std::path::absolute(&arguments.path)?;
         match prefix::open(global)?.windows_path(&absolute) {
             Some(path) => println!("{path}"),
-            None => {
-                return Err(Failure::usage(format!("no drive of the prefix leads to {}", absolute.display())));
-            }
+            None => return Err(Failure::usage(format!("no drive of the prefix leads to {}", absolute.display()))),
         }
     }
     Ok(ExitCode::SUCCESS)

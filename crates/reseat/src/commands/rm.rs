@@ -19,8 +19,7 @@ pub fn run(global: &Global, command: Rm) -> Result<ExitCode, Failure> {
                 resources.files.push(prefix::locate(global, &file)?);
             }
             for pid in pid {
-                let process = UniqueProcess::of(pid)
-                    .ok_or_else(|| Failure::usage(format!("there is no process {pid}")))?;
+                let process = UniqueProcess::of(pid).ok_or_else(|| Failure::usage(format!("there is no process {pid}")))?;
                 resources.processes.push(process);
             }
             let session = Secondary::join(&session_key(&key)?)?;

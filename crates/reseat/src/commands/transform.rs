@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::arguments::Global;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::output;
 
 /// Commands for transforms.
@@ -170,14 +170,12 @@ fn apply(global: &Global, arguments: &Apply) -> Result<(), Failure> {
             let (names, after) = rest.split_at(count);
             let patches =
                 names.iter().map(|name| open_patch(Path::new(name))).collect::<Result<Vec<_>, _>>()?;
-            for (number, result) in patch::apply_all(&patches, &mut database)? {
-                let name = names.get(number).map_or("", String::as_str);
-                note(
-                    name,
-                    &result
-                        .map_err(|error| Failure::documented(1642, format!("{name}: {error}")))?
-                        .overlooked,
-                );
+            for outcome in patch::apply_all(&patches, &mut database)? {
+                let name = names.get(outcome.patch).map_or("", String::as_str);
+                // What patches overlook is usual: each adds the same table, for example.
+                outcome.result.map_err(|error| {
+                    Failure::documented(1642, format!("{name}: {}", failure::with_causes(&error)))
+                })?;
             }
             rest = after;
             continue;

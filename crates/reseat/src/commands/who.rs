@@ -45,13 +45,7 @@ pub fn run(global: &Global, arguments: &Who) -> Result<ExitCode, Failure> {
         }
     }
     output::list(global, &["application", "pid", "user", "uses", "file"], &lines, |line| {
-        vec![
-            line.application.clone(),
-            line.pid.to_string(),
-            line.user.clone(),
-            line.uses.clone(),
-            line.file.clone(),
-        ]
+        vec![line.application.clone(), line.pid.to_string(), line.user.clone(), line.uses.clone(), line.file.clone()]
     });
 
     let mut missing = false;
@@ -66,9 +60,7 @@ pub fn run(global: &Global, arguments: &Who) -> Result<ExitCode, Failure> {
             }
             FileState::InUseByUnknown => {
                 unknown = true;
-                eprintln!(
-                    "reseat: {file} is in use, by the kernel or by a process that could not be inspected"
-                );
+                eprintln!("reseat: {file} is in use, by the kernel or by a process that could not be inspected");
             }
             FileState::Unknown(reason) => {
                 unknown = true;

@@ -179,8 +179,7 @@ impl Product {
     pub fn with_hashes(mut self, place: &Place) -> Self {
         for (key, content) in self.files.clone() {
             let file = std::fs::File::open(place.write("hashed", content)).expect("a file");
-            let parts =
-                reseat_machine::file_version::file_hash(&file).expect("a hash").map(|part| part.to_string());
+            let parts = reseat_machine::file_version::file_hash(&file).expect("a hash").map(|part| part.to_string());
             self.row("MsiFileHash", &[&key, "0", &parts[0], &parts[1], &parts[2], &parts[3]]);
         }
         self

@@ -24,8 +24,7 @@ pub fn tree(root: &Path) -> Tree {
         let Ok(entries) = fs::read_dir(&folder) else { continue };
         for entry in entries {
             let path = entry.expect("an entry").path();
-            let name =
-                path.strip_prefix(root).expect("a path beneath the root").to_string_lossy().into_owned();
+            let name = path.strip_prefix(root).expect("a path beneath the root").to_string_lossy().into_owned();
             if name == ".reseat.lock" {
                 continue;
             }
