@@ -359,6 +359,11 @@ impl Database {
         Ok(Some(stream.to_bytes()?))
     }
 
+    /// Length of the file in bytes; 0 when there is none.
+    pub(crate) fn file_length(&self) -> u64 {
+        self.stored.as_ref().map_or(0, |stored| stored.storage.file_length())
+    }
+
     /// The names of the tables that have stored data, the system tables among them, in alphabetical order.
     pub(crate) fn tables_with_data(&self) -> Vec<&str> {
         let mut names: Vec<&str> =

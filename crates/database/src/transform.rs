@@ -127,6 +127,12 @@ impl Transform {
         &self.database
     }
 
+    /// How many bytes of operations and strings were read.
+    pub(crate) fn length(&self) -> u64 {
+        let data = self.data.values().map(Vec::len).sum::<usize>();
+        (data + self.pool.length()) as u64
+    }
+
     fn flags(&self) -> u32 {
         self.summary.number(id::CHARACTER_COUNT).unwrap_or_default() as u32
     }

@@ -3,7 +3,7 @@
 use super::renumber::Renumbering;
 use super::{Patch, PatchError, Target};
 use crate::transform::property;
-use crate::{Database, Transform, TransformError};
+use crate::{Database, DatabaseError, Transform, TransformError};
 
 /// What applying a patch did.
 #[derive(Debug)]
@@ -30,8 +30,15 @@ impl Patch {
             return Err(PatchError::OtherProduct { product });
         }
         let mut reasons = Vec::new();
+        let mut read = 0_u64;
         for target in self.targets() {
             let transform = self.transform(&target.transform)?;
+            // Transforms do not share their data. Without this, a small file with many storages for the same sectors
+            // could take long.
+            read = read.saturating_add(transform.length());
+            if read > self.database().file_length() {
+                return Err(DatabaseError::SharedData { table: target.transform }.into());
+            }
             match transform.check(database) {
                 Ok(()) => return Ok((target, transform)),
                 Err(reason) => reasons.push((target.transform, reason)),
