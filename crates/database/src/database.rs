@@ -359,6 +359,11 @@ impl Database {
         Ok(Some(stream.to_bytes()?))
     }
 
+    /// What the class of the file behind the database says.
+    pub(crate) fn stored_kind(&self) -> DatabaseKind {
+        self.stored.as_ref().map_or(self.kind, |stored| DatabaseKind::of_class(stored.storage.class()))
+    }
+
     /// Length of the file in bytes; 0 when there is none.
     pub(crate) fn file_length(&self) -> u64 {
         self.stored.as_ref().map_or(0, |stored| stored.storage.file_length())

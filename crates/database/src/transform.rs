@@ -49,9 +49,9 @@ impl Transform {
     /// Opens the transform at `path`.
     ///
     /// # Errors
-    /// When the file cannot be read, is no compound file, or has no string pool.
+    /// When the file cannot be read, is no compound file, has no string pool, or is a package or patch.
     pub fn open(path: &Path, reading: Reading) -> Result<Self, TransformError> {
-        Self::from_database(Database::open_kind(path, DatabaseKind::Transform, reading)?)
+        Self::from_file(Database::open_kind(path, DatabaseKind::Transform, reading)?)
     }
 
     /// Opens a transform that is in memory.
@@ -59,7 +59,14 @@ impl Transform {
     /// # Errors
     /// As for [`Transform::open`].
     pub fn from_bytes(bytes: Vec<u8>, reading: Reading) -> Result<Self, TransformError> {
-        Self::from_database(Database::from_bytes_of_kind(bytes, DatabaseKind::Transform, reading)?)
+        Self::from_file(Database::from_bytes_of_kind(bytes, DatabaseKind::Transform, reading)?)
+    }
+
+    fn from_file(database: Database) -> Result<Self, TransformError> {
+        match database.stored_kind() {
+            DatabaseKind::Package | DatabaseKind::Patch => Err(TransformError::NoTransform),
+            DatabaseKind::Transform | DatabaseKind::Other => Self::from_database(database),
+        }
     }
 
     pub(crate) fn from_database(mut database: Database) -> Result<Self, TransformError> {

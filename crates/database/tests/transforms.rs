@@ -336,3 +336,12 @@ fn what_a_transform_cannot_express_is_refused() {
         Err(TransformError::MissingProperty { property: "ProductCode" })
     ));
 }
+
+#[test]
+fn packages_and_patches_are_no_transforms() {
+    for path in packages() {
+        let result = Transform::open(&path, Reading::Permissive);
+        let is_transform = file_name(&path).ends_with(".mst");
+        assert_eq!(matches!(result, Err(TransformError::NoTransform)), !is_transform, "{}", path.display());
+    }
+}

@@ -9,6 +9,9 @@ pub enum TransformError {
     /// The transform's own file, or the database, cannot be read or written.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// The file is a package or a patch.
+    #[error("the file is no transform")]
+    NoTransform,
     /// The data of a table ends inside an operation (2246).
     #[error(
         "transform, table '{table}', operation {operation}: {needed} bytes at offset {offset} go beyond the {length} bytes"
