@@ -81,6 +81,9 @@ Exit codes: 0 in use, 1 free, 2 unknown: something could not be inspected.")]
     /// Make, list and unpack cabinets
     #[command(subcommand)]
     Cab(Cab),
+    /// Make, apply and show transforms and patches
+    #[command(subcommand)]
+    Transform(crate::commands::transform::Command),
     /// Print the completions for a shell
     Completions {
         /// The shell

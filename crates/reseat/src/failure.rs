@@ -60,7 +60,7 @@ impl Failure {
 }
 
 /// The text of an error with those of its causes, unless one repeats the other.
-fn with_causes(error: &(dyn Error + 'static)) -> String {
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -100,6 +100,8 @@ failure_from!(
     MachineError,
     reseat_cabinet::CabinetError,
     reseat_database::DatabaseError,
+    reseat_database::PatchError,
+    reseat_database::TransformError,
     reseat_database::folder::FolderError,
     std::io::Error
 );

@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Command::Export(arguments) => commands::package::export(&arguments),
         Command::Import(arguments) => commands::package::import(&arguments),
         Command::Cab(command) => commands::cab::run(&global, &command),
+        Command::Transform(command) => commands::transform::run(&global, &command),
         Command::Completions { shell } => commands::help::completions(shell),
         Command::Manual { folder } => commands::help::manual(&folder),
     };

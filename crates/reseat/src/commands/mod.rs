@@ -8,4 +8,5 @@ pub mod package;
 pub mod path;
 pub mod recover;
 pub mod rm;
+pub mod transform;
 pub mod who;
