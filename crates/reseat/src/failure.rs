@@ -42,6 +42,11 @@ impl Failure {
         Self { message: message.into(), hint: None, code: Some(code), exit: 1 }
     }
 
+    /// The same with what the user can do about it.
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
     /// Prints it, and gives the exit code.
     pub fn print(&self, global: &Global) -> ExitCode {
         if global.json {
