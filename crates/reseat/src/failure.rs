@@ -47,6 +47,11 @@ impl Failure {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// The same with another exit code.
+    pub fn with_exit(self, exit: u8) -> Self {
+        Self { exit, ..self }
+    }
+
     /// Prints it, and gives the exit code.
     pub fn print(&self, global: &Global) -> ExitCode {
         if global.json {

@@ -4,10 +4,12 @@
 //! messages to standard error.
 
 mod arguments;
+mod closing;
 mod commands;
 mod failure;
 mod output;
 mod prefix;
+mod restart_arguments;
 mod terminal;
 mod verbose_log;
 
@@ -25,6 +27,8 @@ fn main() -> ExitCode {
         Command::List => commands::list::run(&global),
         Command::Recover => commands::recover::run(&global),
         Command::Who(arguments) => commands::who::run(&global, &arguments),
+        Command::Free(arguments) => commands::free::run(&global, &arguments),
+        Command::Stale(arguments) => commands::stale::run(&global, &arguments),
         Command::Rm(command) => commands::rm::run(&global, command),
         Command::Path(arguments) => commands::path::run(&global, &arguments),
         Command::Export(arguments) => commands::package::export(&arguments),
