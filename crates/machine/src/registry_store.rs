@@ -76,9 +76,7 @@ fn read(prefix: &Path, part: Part, bitness: Bitness) -> Result<RegistryFile, Mac
 /// Puts a new text in the place of a file: written beside it, synced, and renamed. [`sync_names`] is left to be done.
 fn replace(path: &Path, text: &str) -> Result<(), MachineError> {
     let failed = |error| MachineError::unix("write", path, error);
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.new", std::process::id()));
-    let beside = PathBuf::from(beside);
+    let beside = unfinished(path);
     let mode = std::fs::metadata(path).map_or(0o644, |metadata| metadata.mode() & 0o777);
     let written = (|| {
         // A file that a killed process left is written anew.
@@ -99,6 +97,14 @@ fn replace(path: &Path, text: &str) -> Result<(), MachineError> {
         return Err(failed(error));
     }
     Ok(())
+}
+
+/// Where the new text of a file is until it is whole: always the same name, so that what a killed process left is found.
+/// Only one process writes at a time, see [`wine_server::keep_out`].
+fn unfinished(path: &Path) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".reseat-new");
+    PathBuf::from(beside)
 }
 
 /// Waits until the names in a prefix are on disk.
@@ -197,11 +203,30 @@ impl Machine {
         Ok(())
     }
 
-    /// Drops all changes that are not saved and reads the files again.
+    /// Removes what a process that was killed while it saved the registry left.
+    fn remove_unfinished(&self) {
+        let left = self.registry_files().map(|path| unfinished(&path));
+        if !left.iter().any(|path| path.exists()) {
+            return;
+        }
+        // Whoever saves just now keeps others out too.
+        let Ok(_kept_out) = wine_server::keep_out(self.prefix()) else { return };
+        for path in left {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    tracing::warn!(path = %path.display(), %error, "cannot remove an unfinished file");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Drops all changes that are not saved and reads the files again, and removes what a killed process left of saving.
     ///
     /// # Errors
     /// When a file cannot be read.
     pub fn discard_registry_changes(&self) -> Result<(), MachineError> {
+        self.remove_unfinished();
         let Some(registry) = self.store.registry.get() else { return Ok(()) };
         let mut stamps = self.store.stamps.lock().unwrap_or_else(PoisonError::into_inner);
         for (part, known) in Part::ALL.into_iter().zip(stamps.iter_mut()) {
