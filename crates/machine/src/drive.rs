@@ -9,9 +9,10 @@ use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::fs::{Mode, OFlags, ResolveFlags};
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::Errno;
 
 /// As many links as Linux itself follows in one path.
@@ -29,7 +30,7 @@ pub enum Access {
 /// The folder that a drive letter stands for.
 #[derive(Debug)]
 pub struct Drive {
-    root: OwnedFd,
+    root: Arc<OwnedFd>,
     path: PathBuf,
     access: Access,
     /// Set when the kernel does not know `openat2`.
@@ -40,7 +41,7 @@ impl Drive {
     /// Opens the folder `path` as a drive.
     pub fn open(path: PathBuf, access: Access) -> Result<Self, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = rustix::fs::open(&path, flags, Mode::empty())?;
+        let root = Arc::new(rustix::fs::open(&path, flags, Mode::empty())?);
         Ok(Self { root, path, access, walk: AtomicBool::new(false) })
     }
 
@@ -55,7 +56,7 @@ impl Drive {
     }
 
     /// A handle of the root folder, of use only as a starting point.
-    pub fn root(&self) -> &OwnedFd {
+    pub fn root(&self) -> &Arc<OwnedFd> {
         &self.root
     }
 
@@ -84,6 +85,11 @@ impl Drive {
             self.walk.store(true, Ordering::Relaxed);
         }
         opened
+    }
+
+    /// What a path leads to now, be it outside: this says only whether something is what was opened before.
+    pub fn stat_at(&self, relative: &Path) -> Result<Stat, Errno> {
+        rustix::fs::statat(&self.root, relative, AtFlags::NO_AUTOMOUNT)
     }
 
     /// The same without `openat2`.

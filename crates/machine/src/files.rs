@@ -38,7 +38,8 @@ impl Machine {
     pub fn read_folder(&self, path: &WindowsPath) -> Result<Vec<FolderEntry>, MachineError> {
         const ACTION: &str = "read the folder";
         let failed = |error: Errno| MachineError::file(ACTION, path, error);
-        let (_, folder, _) = self.drives.open_folder(ACTION, path)?;
+        let (_, folder) = self.drives.open_folder(ACTION, path)?;
+        let folder = folder.handle;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let readable = rustix::fs::openat(&folder, ".", flags, Mode::empty()).map_err(failed)?;
         let mut entries = Vec::new();
@@ -114,16 +115,14 @@ impl Machine {
     /// When there is something with this name in whatever letter case, or the folder is missing.
     pub fn create_file(&self, path: &WindowsPath) -> Result<File, MachineError> {
         const ACTION: &str = "create";
-        let place = self.drives.place_to_change(ACTION, path)?;
-        if place.real.is_some() {
-            return Err(MachineError::Exists { action: ACTION, path: path.clone() });
-        }
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let folder = place.folder.as_fd();
-        let created = self.drives.change(&[(folder, Change::Added(&place.name))], || {
-            rustix::fs::openat(folder, place.name.as_str(), flags, Mode::from_raw_mode(0o666))
-        });
-        created.map(File::from).map_err(|error| MachineError::file(ACTION, path, error))
+        let created = self.drives.make(ACTION, path, |folder, name| {
+            rustix::fs::openat(folder, name, flags, Mode::from_raw_mode(0o666))
+        })?;
+        match created {
+            Some(created) => created.map(File::from).map_err(|error| MachineError::file(ACTION, path, error)),
+            None => Err(MachineError::Exists { action: ACTION, path: path.clone() }),
+        }
     }
 
     /// Finds out whether a path lies where an installation may change something.
@@ -148,18 +147,13 @@ impl Machine {
             self.drives.drive_of(path)?;
             return Ok(false);
         }
-        let place = self.drives.place_to_change(ACTION, path)?;
-        if place.real.is_some() {
-            return self.is_folder(ACTION, path).map(|()| false);
-        }
-        let folder = place.folder.as_fd();
-        let created = self.drives.change(&[(folder, Change::Added(&place.name))], || {
-            rustix::fs::mkdirat(folder, place.name.as_str(), Mode::from_raw_mode(0o777))
-        });
+        let created = self.drives.make(ACTION, path, |folder, name| {
+            rustix::fs::mkdirat(folder, name, Mode::from_raw_mode(0o777))
+        })?;
         match created {
-            Ok(()) => Ok(true),
-            Err(Errno::EXIST) => self.is_folder(ACTION, path).map(|()| false),
-            Err(error) => Err(MachineError::file(ACTION, path, error)),
+            Some(Ok(())) => Ok(true),
+            None | Some(Err(Errno::EXIST)) => self.is_folder(ACTION, path).map(|()| false),
+            Some(Err(error)) => Err(MachineError::file(ACTION, path, error)),
         }
     }
 
@@ -202,7 +196,7 @@ impl Machine {
             Err(error) => return Err(error),
         };
         let Some(real) = &place.real else { return Ok(false) };
-        let folder = place.folder.as_fd();
+        let folder = place.folder.handle.as_fd();
         let removed = self.drives.change(&[(folder, Change::Removed(real))], || {
             rustix::fs::unlinkat(folder, real.as_str(), flags)
         });
@@ -228,7 +222,7 @@ impl Machine {
         let source = self.drives.place_to_change(ACTION, from)?;
         let target = self.drives.place_to_change(ACTION, to)?;
         let old = source.existing(ACTION, from)?;
-        let (here, there) = (source.folder.as_fd(), target.folder.as_fd());
+        let (here, there) = (source.folder.handle.as_fd(), target.folder.handle.as_fd());
         let moved = rustix::fs::statat(here, old, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
         let is_folder = FileType::from_raw_mode(moved.st_mode).is_dir();
         let new = target.name.as_str();
@@ -269,7 +263,8 @@ impl Machine {
         if target.real.is_some() {
             return Err(MachineError::Exists { action: ACTION, path: to.clone() });
         }
-        let (here, there, new) = (source.folder.as_fd(), target.folder.as_fd(), target.name.as_str());
+        let (here, there, new) =
+            (source.folder.handle.as_fd(), target.folder.handle.as_fd(), target.name.as_str());
         self.drives
             .change(&[(there, Change::Added(new))], || {
                 rustix::fs::linkat(here, old, there, new, AtFlags::empty())

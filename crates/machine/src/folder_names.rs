@@ -14,6 +14,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use crate::open_folders::Folder;
 use crate::windows_path::fold;
 
 /// So many names are kept at most, in all folders together.
@@ -21,20 +22,36 @@ const MOST_NAMES: usize = 1_000_000;
 
 /// The identity and the times of a folder: while they are the same, so are its names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
+pub struct Stamp {
     identity: Identity,
     modified: (i64, i64),
     changed: (i64, i64),
 }
 
 impl Stamp {
-    fn of(stat: &Stat) -> Self {
+    /// The stamp of a folder that was looked at.
+    pub fn of(stat: &Stat) -> Self {
         Self {
             identity: (stat.st_dev, stat.st_ino),
             modified: (stat.st_mtime, stat.st_mtime_nsec as i64),
             changed: (stat.st_ctime, stat.st_ctime_nsec as i64),
         }
     }
+
+    /// Whether both are of one folder, at whatever times.
+    pub fn is_same_folder(self, other: Self) -> bool {
+        self.identity == other.identity
+    }
+}
+
+/// What a name is looked up for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aim {
+    /// What has the name is looked at or changed: one that exists as spelled is never missed.
+    Use,
+    /// The name is given to something new, by a system call that fails when there is one as spelled. So it is enough that
+    /// the names are known.
+    Make,
 }
 
 /// The names of one folder.
@@ -70,24 +87,26 @@ impl FolderNames {
         }
     }
 
-    /// The real name of `name` in a folder, if there is one: as spelled if that exists, else in another letter case.
-    pub fn find(&mut self, folder: BorrowedFd<'_>, name: &str) -> Result<Option<String>, Errno> {
-        let stamp = Stamp::of(&rustix::fs::fstat(folder)?);
+    /// The real name of `name` in a folder that was just opened, if there is one: as spelled if that exists, else in
+    /// another letter case.
+    pub fn find(&mut self, folder: &Folder, name: &str, aim: Aim) -> Result<Option<String>, Errno> {
+        let stamp = folder.stamp;
         let known = self.folders.get(&stamp.identity).filter(|names| names.stamp == stamp);
-        if let Some(names) = known.filter(|names| !names.ambiguous)
-            && let Some(real) = names.real.get(&*fold(name))
-        {
-            return Ok(Some(real.to_string()));
+        if let Some(names) = known.filter(|names| !names.ambiguous) {
+            let real = names.real.get(&*fold(name)).map(|real| real.to_string());
+            if real.is_some() || aim == Aim::Make {
+                return Ok(real);
+            }
         }
         // The exact spelling wins over others, costs no reading of the folder, and is never missed.
-        match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        match rustix::fs::statat(&folder.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(_) => return Ok(Some(name.to_owned())),
             Err(Errno::NOENT) => {}
             Err(Errno::NAMETOOLONG) => return Ok(None),
             Err(error) => return Err(error),
         }
         if known.is_none() {
-            self.read(folder, stamp)?;
+            self.read(folder.handle.as_fd(), stamp)?;
         }
         Ok(self
             .folders
@@ -122,7 +141,11 @@ impl FolderNames {
 
     /// Whether the names of the folder are known as of now: to be asked before an own change.
     pub fn is_current(&self, folder: BorrowedFd<'_>) -> bool {
-        let Ok(stamp) = rustix::fs::fstat(folder).map(|stat| Stamp::of(&stat)) else { return false };
+        rustix::fs::fstat(folder).is_ok_and(|stat| self.is_known(Stamp::of(&stat)))
+    }
+
+    /// Whether the names of the folder with this stamp are known.
+    pub fn is_known(&self, stamp: Stamp) -> bool {
         self.folders.get(&stamp.identity).is_some_and(|names| !names.ambiguous && names.stamp == stamp)
     }
 

@@ -6,9 +6,9 @@
 //! |---|---|
 //! | paths as packages name them | [`WindowsPath`] (`windows_path.rs`) |
 //! | the prefix: opening, making, locking | `machine.rs`, `prefix.rs`, `lock.rs`, `wine_server.rs` |
-//! | files: handles beneath a drive's folder, names in any letter case | `drive.rs`, `place.rs`, `folder_names.rs`, `files.rs`, `metadata.rs`, `locations.rs` |
+//! | files: handles beneath a drive's folder, names in any letter case | `drive.rs`, `place.rs`, `open_folders.rs`, `folder_names.rs`, `files.rs`, `metadata.rs`, `locations.rs` |
 //! | known folders, environment | [`KnownFolder`] (`folders.rs`), [`environment`] |
-//! | the registry: keys, hives and views, Wine's files | `registry_key.rs`, [`Registry`] (`registry.rs`), `registry_view.rs`, `registry_value.rs`; `registry_file.rs`, `registry_section.rs`, `registry_text.rs`, `registry_store.rs` |
+//! | the registry: keys, hives and views, Wine's files | `registry_key.rs`, [`Registry`] (`registry.rs`), `registry_view.rs`, `registry_value.rs`; `registry_file.rs`, `registry_section.rs`, `registry_path.rs`, `registry_text.rs`, `registry_store.rs` |
 //! | shortcuts | [`ShellLink`] (`shell_link.rs`) |
 //! | what is installed, and what an installation writes about itself | [`products`] |
 //! | versions and hashes of files | [`file_version`] |
@@ -27,12 +27,14 @@ mod locations;
 mod lock;
 mod machine;
 mod metadata;
+mod open_folders;
 mod place;
 mod prefix;
 pub mod products;
 mod registry;
 mod registry_file;
 mod registry_key;
+mod registry_path;
 mod registry_section;
 mod registry_store;
 mod registry_text;

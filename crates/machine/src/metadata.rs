@@ -85,8 +85,8 @@ impl Machine {
         const ACTION: &str = "look at";
         let failed = |error: Errno| MachineError::file(ACTION, path, error);
         if path.file_name().is_none() {
-            let (_, folder, _) = self.drives.open_folder(ACTION, path)?;
-            return Ok(Some(metadata_of(&rustix::fs::fstat(&folder).map_err(failed)?)));
+            let (_, folder) = self.drives.open_folder(ACTION, path)?;
+            return Ok(Some(metadata_of(&rustix::fs::fstat(&folder.handle).map_err(failed)?)));
         }
         let place = match self.drives.place(ACTION, path) {
             Ok(place) => place,
@@ -94,7 +94,7 @@ impl Machine {
             Err(error) => return Err(error),
         };
         let Some(real) = &place.real else { return Ok(None) };
-        let stat = match rustix::fs::statat(&place.folder, real.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
+        let stat = match rustix::fs::statat(&place.folder.handle, real.as_str(), AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
             Err(Errno::NOENT) => return Ok(None),
             Err(error) => return Err(failed(error)),
@@ -183,7 +183,7 @@ impl Machine {
         let place = self.drives.place_to_change(ACTION, path)?;
         let real = place.existing(ACTION, path)?;
         let times = Timestamps { last_access: OMIT, last_modification: timespec(time) };
-        rustix::fs::utimensat(&place.folder, real, &times, AtFlags::SYMLINK_NOFOLLOW)
+        rustix::fs::utimensat(&place.folder.handle, real, &times, AtFlags::SYMLINK_NOFOLLOW)
             .map_err(|error| MachineError::file(ACTION, path, error))
     }
 }

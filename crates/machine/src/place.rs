@@ -1,16 +1,16 @@
 //! From a Windows path to a folder handle and a real name: the drives of the machine and the lookup on them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::drive::{Access, Drive};
 use crate::error::MachineError;
-use crate::folder_names::{Change, FolderNames};
+use crate::folder_names::{Aim, Change, FolderNames, Stamp};
+use crate::open_folders::{Folder, OpenFolders};
 use crate::windows_path::WindowsPath;
 
 /// So many folders are remembered by their real path.
@@ -28,7 +28,8 @@ pub struct Drives {
 struct Lookup {
     names: FolderNames,
     /// Folded Windows path of a folder to its real path from the drive's root.
-    real_paths: HashMap<Box<str>, PathBuf>,
+    real_paths: HashMap<Box<str>, Arc<Path>>,
+    open: OpenFolders,
 }
 
 /// A folder, and what is changed in it. At most two are changed at once.
@@ -40,9 +41,7 @@ pub struct Place {
     /// The drive.
     pub drive: Arc<Drive>,
     /// The folder that contains it.
-    pub folder: OwnedFd,
-    /// The folder's real path from the drive's root.
-    pub folder_path: PathBuf,
+    pub folder: Folder,
     /// The name as the caller spells it.
     pub name: String,
     /// The name that exists, in its own letter case.
@@ -57,7 +56,7 @@ impl Place {
 
     /// The real path from the drive's root.
     pub fn relative(&self) -> PathBuf {
-        self.folder_path.join(self.real.as_deref().unwrap_or(&self.name))
+        self.folder.path.join(self.real.as_deref().unwrap_or(&self.name))
     }
 }
 
@@ -92,7 +91,18 @@ impl Drives {
 
     /// All drives that can be opened, with their letters in lower case.
     pub fn all(&self) -> Vec<(char, Arc<Drive>)> {
-        ('a'..='z').filter_map(|letter| Some((letter, self.drive(letter)?))).collect()
+        let names = std::fs::read_dir(self.prefix.join("dosdevices"));
+        let mut letters: Vec<char> = match names {
+            Ok(entries) => entries
+                .filter_map(|entry| match *entry.ok()?.file_name().as_encoded_bytes() {
+                    [letter @ b'a'..=b'z', b':'] => Some(char::from(letter)),
+                    _ => None,
+                })
+                .collect(),
+            Err(_) => ('a'..='z').collect(),
+        };
+        letters.sort_unstable();
+        letters.into_iter().filter_map(|letter| Some((letter, self.drive(letter)?))).collect()
     }
 
     /// The drive of a path.
@@ -103,37 +113,47 @@ impl Drives {
 
     /// The place of a path that may be changed. The root of a drive has none.
     pub fn place_to_change(&self, action: &'static str, path: &WindowsPath) -> Result<Place, MachineError> {
-        let place = self.place(action, path)?;
-        if place.drive.access() == Access::Read {
-            return Err(MachineError::ReadOnlyDrive { action, path: path.clone(), drive: path.drive() });
-        }
-        Ok(place)
+        refuse_read_only(action, path, self.lookup().place(self.drive_of(path)?, action, path, Aim::Use)?)
     }
 
     /// The place of a path. The root of a drive has none.
     pub fn place(&self, action: &'static str, path: &WindowsPath) -> Result<Place, MachineError> {
         let drive = self.drive_of(path)?;
-        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(MachineError::IsFolder { action, path: path.clone() });
-        };
-        let mut lookup = self.lookup();
-        let (folder, folder_path) = lookup.open_folder(&drive, action, path, &parent)?;
-        let real = lookup
-            .names
-            .find(folder.as_fd(), name)
-            .map_err(|error| MachineError::file(action, path, error))?;
-        Ok(Place { drive, folder, folder_path, name: name.to_owned(), real })
+        self.lookup().place(drive, action, path, Aim::Use)
     }
 
-    /// Opens a folder by handle (of use as a starting point only), with its real path from the drive's root.
+    /// Opens a folder, of use as a starting point only.
     pub fn open_folder(
         &self,
         action: &'static str,
         path: &WindowsPath,
-    ) -> Result<(Arc<Drive>, OwnedFd, PathBuf), MachineError> {
+    ) -> Result<(Arc<Drive>, Folder), MachineError> {
         let drive = self.drive_of(path)?;
-        let (folder, real) = self.lookup().open_folder(&drive, action, path, path)?;
-        Ok((drive, folder, real))
+        let folder = self.lookup().open_folder(&drive, action, path, path)?;
+        Ok((drive, folder))
+    }
+
+    /// Makes something where nothing is, by a system call that fails when there is something with exactly this name.
+    /// Nothing is done, and nothing returned, when the name is taken in whatever letter case.
+    pub fn make<T>(
+        &self,
+        action: &'static str,
+        path: &WindowsPath,
+        act: impl FnOnce(BorrowedFd<'_>, &str) -> Result<T, Errno>,
+    ) -> Result<Option<Result<T, Errno>>, MachineError> {
+        let drive = self.drive_of(path)?;
+        let mut lookup = self.lookup();
+        let place = refuse_read_only(action, path, lookup.place(drive, action, path, Aim::Make)?)?;
+        if place.real.is_some() {
+            return Ok(None);
+        }
+        let known = lookup.names.is_known(place.folder.stamp);
+        let folder = place.folder.handle.as_fd();
+        let made = act(folder, &place.name);
+        if known && made.is_ok() {
+            lookup.names.changed(folder, Change::Added(&place.name));
+        }
+        Ok(Some(made))
     }
 
     /// Does a change in folders, and enters it into what is known of their names when it succeeded.
@@ -161,6 +181,7 @@ impl Drives {
             known.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('\\'))
         };
         lookup.real_paths.retain(|known, _| !below(known));
+        lookup.open.close(below);
     }
 
     /// Forgets all names and drives.
@@ -170,7 +191,30 @@ impl Drives {
     }
 }
 
+fn refuse_read_only(action: &'static str, path: &WindowsPath, place: Place) -> Result<Place, MachineError> {
+    if place.drive.access() == Access::Read {
+        return Err(MachineError::ReadOnlyDrive { action, path: path.clone(), drive: path.drive() });
+    }
+    Ok(place)
+}
+
 impl Lookup {
+    fn place(
+        &mut self,
+        drive: Arc<Drive>,
+        action: &'static str,
+        path: &WindowsPath,
+        aim: Aim,
+    ) -> Result<Place, MachineError> {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(MachineError::IsFolder { action, path: path.clone() });
+        };
+        let folder = self.open_folder(&drive, action, path, &parent)?;
+        let real =
+            self.names.find(&folder, name, aim).map_err(|error| MachineError::file(action, path, error))?;
+        Ok(Place { drive, folder, name: name.to_owned(), real })
+    }
+
     /// Opens `folder`; `path` and `action` are what a message names.
     fn open_folder(
         &mut self,
@@ -178,46 +222,57 @@ impl Lookup {
         action: &'static str,
         path: &WindowsPath,
         folder: &WindowsPath,
-    ) -> Result<(OwnedFd, PathBuf), MachineError> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY;
-        if let Some(real) = self.real_paths.get(folder.folded()) {
-            match drive.open_at(real, flags) {
-                Ok(handle) => return Ok((handle, real.clone())),
-                Err(Errno::NOENT | Errno::NOTDIR) => {
-                    self.real_paths.remove(folder.folded());
-                }
-                Err(error) => return Err(MachineError::file(action, path, error)),
+    ) -> Result<Folder, MachineError> {
+        let failed = |error: Errno| MachineError::file(action, path, error);
+        // From the nearest folder above whose real path is known.
+        let mut missing: Vec<WindowsPath> = Vec::new();
+        let mut nearest = folder.clone();
+        let mut here = loop {
+            let Some(parent) = nearest.parent() else {
+                let stamp = Stamp::of(&rustix::fs::fstat(drive.root()).map_err(failed)?);
+                break Folder { handle: Arc::clone(drive.root()), path: Path::new("").into(), stamp };
+            };
+            if let Some(known) = self.known(drive, nearest.folded()).map_err(failed)? {
+                break known;
             }
-        }
-        let mut handle =
-            drive.open_at(Path::new(""), flags).map_err(|error| MachineError::file(action, path, error))?;
-        let mut real = PathBuf::new();
-        let mut here = WindowsPath::root(folder.drive())?;
-        for component in folder.components() {
-            let next = here.join(component)?;
-            let found = self
-                .names
-                .find(handle.as_fd(), component)
-                .map_err(|error| MachineError::file(action, path, error))?;
-            let Some(name) = found else {
+            missing.push(std::mem::replace(&mut nearest, parent));
+        };
+        for next in missing.into_iter().rev() {
+            let name = next.file_name().unwrap_or_default();
+            let Some(name) = self.names.find(&here, name, Aim::Use).map_err(failed)? else {
                 return Err(MachineError::FolderMissing { action, path: path.clone(), folder: next });
             };
-            real.push(name);
-            handle = drive.open_at(&real, flags).map_err(|error| match error {
+            let real: Arc<Path> = here.path.join(name).into();
+            here = self.open.open(drive, next.folded(), &real).map_err(|error| match error {
                 Errno::NOTDIR => {
                     MachineError::NotAFolder { action, path: path.clone(), folder: next.clone() }
                 }
                 Errno::NOENT => {
                     MachineError::FolderMissing { action, path: path.clone(), folder: next.clone() }
                 }
-                other => MachineError::file(action, path, other),
+                other => failed(other),
             })?;
-            here = next;
+            if self.real_paths.len() >= MOST_FOLDERS {
+                self.real_paths.clear();
+            }
+            self.real_paths.insert(next.folded().into(), real);
         }
-        if self.real_paths.len() >= MOST_FOLDERS {
-            self.real_paths.clear();
+        Ok(here)
+    }
+
+    /// The folder with a folded path, if its real path is known and leads to a folder.
+    fn known(&mut self, drive: &Drive, key: &str) -> Result<Option<Folder>, Errno> {
+        if let Some(folder) = self.open.get(drive, key) {
+            return Ok(Some(folder));
         }
-        self.real_paths.insert(folder.folded().into(), real.clone());
-        Ok((handle, real))
+        let Some(real) = self.real_paths.get(key) else { return Ok(None) };
+        match self.open.open(drive, key, real) {
+            Ok(folder) => Ok(Some(folder)),
+            Err(Errno::NOENT | Errno::NOTDIR) => {
+                self.real_paths.remove(key);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }

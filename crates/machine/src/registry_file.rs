@@ -9,9 +9,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{Bound, Range};
+use std::sync::Arc;
 
 use crate::machine::Bitness;
-use crate::registry_section::{Content, Folded, Section, fold_header};
+use crate::registry_path::Folded;
+use crate::registry_section::{Content, Section};
 use crate::registry_text::escape;
 use crate::registry_value::RegistryValue;
 use crate::windows_path::fold;
@@ -57,10 +59,29 @@ pub enum RegistryFileError {
         text: String,
     },
 }
+
+/// The offsets of lines that begin with a bracket or a number sign.
+fn line_marks(text: &[u8]) -> impl Iterator<Item = usize> {
+    const STEP: usize = 32;
+    let marked = |byte: u8| byte == b'[' || byte == b'#';
+    text.chunks(STEP)
+        .enumerate()
+        .filter(move |(_, chunk)| {
+            // Without an early end, so that the processor takes the chunk as a whole.
+            chunk.iter().fold(false, |found, byte| found | marked(*byte))
+        })
+        .flat_map(move |(number, chunk)| {
+            let start = number * STEP;
+            let marks = chunk.iter().enumerate().filter(move |(_, byte)| marked(**byte));
+            marks.map(move |(at, _)| start + at)
+        })
+        .filter(|offset| offset.checked_sub(1).is_none_or(|before| text.get(before) == Some(&b'\n')))
+}
+
 /// A part of the registry, as one file holds it. Paths are those of keys from the part's root, without links.
 #[derive(Debug)]
 pub struct RegistryFile {
-    text: String,
+    text: Arc<String>,
     /// Everything before the first section.
     preamble: Range<usize>,
     root: String,
@@ -82,7 +103,7 @@ impl RegistryFile {
         text.push_str(&format!("\n\n#arch={arch}\n"));
         Self {
             preamble: 0..text.len(),
-            text,
+            text: Arc::new(text),
             root: root.to_owned(),
             sections: BTreeMap::new(),
             links: HashMap::new(),
@@ -101,43 +122,40 @@ impl RegistryFile {
         if first.trim_end() != FORMAT {
             return Err(RegistryFileError::Format { got: first.chars().take(60).collect() });
         }
+        let text = Arc::new(text);
         let mut file = Self {
             preamble: 0..text.len(),
-            text: String::new(),
+            text: Arc::clone(&text),
             root: String::new(),
             sections: BTreeMap::new(),
             links: HashMap::new(),
             changed: false,
         };
-        let mut found: Vec<(Folded, Range<usize>)> = Vec::with_capacity(text.len() / 80);
+        let mut found: Vec<(Folded, Range<usize>)> = Vec::with_capacity(text.len() / 128);
         let mut links = Vec::new();
-        let mut offset = 0;
-        for (number, line) in text.split_inclusive('\n').enumerate() {
-            match line.as_bytes().first() {
-                Some(b'[') => {
-                    let folded = fold_header(line).ok_or_else(|| RegistryFileError::Section {
-                        line: number + 1,
-                        text: line.chars().take(60).collect(),
-                    })?;
-                    match found.last_mut() {
-                        Some((_, range)) => range.end = offset,
-                        None => file.preamble.end = offset,
-                    }
-                    found.push((folded, offset..text.len()));
+        for offset in line_marks(text.as_bytes()) {
+            let line = text.get(offset..).unwrap_or_default();
+            if line.starts_with('[') {
+                let folded = Folded::header(&text, offset).ok_or_else(|| RegistryFileError::Section {
+                    line: text.get(..offset).map_or(0, |before| before.matches('\n').count()) + 1,
+                    text: line.lines().next().unwrap_or_default().chars().take(60).collect(),
+                })?;
+                match found.last_mut() {
+                    Some((_, range)) => range.end = offset,
+                    None => file.preamble.end = offset,
                 }
-                Some(b'#') if line.trim_end() == "#link" => {
-                    links.extend(found.last().map(|(key, _)| key.clone()))
-                }
-                Some(b';') if found.is_empty() => {
-                    if let Some(root) = line.trim_end().strip_prefix(";; All keys relative to ") {
-                        file.root = root.replace("\\\\", "\\");
-                    }
-                }
-                _ => {}
+                found.push((folded, offset..text.len()));
+            } else if line.starts_with("#link")
+                && line.lines().next().is_some_and(|line| line.trim_end() == "#link")
+            {
+                links.extend(found.last().map(|(key, _)| key.clone()));
             }
-            offset += line.len();
         }
-        file.text = text;
+        for line in text.get(file.preamble.clone()).unwrap_or_default().lines() {
+            if let Some(root) = line.trim_end().strip_prefix(";; All keys relative to ") {
+                file.root = root.replace("\\\\", "\\");
+            }
+        }
         if !found.is_sorted_by(|(left, _), (right, _)| left < right) {
             file.insert_unsorted(found);
         } else {
@@ -176,7 +194,7 @@ impl RegistryFile {
         let inside = target.split_at_checked(self.root.len());
         let Some((root, path)) = inside else { return };
         if root.eq_ignore_ascii_case(&self.root) && path.starts_with('\\') {
-            self.links.insert(key.0.clone(), path.trim_start_matches('\\').to_owned());
+            self.links.insert(key.text().into(), path.trim_start_matches('\\').to_owned());
         } else {
             tracing::debug!(key = %content.path, target, "a link leads to another part of the registry");
         }
@@ -244,7 +262,7 @@ impl RegistryFile {
     }
 
     fn key(&self, path: &str) -> Option<Folded> {
-        Some(Folded(fold(&self.resolve(path)?).into()))
+        Some(Folded::ready(fold(&self.resolve(path)?)))
     }
 
     fn content(&self, key: &Folded) -> Option<&Content> {
@@ -257,7 +275,7 @@ impl RegistryFile {
     }
 
     fn has(&self, key: &Folded) -> bool {
-        key.0.is_empty() || self.sections.contains_key(key) || self.below(key, None).next().is_some()
+        key.is_root() || self.sections.contains_key(key) || self.below(key, None).next().is_some()
     }
 
     /// The sections below a key, after a place among them.
@@ -267,15 +285,15 @@ impl RegistryFile {
         after: Option<Folded>,
     ) -> impl Iterator<Item = (&'f Folded, &'f Section)> + use<'f> {
         let start = after.unwrap_or_else(|| key.clone());
-        self.sections.range((Bound::Excluded(start), Bound::Unbounded)).take_while(move |(below, _)| {
-            key.0.is_empty() || below.0.strip_prefix(&*key.0).is_some_and(|rest| rest.starts_with('\\'))
-        })
+        self.sections
+            .range((Bound::Excluded(start), Bound::Unbounded))
+            .take_while(move |(below, _)| below.is_below(key))
     }
 
     /// The names of a key's direct sub-keys.
     pub fn sub_keys(&self, path: &str) -> Vec<String> {
         let Some(key) = self.key(path) else { return Vec::new() };
-        let depth = if key.0.is_empty() { 0 } else { key.0.split('\\').count() };
+        let depth = if key.is_root() { 0 } else { key.text().split('\\').count() };
         let mut names = Vec::new();
         let mut after = None;
         loop {
@@ -283,8 +301,9 @@ impl RegistryFile {
             let path = section.path(&self.text);
             names.extend(path.split('\\').nth(depth).map(str::to_owned));
             // What comes after everything below this sub-key: a null is next after a separator.
-            let sub_key: Vec<&str> = below.0.split('\\').take(depth + 1).collect();
-            after = Some(Folded(format!("{}\0", sub_key.join("\\")).into()));
+            let below = below.text();
+            let sub_key: Vec<&str> = below.split('\\').take(depth + 1).collect();
+            after = Some(Folded::ready(format!("{}\0", sub_key.join("\\"))));
         }
     }
 
@@ -303,7 +322,7 @@ impl RegistryFile {
     /// Creates a key and what is missing above it. False when it was there.
     pub fn create_key(&mut self, path: &str) -> bool {
         let Some(path) = self.resolve(path) else { return false };
-        let key = Folded(fold(&path).into());
+        let key = Folded::ready(fold(&path));
         let was_there = self.has(&key);
         if !was_there {
             self.section(&path, key);
@@ -325,7 +344,7 @@ impl RegistryFile {
         while let Some((start, _)) = path.get(..end).and_then(|part| part.rmatch_indices('\\').next()) {
             end = start;
             let above = path.get(..end).unwrap_or_default();
-            let key = Folded(fold(above).into());
+            let key = Folded::ready(fold(above));
             let section =
                 self.sections.get(&key).or_else(|| self.below(&key, None).next().map(|(_, section)| section));
             let Some(section) = section else { continue };
@@ -340,7 +359,7 @@ impl RegistryFile {
     /// Sets a value, creating the key when it is missing.
     pub fn set_value(&mut self, path: &str, name: &str, value: RegistryValue) {
         let Some(path) = self.resolve(path) else { return };
-        let key = Folded(fold(&path).into());
+        let key = Folded::ready(fold(&path));
         if self.content(&key).and_then(|content| content.get(name)) == Some(&value) {
             return;
         }
@@ -352,7 +371,7 @@ impl RegistryFile {
         let whole = format!("\\{}\\{target}", self.root);
         let data = whole.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let value = RegistryValue::Other { kind: crate::registry_value::REG_LINK, data };
-        let key = Folded(fold(path).into());
+        let key = Folded::ready(fold(path));
         let content = self.section(path, key.clone());
         content.link = true;
         content.set(fold(LINK_VALUE), LINK_VALUE, value);
@@ -362,7 +381,7 @@ impl RegistryFile {
     /// Removes a value. False when there was none.
     pub fn remove_value(&mut self, path: &str, name: &str) -> bool {
         let Some(path) = self.resolve(path) else { return false };
-        let key = Folded(fold(&path).into());
+        let key = Folded::ready(fold(&path));
         if self.content(&key).is_none_or(|content| content.get(name).is_none()) {
             return false;
         }
@@ -374,8 +393,8 @@ impl RegistryFile {
     /// Removes a key with everything below it. False when there was none.
     pub fn remove_key(&mut self, path: &str) -> bool {
         let Some(path) = self.resolve(path) else { return false };
-        let key = Folded(fold(&path).into());
-        if key.0.is_empty() || !self.has(&key) {
+        let key = Folded::ready(fold(&path));
+        if key.is_root() || !self.has(&key) {
             return false;
         }
         let mut doomed: Vec<Folded> = self.below(&key, None).map(|(below, _)| below.clone()).collect();
@@ -383,12 +402,12 @@ impl RegistryFile {
         let above = path.rsplit_once('\\').map(|(above, _)| self.spelling_of_existing(above));
         for key in doomed {
             self.sections.remove(&key);
-            self.links.remove(&key.0);
+            self.links.remove(&*key.text());
         }
         self.changed = true;
         // A key that existed only because of this one still exists.
         if let Some(above) = above {
-            let key = Folded(fold(&above).into());
+            let key = Folded::ready(fold(&above));
             if !self.has(&key) {
                 self.section(&above, key);
             }

@@ -1,40 +1,13 @@
 //! One section of a registry file: a key with its values, as text until it is asked for.
 
-use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::registry_path::compare;
 use crate::registry_text::{escape, key_path, parse_value, quoted, write_value};
 use crate::registry_value::RegistryValue;
 use crate::windows_path::fold;
-
-/// A path of key names in upper case. The order puts a key before its sub-keys, and these before its next sibling.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Folded(pub Box<str>);
-
-/// Wine sorts by lower case, which matters for what is between the two cases, such as the underscore.
-fn rank(byte: u8) -> u16 {
-    if byte == b'\\' { 0 } else { u16::from(byte.to_ascii_lowercase()) + 1 }
-}
-
-fn compare(left: &str, right: &str) -> Ordering {
-    let (left, right) = (left.as_bytes(), right.as_bytes());
-    let differing = left.iter().zip(right).find(|(a, b)| a != b);
-    differing.map_or_else(|| left.len().cmp(&right.len()), |(a, b)| rank(*a).cmp(&rank(*b)))
-}
-
-impl Ord for Folded {
-    fn cmp(&self, other: &Self) -> Ordering {
-        compare(&self.0, &other.0)
-    }
-}
-
-impl PartialOrd for Folded {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
 
 /// A section.
 #[derive(Debug)]
@@ -57,24 +30,6 @@ pub struct Content {
     pub values: Vec<(String, String, RegistryValue)>,
     /// Lines that could not be understood; they are written back.
     unread: Vec<String>,
-}
-/// The folded path in a line `[path] seconds`.
-pub fn fold_header(line: &str) -> Option<Folded> {
-    let mut folded = Vec::with_capacity(line.len());
-    let mut bytes = line.bytes().skip(1);
-    // Nearly all are ASCII without other escapes than that of the backslash.
-    loop {
-        match bytes.next()? {
-            b'\\' => match bytes.next()? {
-                b'\\' => folded.push(b'\\'),
-                _ => break,
-            },
-            b']' => return Some(Folded(String::from_utf8(folded).ok()?.into())),
-            byte if byte.is_ascii() => folded.push(byte.to_ascii_uppercase()),
-            _ => break,
-        }
-    }
-    Some(Folded(fold(&key_path(line)?.0).into()))
 }
 
 impl Section {

@@ -73,12 +73,10 @@ fn read(prefix: &Path, part: Part, bitness: Bitness) -> Result<RegistryFile, Mac
     RegistryFile::parse(bytes).map_err(failed)
 }
 
-/// Puts a new text in the place of a file: written beside it, synced, and renamed.
+/// Puts a new text in the place of a file: written beside it, synced, and renamed. [`sync_names`] is left to be done.
 fn replace(path: &Path, text: &str) -> Result<(), MachineError> {
     let failed = |error| MachineError::unix("write", path, error);
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.new", std::process::id()));
-    let beside = PathBuf::from(beside);
+    let beside = unfinished(path);
     let mode = std::fs::metadata(path).map_or(0o644, |metadata| metadata.mode() & 0o777);
     let written = (|| {
         // A file that a killed process left is written anew.
@@ -98,10 +96,21 @@ fn replace(path: &Path, text: &str) -> Result<(), MachineError> {
         let _ = std::fs::remove_file(&beside);
         return Err(failed(error));
     }
-    if let Some(folder) = path.parent() {
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-    }
     Ok(())
+}
+
+/// Where the new text of a file is until it is whole: always the same name, so that what a killed process left is found.
+/// Only one process writes at a time, see [`wine_server::keep_out`].
+fn unfinished(path: &Path) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".reseat-new");
+    PathBuf::from(beside)
+}
+
+/// Waits until the names in a prefix are on disk.
+fn sync_names(prefix: &Path) -> Result<(), MachineError> {
+    let synced = File::open(prefix).and_then(|folder| folder.sync_all());
+    synced.map_err(|error| MachineError::unix("sync", prefix, error))
 }
 
 impl Machine {
@@ -131,6 +140,14 @@ impl Machine {
         Part::ALL.map(|part| self.registry_path(part))
     }
 
+    /// Those of the files that hold the registry that [`Machine::save_registry`] would write now.
+    pub fn changed_registry_files(&self) -> Vec<PathBuf> {
+        let Some(registry) = self.store.registry.get() else { return Vec::new() };
+        let parts = registry.parts();
+        let changed = Part::ALL.into_iter().filter(|part| parts.file(*part).is_changed());
+        changed.map(|part| self.registry_path(part)).collect()
+    }
+
     /// Writes the parts of the registry that changed, each whole or not at all. When another program changed a file since
     /// it was read, it is read again first and the changes are made to it. A Wine that starts meanwhile waits.
     ///
@@ -145,21 +162,26 @@ impl Machine {
         }
         let _kept_out =
             wine_server::keep_out(self.prefix()).map_err(|pid| MachineError::WineServerRuns { pid })?;
-        for (part, known) in Part::ALL.into_iter().zip(stamps.iter_mut()) {
+        let mut replaced = false;
+        let saved = Part::ALL.into_iter().zip(stamps.iter_mut()).try_for_each(|(part, known)| {
             let path = self.registry_path(part);
             let mut parts = registry.parts();
             if !parts.file(part).is_changed() {
-                continue;
+                return Ok(());
             }
             if stamp(&path) != *known {
                 tracing::debug!(path = %path.display(), "another program changed the registry; reading it again");
                 parts.replace(part, read(self.prefix(), part, self.bitness())?);
             }
             replace(&path, &parts.file(part).to_text())?;
+            replaced = true;
             *known = stamp(&path);
             parts.saved(part);
-        }
-        Ok(())
+            Ok(())
+        });
+        // Once for all parts: each by itself is whole before and after.
+        let synced = if replaced { sync_names(self.prefix()) } else { Ok(()) };
+        saved.and(synced)
     }
 
     /// Reads the registry's files again where they are not those that were read. Changes that are not saved are kept and
@@ -181,11 +203,30 @@ impl Machine {
         Ok(())
     }
 
-    /// Drops all changes that are not saved and reads the files again.
+    /// Removes what a process that was killed while it saved the registry left.
+    fn remove_unfinished(&self) {
+        let left = self.registry_files().map(|path| unfinished(&path));
+        if !left.iter().any(|path| path.exists()) {
+            return;
+        }
+        // Whoever saves just now keeps others out too.
+        let Ok(_kept_out) = wine_server::keep_out(self.prefix()) else { return };
+        for path in left {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    tracing::warn!(path = %path.display(), %error, "cannot remove an unfinished file");
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Drops all changes that are not saved and reads the files again, and removes what a killed process left of saving.
     ///
     /// # Errors
     /// When a file cannot be read.
     pub fn discard_registry_changes(&self) -> Result<(), MachineError> {
+        self.remove_unfinished();
         let Some(registry) = self.store.registry.get() else { return Ok(()) };
         let mut stamps = self.store.stamps.lock().unwrap_or_else(PoisonError::into_inner);
         for (part, known) in Part::ALL.into_iter().zip(stamps.iter_mut()) {
@@ -202,7 +243,8 @@ impl Machine {
 
 /// Writes the files of a new prefix.
 pub(crate) fn write_new(prefix: &Path, part: Part, file: &RegistryFile) -> Result<(), MachineError> {
-    replace(&prefix.join(part.file_name()), &file.to_text())
+    replace(&prefix.join(part.file_name()), &file.to_text())?;
+    sync_names(prefix)
 }
 
 /// An empty part for a new prefix.

@@ -245,3 +245,131 @@ fn a_second_lock_names_the_holder() {
     drop(other.lock().unwrap());
     assert_eq!(machine.wine_server(), None);
 }
+
+#[test]
+fn a_folder_is_asked_for_again_between_two_operations() {
+    let (place, machine) = machine();
+    let drive = machine.prefix().join("drive_c");
+    let outside = place.path().join("outside");
+    std::fs::create_dir(&outside).unwrap();
+    let create = |at: &str| machine.create_file(&path(at)).map(drop);
+    let begin = |folder: &str| {
+        assert!(machine.create_folder(&path(&format!(r"C:\{folder}"))).unwrap());
+        create(&format!(r"C:\{folder}\first")).unwrap();
+    };
+    let names = |folder: &std::path::Path| {
+        let mut names: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+
+    // A link to a folder outside in its place.
+    begin("linked");
+    std::fs::rename(drive.join("linked"), drive.join("aside")).unwrap();
+    symlink(&outside, drive.join("linked")).unwrap();
+    assert!(matches!(create(r"C:\linked\second"), Err(MachineError::LeadsOut { .. })));
+    assert!(matches!(machine.create_folder(&path(r"C:\linked\f")), Err(MachineError::LeadsOut { .. })));
+    assert!(matches!(machine.remove_file(&path(r"C:\linked\first")), Err(MachineError::LeadsOut { .. })));
+    assert!(names(&outside).is_empty());
+    assert_eq!(names(&drive.join("aside")), ["first"]);
+
+    // The folder above it is the link, and outside there is a folder of the same name.
+    machine.create_folder(&path(r"C:\above")).unwrap();
+    begin(r"above\inner");
+    std::fs::create_dir(outside.join("inner")).unwrap();
+    std::fs::rename(drive.join("above"), drive.join("above aside")).unwrap();
+    symlink(&outside, drive.join("above")).unwrap();
+    assert!(matches!(create(r"C:\above\inner\second"), Err(MachineError::LeadsOut { .. })));
+    assert!(names(&outside.join("inner")).is_empty());
+
+    // Renamed, and moved out.
+    begin("renamed");
+    std::fs::rename(drive.join("renamed"), drive.join("new name")).unwrap();
+    assert!(matches!(create(r"C:\renamed\second"), Err(MachineError::FolderMissing { .. })));
+    create(r"C:\New Name\second").unwrap();
+    std::fs::rename(drive.join("new name"), outside.join("moved")).unwrap();
+    assert!(matches!(create(r"C:\New Name\third"), Err(MachineError::FolderMissing { .. })));
+    assert_eq!(names(&outside.join("moved")), ["first", "second"]);
+
+    // Removed and made again, and another folder in its place.
+    begin("again");
+    std::fs::remove_dir_all(drive.join("again")).unwrap();
+    assert!(matches!(create(r"C:\again\second"), Err(MachineError::FolderMissing { .. })));
+    begin("Again");
+    create(r"C:\again\second").unwrap();
+    assert_eq!(names(&drive.join("Again")), ["first", "second"]);
+    begin("other");
+    std::fs::rename(drive.join("Again"), drive.join("again aside")).unwrap();
+    std::fs::rename(drive.join("other"), drive.join("Again")).unwrap();
+    create(r"C:\again\third").unwrap();
+    assert_eq!(names(&drive.join("Again")), ["first", "third"]);
+    assert_eq!(names(&drive.join("again aside")), ["first", "second"]);
+
+    // By our own hand.
+    begin("own");
+    machine.rename(&path(r"C:\own"), &path(r"C:\owned")).unwrap();
+    assert!(matches!(create(r"C:\own\second"), Err(MachineError::FolderMissing { .. })));
+    create(r"C:\owned\second").unwrap();
+    assert_eq!(names(&drive.join("owned")), ["first", "second"]);
+}
+
+#[test]
+fn a_folder_moved_out_with_a_link_to_it_in_its_place_is_refused_soon() {
+    let (place, machine) = machine();
+    let folder = machine.prefix().join("drive_c/folder");
+    let outside = place.path().join("outside");
+    machine.create_folder(&path(r"C:\folder")).unwrap();
+    write(&machine, r"C:\folder\first", "x");
+    std::fs::rename(&folder, &outside).unwrap();
+    symlink(&outside, &folder).unwrap();
+    // The link leads to the folder that was open; that a link is on the way is seen at the next walk.
+    let start = Instant::now();
+    for number in 0.. {
+        match machine.create_file(&path(&format!(r"C:\folder\{number}"))) {
+            Ok(_) => assert!(start.elapsed() < Duration::from_secs(10), "{number} files outside"),
+            Err(error) => {
+                assert!(matches!(error, MachineError::LeadsOut { .. }), "{error}");
+                break;
+            }
+        }
+    }
+    assert!(matches!(machine.remove_file(&path(r"C:\folder\first")), Err(MachineError::LeadsOut { .. })));
+    assert!(outside.join("first").exists());
+}
+
+#[test]
+fn more_folders_than_are_kept_open_are_used_in_turn() {
+    let (_place, machine) = machine();
+    for folder in 0..200 {
+        machine.create_folder(&path(&format!(r"C:\f{folder}"))).unwrap();
+    }
+    for file in 0..3 {
+        for folder in 0..200 {
+            write(&machine, &format!(r"C:\F{folder}\{file}"), "x");
+        }
+    }
+    let open = std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    assert!(open < 600, "{open} handles");
+    for folder in 0..200 {
+        assert_eq!(machine.read_folder(&path(&format!(r"C:\f{folder}"))).unwrap().len(), 3);
+    }
+}
+
+#[test]
+fn a_name_taken_by_another_program_is_not_taken_over() {
+    let (_place, machine) = machine();
+    let folder = machine.prefix().join("drive_c/x");
+    machine.create_folder(&path(r"C:\x")).unwrap();
+    for number in 0..200 {
+        write(&machine, &format!(r"C:\x\{number}"), "ours");
+        std::fs::write(folder.join(format!("{number}b")), "theirs").unwrap();
+        std::fs::create_dir(folder.join(format!("{number}c"))).unwrap();
+        let error = machine.create_file(&path(&format!(r"C:\x\{number}b"))).unwrap_err();
+        assert!(matches!(error, MachineError::Exists { .. }), "{error}");
+        assert!(!machine.create_folder(&path(&format!(r"C:\x\{number}c"))).unwrap());
+        assert_eq!(read(&machine, &format!(r"C:\x\{number}b")), "theirs");
+    }
+}

@@ -174,3 +174,29 @@ fn environment_variables_are_texts_with_references() {
     assert!(environment::remove(registry, EnvironmentOf::User, "mine"));
     assert!(!environment::remove(registry, EnvironmentOf::User, "mine"));
 }
+
+#[test]
+fn the_files_that_saving_would_write_are_named() {
+    let place = tempfile::tempdir().unwrap();
+    let machine = Machine::create_for(&place.path().join("prefix"), Bitness::X64, "me").unwrap();
+    assert!(machine.changed_registry_files().is_empty());
+    let registry = machine.registry().unwrap();
+    assert!(machine.changed_registry_files().is_empty());
+    let [system, user, _] = machine.registry_files();
+    registry.set_value(&RegistryKey::new(Hive::CurrentUser, r"Software\X"), "a", 1.into()).unwrap();
+    assert_eq!(machine.changed_registry_files(), std::slice::from_ref(&user));
+    registry.set_value(&RegistryKey::new(Hive::LocalMachine, r"Software\X"), "a", 1.into()).unwrap();
+    assert_eq!(machine.changed_registry_files(), [system, user]);
+    machine.save_registry().unwrap();
+    assert!(machine.changed_registry_files().is_empty());
+}
+
+#[test]
+fn what_a_killed_process_left_of_saving_is_removed() {
+    let place = tempfile::tempdir().unwrap();
+    let machine = Machine::create_for(&place.path().join("prefix"), Bitness::X64, "me").unwrap();
+    let left = machine.prefix().join("system.reg.reseat-new");
+    std::fs::write(&left, "WINE REGISTRY Ver").unwrap();
+    machine.discard_registry_changes().unwrap();
+    assert!(!left.exists());
+}

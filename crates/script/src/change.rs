@@ -78,7 +78,8 @@ impl Change {
             }
             Self::DropFile { path, backup } => remove_file::drop_file(site, path, backup),
             Self::DropFolder { path, backup } => remove_folder::drop_folder(site, path, backup),
-            Self::SaveRegistryFile { file, backup } => registry_backup::keep(site, file, backup.as_deref()),
+            Self::SaveRegistryFile { file, backup } => registry_backup::keep(site, file, backup.as_deref())
+                .and_then(|()| registry_backup::sync(site)),
         }
     }
 

@@ -4,6 +4,11 @@
 //! fails still leads to a rollback, so the backups stay until all have run. With the commit mark on disk there is no way
 //! back, and the backups go.
 
+use std::collections::HashSet;
+
+use reseat_machine::{MachineError, WindowsPath};
+
+use crate::change::Change;
 use crate::custom_action::{ActionKind, Phase, ScheduledAction};
 use crate::environment::Environment;
 use crate::error::ExecutionError;
@@ -33,6 +38,38 @@ pub struct CommitFailure<'m> {
     pub error: ExecutionError,
 }
 
+/// So many files and folders are brought to the disk one by one. Measured on ext4 with files of 20 kB: syncing the whole
+/// file system takes 1 ms for 4 files and for 20, files one by one 1 ms and 3 ms; but while another program writes, the
+/// whole file system takes 40 to 190 ms, and files one by one as long as before. From about 100 files on it is the slower
+/// way in any case (400 files: 12 ms against 30 to 90 ms).
+const FEW: usize = 48;
+
+/// Files and folders that were changed.
+#[derive(Default)]
+struct Changed {
+    files: HashSet<WindowsPath>,
+    folders: HashSet<WindowsPath>,
+}
+
+impl Changed {
+    /// Adds what a change touched; false when it is too much.
+    fn add(&mut self, change: &Change) -> bool {
+        let (file, folders) = match change {
+            Change::MakeFolder { path } => (None, [Some(path.clone()), path.parent()]),
+            Change::CreateFile { path } => (Some(path), [path.parent(), None]),
+            Change::ReplaceFile { path, backup, .. } => (Some(path), [path.parent(), backup.parent()]),
+            Change::DropFile { path, backup } | Change::DropFolder { path, backup } => {
+                (None, [path.parent(), backup.parent()])
+            }
+            // Saving the registry waits for the disk.
+            Change::SaveRegistryFile { .. } => (None, [None, None]),
+        };
+        self.files.extend(file.cloned());
+        self.folders.extend(folders.into_iter().flatten());
+        self.files.len() + self.folders.len() <= FEW
+    }
+}
+
 impl<'m> Execution<'m> {
     /// Makes what was done final.
     ///
@@ -60,7 +97,7 @@ impl<'m> Execution<'m> {
         let mut report = CommitReport::default();
         if !marks.committed {
             if !marks.commit_begun {
-                self.site.machine.sync_all().map_err(ExecutionError::Sync)?;
+                self.sync_changes().map_err(ExecutionError::Sync)?;
             }
             self.run_commit_actions(environment, marks, &mut report)?;
             self.mark_commit(&Record::Committed)?;
@@ -68,6 +105,27 @@ impl<'m> Execution<'m> {
         self.tidy(&mut report.problems);
         tracing::debug!(problems = report.problems.len(), "committed");
         Ok(report)
+    }
+
+    /// Brings what this transaction changed to the disk: if that is little, by itself, else with everything else on the
+    /// file system.
+    fn sync_changes(&self) -> Result<(), MachineError> {
+        let machine = self.site.machine;
+        // What programs changed is not known, nor what was changed without being kept.
+        if self.programs_ran || !self.site.keeps {
+            return machine.sync_all();
+        }
+        let mut changed = Changed::default();
+        for record in &self.records {
+            let Record::Changes { number, changes, .. } = record else { continue };
+            if *number <= self.reached && !changes.iter().all(|change| changed.add(change)) {
+                return machine.sync_all();
+            }
+        }
+        machine.sync_files(&changed.files, &changed.folders).or_else(|error| {
+            tracing::debug!(%error, "cannot sync file by file");
+            machine.sync_all()
+        })
     }
 
     fn run_commit_actions(
@@ -129,7 +187,7 @@ impl<'m> Execution<'m> {
         self.site.step().map_err(ExecutionError::registry)?;
         if let Some(journal) = &mut self.journal {
             journal.append(mark)?;
-            journal.sync()?;
+            journal.sync(self.site.machine)?;
         }
         self.site.step().map_err(ExecutionError::registry)
     }

@@ -9,12 +9,12 @@ use reseat_machine::{Attributes, MachineError, WindowsPath};
 use crate::backup::{self, Linked};
 use crate::environment::Environment;
 use crate::error::Fault;
-use crate::install_file::{InstallFile, Source};
+use crate::install_file::Source;
 use crate::native_program;
 use crate::site::Site;
 
 /// Small writes are collected up to so many bytes.
-pub(crate) const BUFFER: usize = 256 * 1024;
+const BUFFER: usize = 256 * 1024;
 
 /// What a file will contain.
 #[derive(Debug, Clone, Copy)]
@@ -44,8 +44,7 @@ impl Content<'_> {
             Self::Source { source, size, attributes, modified } => {
                 let mut file = site.machine.create_file(at)?;
                 site.step()?;
-                let beginning =
-                    write_source(Some(&mut file), source, size, path, &mut site.buffer, environment)?;
+                let beginning = write_source(&mut file, source, size, path, &mut site.buffer, environment)?;
                 site.step()?;
                 native_program::make_runnable(&file, &beginning)
                     .map_err(|source| Fault::Write { path: path.clone(), source })?;
@@ -93,19 +92,9 @@ fn copy(from: &WindowsPath, at: &WindowsPath, path: &WindowsPath, site: &Site<'_
     Ok(())
 }
 
-/// Reads a source of less than [`BUFFER`] bytes into `buffer`.
-pub(crate) fn collect_source(
-    file: &InstallFile,
-    buffer: &mut Vec<u8>,
-    environment: &mut dyn Environment,
-) -> Result<(), Fault> {
-    debug_assert!(file.size < BUFFER as u64, "it has to fit");
-    write_source(None, &file.source, file.size, &file.path, buffer, environment).map(drop)
-}
-
-/// Writes a source to a file, or into the buffer only, and returns how it begins.
+/// Writes a source to a file, and returns how it begins.
 fn write_source(
-    file: Option<&mut File>,
+    file: &mut File,
     source: &Source,
     size: u64,
     path: &WindowsPath,
@@ -120,9 +109,7 @@ fn write_source(
         return Err(problem.into_fault(path, size));
     }
     copied.map_err(|source| Fault::Source { path: path.clone(), source })?;
-    if out.file.is_some() {
-        out.flush().map_err(|source| Fault::Write { path: path.clone(), source })?;
-    }
+    out.flush().map_err(|source| Fault::Write { path: path.clone(), source })?;
     if out.written < size {
         return Err(Fault::SourceTooShort { path: path.clone(), promised: size, got: out.written });
     }
@@ -131,8 +118,7 @@ fn write_source(
 
 /// Takes as many bytes as were promised and no more.
 struct Promised<'a> {
-    /// None for a content that fits into the buffer.
-    file: Option<&'a mut File>,
+    file: &'a mut File,
     buffer: &'a mut Vec<u8>,
     /// The first bytes, as many as tell a program.
     beginning: Vec<u8>,
@@ -158,8 +144,7 @@ impl OutputProblem {
 
 impl Promised<'_> {
     fn write_through(&mut self, data: &[u8]) -> io::Result<()> {
-        let Some(file) = &mut self.file else { return Ok(()) };
-        file.write_all(data).map_err(|error| self.write_failed(error))
+        self.file.write_all(data).map_err(|error| self.write_failed(error))
     }
 
     fn write_failed(&mut self, error: io::Error) -> io::Error {
@@ -169,8 +154,7 @@ impl Promised<'_> {
     }
 
     fn empty_buffer(&mut self) -> io::Result<()> {
-        let Some(file) = &mut self.file else { return Ok(()) };
-        let written = file.write_all(self.buffer);
+        let written = self.file.write_all(self.buffer);
         self.buffer.clear();
         written.map_err(|error| self.write_failed(error))
     }

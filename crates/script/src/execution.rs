@@ -40,8 +40,10 @@ pub struct Execution<'m> {
     pub(crate) reached: u64,
     /// Whether the script changed the registry since it was saved.
     pub(crate) registry_changed: bool,
-    /// Whether the registry's files are kept.
-    registry_kept: bool,
+    /// The registry's files that are kept.
+    registry_kept: Vec<String>,
+    /// Whether custom actions ran, so that more may have been changed than is known here.
+    pub(crate) programs_ran: bool,
     pub(crate) failed: bool,
 }
 
@@ -89,7 +91,8 @@ impl<'m> Execution<'m> {
             next: 1,
             reached: 0,
             registry_changed: false,
-            registry_kept: false,
+            registry_kept: Vec::new(),
+            programs_ran: false,
             failed: false,
         })
     }
@@ -120,7 +123,8 @@ impl<'m> Execution<'m> {
             next: u64::MAX,
             reached: u64::MAX,
             registry_changed: false,
-            registry_kept: false,
+            registry_kept: Vec::new(),
+            programs_ran: false,
             failed: true,
         }
     }
@@ -203,7 +207,7 @@ impl<'m> Execution<'m> {
     pub(crate) fn sync_journal(&mut self) -> Result<(), ExecutionError> {
         self.stop_point()?;
         if let Some(journal) = &mut self.journal {
-            journal.sync()?;
+            journal.sync(self.site.machine)?;
         }
         self.stop_point()
     }
@@ -226,7 +230,8 @@ impl<'m> Execution<'m> {
         }
         // The program sees the registry as it is now, and may change it.
         self.save_registry()?;
-        self.keep_registry()?;
+        self.keep_registry(registry_backup::files(self.site.machine))?;
+        self.programs_ran = true;
         if let Some(journal) = &mut self.journal {
             journal.append(&Record::Started { number, action: action.action.clone() })?;
         }
@@ -255,21 +260,21 @@ impl<'m> Execution<'m> {
         if !self.registry_changed {
             return Ok(());
         }
-        self.keep_registry()?;
+        self.keep_registry(registry_backup::changed_files(self.site.machine))?;
         self.site.machine.save_registry().map_err(ExecutionError::registry)?;
         self.registry_changed = false;
         self.stop_point()
     }
 
-    /// Keeps the registry's files, once in a transaction.
-    fn keep_registry(&mut self) -> Result<(), ExecutionError> {
-        if self.registry_kept || !self.site.keeps {
+    /// Keeps files of the registry, each once in a transaction.
+    fn keep_registry(&mut self, mut files: Vec<String>) -> Result<(), ExecutionError> {
+        files.retain(|file| !self.registry_kept.contains(file));
+        if files.is_empty() || !self.site.keeps {
             return Ok(());
         }
-        self.registry_kept = true;
-        let files = registry_backup::files(self.site.machine).into_iter();
+        self.registry_kept.extend(files.iter().cloned());
         let changes: Result<Vec<Change>, Fault> =
-            files.map(|file| registry_backup::plan(&self.site, file)).collect();
+            files.into_iter().map(|file| registry_backup::plan(&self.site, file)).collect();
         let changes = changes.map_err(ExecutionError::registry)?;
         let number = self.number();
         self.reached = number;
@@ -281,6 +286,7 @@ impl<'m> Execution<'m> {
                     .map_err(ExecutionError::registry)?;
             }
         }
-        Ok(())
+        // The second names have to be there before the files are replaced.
+        registry_backup::sync(&self.site).map_err(ExecutionError::registry)
     }
 }

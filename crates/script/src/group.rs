@@ -1,6 +1,6 @@
 //! Groups of operations that share one sync of the journal: planning them, and executing them one by one.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 
 use reseat_machine::WindowsPath;
 
@@ -8,7 +8,6 @@ use crate::change::Change;
 use crate::environment::{Answer, Environment};
 use crate::error::{ExecutionError, Fault};
 use crate::execution::Execution;
-use crate::file_stream;
 use crate::script::Step;
 
 /// The most operations that share one sync of the journal.
@@ -62,27 +61,23 @@ impl Execution<'_> {
         Ok(group)
     }
 
-    /// Executes operations in order; small new files next to each other are written by a second thread.
+    /// Executes operations in order.
     pub(crate) fn execute_group(
         &mut self,
         group: Vec<Planned<'_>>,
         environment: &mut dyn Environment,
     ) -> Result<(), ExecutionError> {
-        let mut rest = VecDeque::from(group);
-        while !rest.is_empty() {
-            if file_stream::is_worth_it(&rest, &self.site) {
-                self.stream_files(&mut rest, environment)?;
-            } else if environment.cancelled() {
+        for planned in group {
+            if environment.cancelled() {
                 return Err(ExecutionError::Cancelled);
-            } else if let Some(planned) = rest.pop_front() {
-                self.operate(planned, environment)?;
             }
+            self.operate(planned, environment)?;
         }
         Ok(())
     }
 
     /// Executes one operation of a group.
-    pub(crate) fn operate(
+    fn operate(
         &mut self,
         planned: Planned<'_>,
         environment: &mut dyn Environment,
@@ -97,7 +92,7 @@ impl Execution<'_> {
     }
 
     /// Takes note of an operation that is done, or asks what to do about its failure.
-    pub(crate) fn settle(
+    fn settle(
         &mut self,
         number: u64,
         step: &Step,
@@ -138,7 +133,7 @@ impl Execution<'_> {
 
     /// Plans an operation on the machine as it is now; the new plan, after what has been done already, takes the place of
     /// the old one in the journal.
-    pub(crate) fn plan_again(
+    fn plan_again(
         &mut self,
         number: u64,
         step: &Step,
@@ -157,7 +152,7 @@ impl Execution<'_> {
 
     /// Does the changes of an operation. When the machine is not as it was when they were planned, they are planned
     /// again and take the place of the old ones in the journal. The inner error has the changes that have begun.
-    pub(crate) fn do_changes(
+    fn do_changes(
         &mut self,
         number: u64,
         step: &Step,
@@ -209,5 +204,109 @@ impl Execution<'_> {
             }
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::install_file::InstallFile;
+    use crate::operation::Operation;
+    use crate::trial::{Host, Trial, assert_same, install, script};
+    use crate::{
+        ActionFailure, Answer, InstallScript, Phase, Rollback, ScheduledAction, Source, SourceError, Step,
+    };
+
+    /// Puts a file of its own where one of the script is going to be.
+    struct Meddler {
+        host: Host,
+        place: std::path::PathBuf,
+        answer: Answer,
+        reads: usize,
+        cancel_after_reads: usize,
+    }
+
+    impl Environment for Meddler {
+        fn copy_source(&mut self, source: &Source, out: &mut dyn Write) -> Result<u64, SourceError> {
+            if matches!(source, Source::Stream { name } if name == "content 20") {
+                std::fs::write(&self.place, "somebody else's")?;
+            }
+            self.reads += 1;
+            self.host.copy_source(source, out)
+        }
+        fn run_action(&mut self, _: &ScheduledAction, _: Phase) -> Result<(), ActionFailure> {
+            Ok(())
+        }
+        fn progress(&mut self, step: &Step, units: u64) {
+            self.host.progress(step, units);
+        }
+        fn failed(&mut self, _: &Step, fault: &Fault) -> Answer {
+            self.host.failures.push(fault.to_string());
+            self.answer
+        }
+        fn cancelled(&self) -> bool {
+            self.reads >= self.cancel_after_reads
+        }
+    }
+
+    fn many() -> InstallScript {
+        script((0..100).map(|number| {
+            let operation =
+                install(&format!(r"C:\New\{}\{number}", number / 30), &format!("content {number}"));
+            match operation {
+                // A source that is too short.
+                Operation::InstallFile(file) if number == 50 => InstallFile { size: 100, ..file }.into(),
+                operation => operation,
+            }
+        }))
+    }
+
+    fn meddler(trial: &Trial, answer: Answer) -> Meddler {
+        let place = trial.prefix().join("drive_c/New/2/70");
+        Meddler { host: Host::default(), place, answer, reads: 0, cancel_after_reads: usize::MAX }
+    }
+
+    #[test]
+    fn failures_among_many_files_are_met_one_by_one() {
+        let trial = Trial::new();
+        let before = trial.tree();
+        let machine = trial.machine();
+        let mut meddler = meddler(&trial, Answer::Ignore);
+        // The folder has to be there for the meddler.
+        let mut execution = Execution::begin(&machine, "t", "x", Rollback::Enabled).unwrap();
+        execution.run(&script([install(r"C:\New\2\first", "")]), &mut meddler).unwrap();
+        execution.run(&many(), &mut meddler).unwrap();
+        assert_eq!(meddler.host.failures.len(), 1, "{:?}", meddler.host.failures);
+        assert_eq!(meddler.host.done.len(), 100, "99 files and the first one");
+        for number in (0..100).filter(|number| *number != 50) {
+            let file = trial.prefix().join(format!("drive_c/New/{}/{number}", number / 30));
+            assert_eq!(std::fs::read_to_string(file).unwrap(), format!("content {number}"));
+        }
+        assert!(!trial.prefix().join("drive_c/New/1/50").exists());
+        let report = execution.roll_back(&mut meddler);
+        assert!(report.complete && report.problems.is_empty(), "{report:?}");
+        assert_eq!(std::fs::read_to_string(&meddler.place).unwrap(), "somebody else's");
+        std::fs::remove_dir_all(trial.prefix().join("drive_c/New")).unwrap();
+        assert_same(&trial.tree(), &before, "but for the meddler's file");
+    }
+
+    #[test]
+    fn a_failure_or_a_cancel_in_the_middle_is_rolled_back() {
+        for cancel_after_reads in [30, usize::MAX] {
+            let trial = Trial::new();
+            let before = trial.tree();
+            let machine = trial.machine();
+            let place = trial.prefix().join("elsewhere");
+            let mut meddler =
+                Meddler { cancel_after_reads, place: place.clone(), ..meddler(&trial, Answer::Fail) };
+            let mut execution = Execution::begin(&machine, "t", "x", Rollback::Enabled).unwrap();
+            let error = execution.run(&many(), &mut meddler).unwrap_err();
+            assert_eq!(matches!(error, ExecutionError::Cancelled), cancel_after_reads == 30, "{error}");
+            assert!(execution.roll_back(&mut meddler).complete);
+            std::fs::remove_file(place).unwrap();
+            assert_same(&trial.tree(), &before, "after the rollback");
+        }
     }
 }

@@ -115,6 +115,8 @@ pub(crate) struct Journal {
     file: File,
     buffer: Vec<u8>,
     synced: bool,
+    /// Whether the name is on disk.
+    named: bool,
 }
 
 /// What a journal says.
@@ -155,12 +157,12 @@ fn path_of(id: &str) -> Result<WindowsPath, MachineError> {
 }
 
 impl Journal {
-    /// Begins a journal. It is on disk, and so is its name, when this returns.
+    /// Begins a journal. It is on disk with the first [`Journal::sync`]; before that nothing may be changed.
     pub fn create(machine: &Machine, id: &str, title: &str) -> Result<Self, JournalError> {
         let path = path_of(id)?;
         let file = machine.create_file(&path)?;
-        let mut journal = Self { path: path.clone(), file, buffer: Vec::new(), synced: false };
-        let begun = journal.begin(machine, id, title);
+        let mut journal = Self { path: path.clone(), file, buffer: Vec::new(), synced: false, named: false };
+        let begun = journal.begin(id, title);
         if begun.is_err() {
             // Nothing was changed, so nothing is to be recovered. The first error is the one that matters.
             drop(machine.remove_file(&path));
@@ -168,23 +170,20 @@ impl Journal {
         begun.map(|()| journal)
     }
 
-    fn begin(&mut self, machine: &Machine, id: &str, title: &str) -> Result<(), JournalError> {
+    fn begin(&mut self, id: &str, title: &str) -> Result<(), JournalError> {
         // It carries the data of custom actions, which may be secret.
         rustix::fs::fchmod(&self.file, Mode::RUSR | Mode::WUSR)
             .map_err(|error| self.failed("protect", error.into()))?;
         self.reserve();
         self.append(&Record::Header { version: VERSION, id: id.to_owned(), title: title.to_owned() })?;
-        self.sync()?;
-        machine.sync_folder(&folder()?)?;
-        machine.sync_folder(&WindowsPath::root(DRIVE).map_err(MachineError::from)?)?;
-        Ok(())
+        self.write()
     }
 
     /// Opens the journal of a transaction that was cut off, and reads it.
     pub fn open(machine: &Machine, id: &str) -> Result<(Self, Contents), JournalError> {
         let path = path_of(id)?;
         let file = machine.open_file_to_change(&path)?;
-        let mut journal = Self { path, file, buffer: Vec::new(), synced: true };
+        let mut journal = Self { path, file, buffer: Vec::new(), synced: true, named: true };
         journal.check_owner()?;
         let contents = journal.read()?;
         // The last line may be torn; what is appended begins a line of its own.
@@ -197,7 +196,7 @@ impl Journal {
     pub fn look(machine: &Machine, id: &str) -> Result<Contents, JournalError> {
         let path = path_of(id)?;
         let file = machine.open_file(&path)?;
-        let mut journal = Self { path, file, buffer: Vec::new(), synced: true };
+        let mut journal = Self { path, file, buffer: Vec::new(), synced: true, named: true };
         journal.check_owner()?;
         journal.read()
     }
@@ -279,12 +278,18 @@ impl Journal {
         })
     }
 
-    /// Waits until what was appended is on disk.
-    pub fn sync(&mut self) -> Result<(), JournalError> {
+    /// Waits until what was appended is on disk: what it announces may then begin.
+    pub fn sync(&mut self, machine: &Machine) -> Result<(), JournalError> {
         self.write()?;
         if !self.synced {
             self.file.sync_data().map_err(|error| self.failed("sync", error))?;
             self.synced = true;
+        }
+        if !self.named {
+            // The journal's name in its folder, and the folder's on the drive: without them there is no journal.
+            machine.sync_folder(&folder()?)?;
+            machine.sync_folder(&WindowsPath::root(DRIVE).map_err(MachineError::from)?)?;
+            self.named = true;
         }
         Ok(())
     }
@@ -298,10 +303,10 @@ impl Journal {
         }
     }
 
-    /// Removes the journal, and waits until that is on disk.
+    /// Removes the journal. Nothing waits for that to be on disk, since the last mark in it is: one that comes back after a
+    /// power loss says that there is nothing to be done, and is on disk as removed before the next one begins.
     pub fn remove(self, machine: &Machine) -> Result<(), MachineError> {
-        machine.remove_file(&self.path)?;
-        machine.sync_folder(&folder()?)
+        machine.remove_file(&self.path).map(drop)
     }
 
     /// Where it is.
@@ -362,7 +367,7 @@ mod tests {
         for record in &records {
             journal.append(record).unwrap();
         }
-        journal.sync().unwrap();
+        journal.sync(&machine).unwrap();
         let contents = Journal::look(&machine, "t").unwrap();
         assert_eq!((contents.title.as_str(), contents.damaged), ("Editor", 0));
         assert_eq!(contents.records, records);
@@ -376,7 +381,7 @@ mod tests {
         let mut journal = Journal::create(&machine, "t", "x").unwrap();
         journal.append(&record(1)).unwrap();
         journal.append(&record(2)).unwrap();
-        journal.sync().unwrap();
+        journal.sync(&machine).unwrap();
         let whole = std::fs::read(journal_file(&trial)).unwrap();
         let header = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
         for length in 0..whole.len() {
@@ -389,7 +394,7 @@ mod tests {
             let torn = length > 0 && !ends.clone().any(|end| end == length || end + 1 == length);
             assert_eq!(contents.damaged, u64::from(torn), "cut at {length}");
             journal.append(&Record::RollbackBegun).unwrap();
-            journal.sync().unwrap();
+            journal.sync(&machine).unwrap();
             let after = Journal::look(&machine, "t").unwrap();
             assert_eq!(after.records.len(), contents.records.len() + 1, "cut at {length}");
             assert_eq!(after.damaged, contents.damaged, "cut at {length}");
@@ -405,7 +410,7 @@ mod tests {
         let machine = begun(&trial);
         let mut journal = Journal::create(&machine, "t", "x").unwrap();
         journal.append(&record(1)).unwrap();
-        journal.sync().unwrap();
+        journal.sync(&machine).unwrap();
         let whole = std::fs::read(journal_file(&trial)).unwrap();
         for position in 0..whole.len() {
             let mut changed = whole.clone();
@@ -423,7 +428,7 @@ mod tests {
         let machine = begun(&trial);
         let mut journal = Journal::create(&machine, "t", "x").unwrap();
         journal.append(&Record::Header { version: 2, id: "t".to_owned(), title: "x".to_owned() }).unwrap();
-        journal.sync().unwrap();
+        journal.sync(&machine).unwrap();
         assert!(matches!(Journal::open(&machine, "t"), Err(JournalError::Version { version: 2, .. })));
         assert!(matches!(recover(&machine, &mut Host::default()), Err(crate::ExecutionError::Journal(_))));
     }

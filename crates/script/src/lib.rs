@@ -14,7 +14,6 @@
 //! | `environment.rs` | what the engine provides: sources, custom actions, progress, cancel |
 //! | `journal.rs` | the rollback script on disk |
 //! | `group.rs` | operations that share one sync: planning and executing them |
-//! | `file_stream.rs` | writing many small new files while the next ones are being unpacked |
 //! | `execution.rs` | one transaction; `commit.rs` and `rollback.rs` end it, `recovery.rs` ends one whose process was killed |
 //!
 //! # Invariants
@@ -36,7 +35,6 @@ mod duplicate_file;
 mod environment;
 mod error;
 mod execution;
-mod file_stream;
 mod group;
 mod install_file;
 mod journal;

@@ -18,8 +18,7 @@ pub(crate) fn plan(site: &mut Site<'_>, path: &WindowsPath) -> Result<Vec<Change
     let mut changes = Vec::with_capacity(1);
     let folder = path.parent().ok_or_else(|| Fault::IsFolder { path: path.clone() })?;
     site.plan_folder(&folder, &mut changes)?;
-    // Nothing can be in a folder that is yet to be made.
-    let there = if changes.is_empty() { site.machine.metadata(path)? } else { None };
+    let there = if site.is_new_folder(&folder) { None } else { site.machine.metadata(path)? };
     let path = path.clone();
     changes.push(match there {
         None => Change::CreateFile { path },

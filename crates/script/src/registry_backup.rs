@@ -6,6 +6,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 
 use reseat_machine::{Machine, MachineError};
 use rustix::fs::{AtFlags, Mode, OFlags};
@@ -15,9 +16,17 @@ use crate::change::Change;
 use crate::error::Fault;
 use crate::site::Site;
 
-/// The names of the files that hold the registry.
+/// The names of the files that hold the registry: a program may change any of them.
 pub(crate) fn files(machine: &Machine) -> Vec<String> {
-    let paths = machine.registry_files();
+    names(&machine.registry_files())
+}
+
+/// The names of the files that saving the registry is going to replace.
+pub(crate) fn changed_files(machine: &Machine) -> Vec<String> {
+    names(&machine.changed_registry_files())
+}
+
+fn names(paths: &[PathBuf]) -> Vec<String> {
     paths.iter().filter_map(|path| path.file_name()?.to_str().map(str::to_owned)).collect()
 }
 
@@ -33,14 +42,19 @@ pub(crate) fn plan(site: &Site<'_>, file: String) -> Result<Change, Fault> {
     Ok(Change::SaveRegistryFile { file, backup })
 }
 
-/// Gives a registry file its second name.
+/// Gives a registry file its second name, which is on disk after [`sync`].
 pub(crate) fn keep(site: &mut Site<'_>, file: &str, backup: Option<&str>) -> Result<(), Fault> {
     let Some(backup) = backup else { return Ok(()) };
     let failed = |error: Errno| fault("keep", file, error);
     let folder = prefix(site).map_err(failed)?;
     second_name(site, &folder, file, backup).map_err(failed)?;
-    rustix::fs::fsync(&folder).map_err(failed)?;
     site.step()
+}
+
+/// Waits until the second names are on disk.
+pub(crate) fn sync(site: &Site<'_>) -> Result<(), Fault> {
+    let synced = prefix(site).and_then(|folder| rustix::fs::fsync(&folder));
+    synced.map_err(|error| fault("keep", "system.reg", error))
 }
 
 /// Brings a registry file back. Without its backup it was never saved.

@@ -13,7 +13,7 @@ use crate::custom_action::{ActionFailure, ActionKind, Phase, ScheduledAction};
 use crate::environment::Environment;
 use crate::error::Fault;
 use crate::execution::Execution;
-use crate::journal::{JournalError, Record};
+use crate::journal::{self, JournalError, Record};
 
 /// What is about to be undone.
 #[derive(Debug, Clone, Copy)]
@@ -191,6 +191,8 @@ impl Execution<'_> {
             // Once a backup is gone nothing may be undone again: the journal has to say so, or go first.
             if !self.mark(&Record::Undone { number: 0 }, &mut report) {
                 self.remove_journal(&mut report.problems);
+                let folder = journal::folder().and_then(|folder| self.site.machine.sync_folder(&folder));
+                report.problems.extend(folder.err().map(Problem::Remove));
             }
             if self.site.step().is_err() {
                 report.complete = false;
@@ -282,7 +284,7 @@ impl Execution<'_> {
     /// Writes a mark to the disk, and says whether it could. A rollback goes on without it: the disk may be full.
     fn mark(&mut self, mark: &Record, report: &mut RollbackReport) -> bool {
         let Some(journal) = &mut self.journal else { return true };
-        match journal.append(mark).and_then(|()| journal.sync()) {
+        match journal.append(mark).and_then(|()| journal.sync(self.site.machine)) {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!(%error, "cannot write a mark");
@@ -313,7 +315,7 @@ impl Execution<'_> {
         }
     }
 
-    /// Removes the journal, and waits until that is on disk.
+    /// Removes the journal.
     fn remove_journal(&mut self, problems: &mut Vec<Problem>) {
         let Some(journal) = self.journal.take() else { return };
         let removed = journal.remove(self.site.machine);

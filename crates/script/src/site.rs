@@ -24,12 +24,13 @@ pub(crate) struct Site<'m> {
     pub backups: u64,
     /// Folders that exist or are planned.
     folders: HashSet<WindowsPath>,
+    /// Those of them that this transaction makes: nothing is looked for in them when a file is planned. If there is
+    /// something all the same, making the file fails and it is planned again.
+    new_folders: HashSet<WindowsPath>,
     /// The folder for backups of each drive, once it is known to exist.
     keep_folders: HashMap<char, WindowsPath>,
     /// Folders on another file system than their drive: backups of their files are kept beside them.
     beside: HashSet<WindowsPath>,
-    /// Set when no second thread can be had.
-    single: bool,
     /// Fault injection of the tests.
     #[cfg(test)]
     pub fuse: crate::fuse::Fuse,
@@ -45,9 +46,9 @@ impl<'m> Site<'m> {
             buffer: Vec::new(),
             backups: 0,
             folders: HashSet::new(),
+            new_folders: HashSet::new(),
             keep_folders: HashMap::new(),
             beside: HashSet::new(),
-            single: false,
             #[cfg(test)]
             fuse: crate::fuse::Fuse::default(),
         }
@@ -58,20 +59,6 @@ impl<'m> Site<'m> {
         #[cfg(test)]
         self.fuse.burn()?;
         Ok(())
-    }
-
-    /// Whether files may be written by a second thread.
-    pub fn may_stream(&self) -> bool {
-        // Steps are counted on one thread only.
-        #[cfg(test)]
-        return !self.single && self.fuse.left.get().is_none();
-        #[cfg(not(test))]
-        !self.single
-    }
-
-    /// No second thread can be had.
-    pub fn stop_streaming(&mut self) {
-        self.single = true;
     }
 
     /// Whether a test has stopped the execution.
@@ -118,6 +105,7 @@ impl<'m> Site<'m> {
         }
         for path in missing.into_iter().rev() {
             self.folders.insert(path.clone());
+            self.new_folders.insert(path.clone());
             changes.push(Change::MakeFolder { path });
         }
         Ok(())
@@ -137,11 +125,18 @@ impl<'m> Site<'m> {
     /// A folder is going to be removed.
     pub fn forget_folder(&mut self, folder: &WindowsPath) {
         self.folders.remove(folder);
+        self.new_folders.remove(folder);
+    }
+
+    /// Whether this transaction makes or made the folder.
+    pub fn is_new_folder(&self, folder: &WindowsPath) -> bool {
+        self.new_folders.contains(folder)
     }
 
     /// What was seen may have changed: a program ran, or a plan did not hold.
     pub fn forget_folders(&mut self) {
         self.folders.clear();
+        self.new_folders.clear();
     }
 
     /// Backups of files in this folder cannot be kept in the drive's own folder.

@@ -288,8 +288,6 @@ fn the_rollback_script_can_be_shown_beside_the_script() {
     assert_eq!(
         shown,
         [
-            "restore registry file userdef.reg",
-            "restore registry file user.reg",
             "restore registry file system.reg",
             r"restore folder C:\Old\Empty",
             r"restore file C:\Old\two.txt from C:\Config.Msi\t-1.rbf",

@@ -180,8 +180,14 @@ fn a_killed_installation_is_recovered_to_before_or_after() {
             && after.values().filter(|(_, bytes)| bytes.starts_with(b"new ")).count() == FILES / 3;
         assert!(
             is_before || is_after,
-            "round {round}: neither before nor after, {left:?}, heard {}",
-            heard.len()
+            "round {round}: neither before nor after, {left:?}, heard {}, different: {:?}",
+            heard.len(),
+            before
+                .keys()
+                .chain(after.keys())
+                .filter(|name| before.get(*name) != after.get(*name))
+                .take(5)
+                .collect::<Vec<_>>()
         );
         assert!(!(roll_back && is_after || committing && is_before), "round {round}");
         before_runs += usize::from(is_before);
