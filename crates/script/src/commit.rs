@@ -38,10 +38,9 @@ pub struct CommitFailure<'m> {
     pub error: ExecutionError,
 }
 
-/// So many files and folders are brought to the disk one by one. Measured on ext4 with files of 20 kB: syncing the whole
-/// file system takes 1 ms for 4 files and for 20, files one by one 1 ms and 3 ms; but while another program writes, the
-/// whole file system takes 40 to 190 ms, and files one by one as long as before. From about 100 files on it is the slower
-/// way in any case (400 files: 12 ms against 30 to 90 ms).
+/// So many files and folders are brought to the disk one by one, more by syncing the whole file system. On a quiet ext4 the
+/// second is a little faster (20 files of 20 kB: 1 ms against 3 ms), but it waits for what other programs write: with
+/// 4 files beside a heavy writer it took 43 ms, up to 155 ms, against 1 ms.
 const FEW: usize = 48;
 
 /// Files and folders that were changed.
