@@ -1,5 +1,7 @@
 //! The command line, as users type it.
 
+pub mod package;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -74,6 +76,9 @@ Exit codes: 0 in use, 1 free, 2 unknown: something could not be inspected.")]
     Rm(Rm),
     /// Print the Linux path of a Windows path of the prefix, or the other way round
     Path(PathArguments),
+    /// What packages hold, and what can be asked of them
+    #[command(flatten)]
+    Package(package::PackageCommand),
     /// Write a package as a folder of text tables and streams
     Export(Export),
     /// Make a package from a folder of text tables and streams

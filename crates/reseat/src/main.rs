@@ -5,8 +5,10 @@
 
 mod arguments;
 mod commands;
+mod extraction;
 mod failure;
 mod output;
+mod package_file;
 mod prefix;
 mod terminal;
 mod verbose_log;
@@ -27,6 +29,7 @@ fn main() -> ExitCode {
         Command::Who(arguments) => commands::who::run(&global, &arguments),
         Command::Rm(command) => commands::rm::run(&global, command),
         Command::Path(arguments) => commands::path::run(&global, &arguments),
+        Command::Package(command) => commands::package::run(&global, command),
         Command::Export(arguments) => commands::package::export(&arguments),
         Command::Import(arguments) => commands::package::import(&arguments),
         Command::Cab(command) => commands::cab::run(&global, &command),
