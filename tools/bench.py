@@ -143,8 +143,66 @@ def bench_who(work):
         print(f"{'  of these, the command':34} {mine * 1000:8.1f} ms")
 
 
+def bench_dump():
+    package = PACKAGES / "putty-0.68-installer.msi"
+    if not package.exists() or not shutil.which("msiinfo"):
+        print("SKIPPED: printing a table: ../shared/packages is not here, or msiinfo is not installed")
+        return
+
+    def timed(command):
+        def measure():
+            seconds, _, code = min(run(command) for _ in range(10))
+            assert code == 0, f"{command[0]} ended with {code}"
+            return seconds
+
+        return measure
+
+    mine, other, nothing = best_in_turn(
+        timed([RESEAT, "dump", str(package), "Property"]),
+        timed(["msiinfo", "export", str(package), "Property"]),
+        timed(["/bin/true"]),
+    )
+    report("print the Property table", mine, other, "msiinfo export", 5)
+    print(f"{'  starting a process that does nothing':34} {nothing * 1000:4.1f} ms")
+
+
+def bench_extract(work):
+    for name, cabinet in (("nunit-2.5.2.msi", "nunit.cab"), ("7z1900-x64.msi", "product.cab")):
+        package = PACKAGES / name
+        if not package.exists():
+            print(f"SKIPPED: unpacking {name}: ../shared/packages is not here")
+            continue
+        # 7z does not look into all packages: it gets the cabinet itself.
+        unpacked = work / cabinet
+        code = run([RESEAT, "streams", str(package), cabinet, "--output", str(unpacked)])[2]
+        assert code == 0, f"reseat streams ended with {code}"
+        target = work / "unpacked"
+
+        def timed(command):
+            def measure():
+                shutil.rmtree(target, ignore_errors=True)
+                seconds, _, code = run(command)
+                assert code == 0, f"{command[0]} ended with {code}"
+                return seconds
+
+            return measure
+
+        ours = timed([RESEAT, "extract", "-q", str(package), str(target)])
+        for peer, goal, command in (
+            ("msiextract", 3, ["msiextract", "-C", str(target), str(package)]),
+            ("7z", 1, ["7z", "x", "-y", f"-o{target}", str(unpacked)]),
+        ):
+            if not shutil.which(command[0]):
+                print(f"SKIPPED: unpacking {name}: {command[0]} is not installed")
+                continue
+            mine, other = best_in_turn(ours, timed(command))
+            report(f"unpack {name}", mine, other, peer, goal)
+
+
 with tempfile.TemporaryDirectory(prefix="reseat-bench.") as folder:
     os.environ["RESEAT_RUNTIME_DIR"] = folder + "/run"
     os.mkdir(folder + "/run", 0o700)
+    bench_dump()
+    bench_extract(Path(folder))
     bench_who(Path(folder))
     bench_install(Path(folder))

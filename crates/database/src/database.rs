@@ -232,6 +232,23 @@ impl Database {
         Ok(Some(table))
     }
 
+    /// How many rows a table has, without reading them; nothing when there is no such table.
+    ///
+    /// # Errors
+    /// When the storage is damaged where the table is.
+    pub fn row_count(&self, name: &str) -> Result<Option<u64>, DatabaseError> {
+        if let Some(changed) = self.changed.get(name) {
+            return Ok(changed.as_ref().map(|table| table.len() as u64));
+        }
+        let Some((stored, columns)) = self.stored.as_ref().zip(self.stored_columns(name)) else {
+            return Ok(None);
+        };
+        // A table without rows has no stream.
+        let Some(&id) = stored.tables.get(name) else { return Ok(Some(0)) };
+        let length = stored.storage.stream(id, &self.findings)?.len();
+        Ok(Some(length.checked_div(table_data::row_length(columns, &stored.pool)).unwrap_or(0)))
+    }
+
     /// The names of the streams that are neither data of tables nor the summary information.
     pub fn stream_names(&self) -> Vec<String> {
         let stored = self.stored.iter().flat_map(|stored| &stored.streams).map(|(name, _)| name);

@@ -174,6 +174,15 @@ pub enum DatabaseError {
         #[source]
         source: io::Error,
     },
+    /// A stream cannot be read.
+    #[error("cannot read stream '{name}'")]
+    ReadStream {
+        /// The stream.
+        name: String,
+        /// What went wrong.
+        #[source]
+        source: io::Error,
+    },
     /// A stream cannot be read or written while saving.
     #[error("cannot write stream '{name}'")]
     WriteStream {

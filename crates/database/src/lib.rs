@@ -4,8 +4,9 @@
 //! `code_page` have the texts, `catalog` the list of tables and columns, `table_data` the values.
 //! [`Database`] puts them together, `save` writes them. [`archive`] and [`folder`] are the same as text,
 //! [`sql`] asks and changes by query, [`summary`] is the summary information. [`transform`] is the difference of
-//! two databases and [`patch`] a file of such differences. What a table means is not known here, but for the few
-//! that patches renumber.
+//! two databases and [`patch`] a file of such differences; [`difference`] is one for people to read. [`validate`]
+//! holds a database against its own rules. What a table means is not known here, but for the few that patches
+//! renumber.
 //!
 //! ```
 //! use reseat_database::{Column, ColumnType, Database, Table};
@@ -27,11 +28,13 @@
 //! ```
 
 pub mod archive;
+pub mod difference;
 pub mod folder;
 pub mod patch;
 pub mod sql;
 pub mod summary;
 pub mod transform;
+pub mod validate;
 
 mod bytes;
 mod catalog;

@@ -75,6 +75,11 @@ pub(crate) fn value(
     }))
 }
 
+/// How many bytes a row takes.
+pub(crate) fn row_length(columns: &[Column], pool: &StringPool) -> u64 {
+    columns.iter().map(|column| width(column, pool.reference_size()) as u64).sum()
+}
+
 /// A table whose strings have provisional numbers, since others may come.
 pub(crate) struct Numbered<'t> {
     table: &'t Table,

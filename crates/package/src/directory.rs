@@ -29,6 +29,9 @@ impl Directory {
     }
 }
 
+/// So many folders may be above one: a path of more has no room in any file system.
+const DEEPEST: usize = 1000;
+
 /// A Directory table that is no tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DirectoryError {
@@ -166,6 +169,34 @@ impl DirectoryTree {
             .zip(paths)
             .filter_map(|(folder, path)| Some((folder.directory.to_string(), path?)))
             .collect()
+    }
+
+    /// The names that lead to a folder at the target, the highest first: from the nearest folder that `is_known`, which may
+    /// be the folder itself, or else from the root. Nothing when there is no such folder, or more than 1,000 above it.
+    pub fn target_names<'t>(
+        &'t self,
+        directory: &str,
+        form: NameForm,
+        is_known: impl Fn(&str) -> bool,
+    ) -> Option<(Option<&'t Text>, Vec<&'t str>)> {
+        let mut names = Vec::new();
+        let mut position = self.positions.get(directory).copied()?;
+        for _ in 0..DEEPEST {
+            let folder = self.folders.get(position)?;
+            let known = is_known(&folder.directory).then_some(&folder.directory);
+            let above = self.parents.get(position).copied().flatten();
+            match above {
+                Some(above) if known.is_none() => {
+                    names.extend(folder.default_dir.target.name(form));
+                    position = above;
+                }
+                _ => {
+                    names.reverse();
+                    return Some((known, names));
+                }
+            }
+        }
+        None
     }
 
     /// The path of a folder at an uncompressed source, beneath the root of the source: empty for the root itself, else

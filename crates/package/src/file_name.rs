@@ -136,15 +136,14 @@ impl FilePattern {
 
     /// Whether a file's name matches, without regard to letter case. The short pattern is tried too.
     pub fn matches(&self, name: &str) -> bool {
-        matches(self.0.long(), name) || (self.0.long.is_some() && matches(self.0.short(), name))
+        // `*.*` is all names on Windows, also those without a dot.
+        let matches = |pattern: &str| pattern == "*.*" || matches_wildcards(pattern, name);
+        matches(self.0.long()) || (self.0.long.is_some() && matches(self.0.short()))
     }
 }
 
-/// `*.*` is all names on Windows, also those without a dot.
-fn matches(pattern: &str, name: &str) -> bool {
-    if pattern == "*.*" {
-        return true;
-    }
+/// Whether a text is what a pattern describes, without regard to letter case: `*` stands for any characters, `?` for one.
+pub fn matches_wildcards(pattern: &str, name: &str) -> bool {
     let pattern: Vec<char> = pattern.to_lowercase().chars().collect();
     let name: Vec<char> = name.to_lowercase().chars().collect();
     // The latest star, and how far into the name it reaches so far.

@@ -6,6 +6,7 @@
 //!   [`file_operation`], [`registry`], [`shortcut`], [`environment`], [`ini_file`], [`service`], [`binary`],
 //!   [`launch`], [`search`], [`upgrade`], [`custom_action`], [`sequence`], [`class`], [`odbc`], [`assembly`],
 //!   [`permission`], [`patch`]; templates of messages in [`message`].
+//! - [`Layout`]: where the files of a package, patch or merge module go, for those who unpack it.
 //! - Decisions that are pure functions of what is known: [`feature_state`] and [`file_versioning`].
 
 pub mod assembly;
@@ -25,6 +26,7 @@ pub mod file_versioning;
 pub mod formatted;
 pub mod ini_file;
 pub mod launch;
+pub mod layout;
 pub mod message;
 pub mod odbc;
 mod package;
@@ -63,6 +65,7 @@ pub use file_operation::{CreateFolder, DuplicateFile, MoveFile, RemoveFile, Rese
 pub use formatted::{FormatContext, Formatted, FormattedText, PathForm};
 pub use ini_file::{IniAction, IniFile, RemoveIniFile};
 pub use launch::LaunchCondition;
+pub use layout::{LaidOutFile, Layout, LayoutProblem};
 pub use odbc::{OdbcAttribute, OdbcDataSource, OdbcDriver, OdbcSourceAttribute, OdbcTranslator};
 pub use package::{Package, PackageError, Platform, Rows};
 pub use patch::{MsiPatchHeader, MsiPatchMetadata, MsiPatchSequence, PatchPackage, PatchRow};

@@ -1,5 +1,7 @@
 //! The command line, as users type it.
 
+pub mod package;
+
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -90,6 +92,9 @@ Exit codes: 0 nothing is stale or all of it was restarted, 10 something has to b
     Rm(Rm),
     /// Print the Linux path of a Windows path of the prefix, or the other way round
     Path(PathArguments),
+    /// What packages hold, and what can be asked of them
+    #[command(flatten)]
+    Package(package::PackageCommand),
     /// Write a package as a folder of text tables and streams
     Export(Export),
     /// Make a package from a folder of text tables and streams

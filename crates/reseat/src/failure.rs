@@ -1,6 +1,7 @@
 //! Why a command did not succeed, and how that is printed.
 
 use std::error::Error;
+use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -37,6 +38,11 @@ impl Failure {
         Self { message: format!("{}: {}", path.display(), failure.message), ..failure }
     }
 
+    /// The command failed with a message of its own: exit code 1.
+    pub fn message(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None, code: None, exit: 1 }
+    }
+
     /// The command failed with a number that Windows Installer documents.
     pub fn documented(code: u32, message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None, code: Some(code), exit: 1 }
@@ -66,6 +72,12 @@ impl Failure {
             }
         }
         ExitCode::from(self.exit)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.message)
     }
 }
 

@@ -6,8 +6,10 @@
 mod arguments;
 mod closing;
 mod commands;
+mod extraction;
 mod failure;
 mod output;
+mod package_file;
 mod prefix;
 mod restart_arguments;
 mod terminal;
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Command::Stale(arguments) => commands::stale::run(&global, &arguments),
         Command::Rm(command) => commands::rm::run(&global, command),
         Command::Path(arguments) => commands::path::run(&global, &arguments),
+        Command::Package(command) => commands::package::run(&global, command),
         Command::Export(arguments) => commands::package::export(&arguments),
         Command::Import(arguments) => commands::package::import(&arguments),
         Command::Cab(command) => commands::cab::run(&global, &command),

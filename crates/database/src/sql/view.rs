@@ -38,6 +38,11 @@ impl View {
         Ok(Self { statement: parser::parse(query)?, length: query.len() })
     }
 
+    /// Whether it is a SELECT, which changes nothing.
+    pub fn is_select(&self) -> bool {
+        matches!(self.statement, Statement::Select(_))
+    }
+
     /// Executes a SELECT; the parameters stand for its markers in order.
     ///
     /// # Errors

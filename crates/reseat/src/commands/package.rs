@@ -1,11 +1,28 @@
-//! `reseat export` and `reseat import`: a package as a folder of text tables and streams, and back.
+//! The commands for package files; here `reseat export` and `reseat import`: a package as a folder of text tables and
+//! streams, and back. Each of the others has a file of its own.
 
 use std::process::ExitCode;
 
 use reseat_database::{Database, Reading, folder};
 
-use crate::arguments::{Export, Import};
+use crate::arguments::package::PackageCommand;
+use crate::arguments::{Export, Global, Import};
+use crate::commands::{diff, dump, extract, info, sql, streams, tables, validate};
 use crate::failure::Failure;
+
+/// Runs a command for a package file.
+pub fn run(global: &Global, command: PackageCommand) -> Result<ExitCode, Failure> {
+    match command {
+        PackageCommand::Info(arguments) => info::run(global, &arguments),
+        PackageCommand::Tables(arguments) => tables::run(global, &arguments),
+        PackageCommand::Dump(arguments) => dump::run(global, &arguments),
+        PackageCommand::Sql(arguments) => sql::run(global, arguments),
+        PackageCommand::Streams(arguments) => streams::run(global, &arguments),
+        PackageCommand::Extract(arguments) => extract::run(global, &arguments),
+        PackageCommand::Validate(arguments) => validate::run(global, &arguments),
+        PackageCommand::Diff(arguments) => diff::run(global, &arguments),
+    }
+}
 
 /// Writes a package as a folder.
 pub fn export(arguments: &Export) -> Result<ExitCode, Failure> {

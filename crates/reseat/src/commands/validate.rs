@@ -1,0 +1,54 @@
+//! `reseat validate`: holds a package against the rules of its `_Validation` table.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use reseat_database::validate::{Finding, validate};
+use reseat_package::Condition;
+use serde_json::json;
+
+use crate::arguments::Global;
+use crate::arguments::package::Package;
+use crate::failure::Failure;
+use crate::{output, package_file};
+
+/// Prints the findings.
+pub fn run(global: &Global, arguments: &Package) -> Result<ExitCode, Failure> {
+    let path = &arguments.package;
+    let database = package_file::open(path)?;
+    let condition = |text: &str| Condition::parse(text).err().map(|error| error.to_string());
+    let findings = validate(&database, &condition).map_err(|error| Failure::about(path, &error))?;
+    package_file::print_warnings(global, path, &database);
+    if !global.quiet && database.columns("_Validation").is_none() {
+        eprintln!(
+            "reseat: warning: {}: there is no table _Validation: only the columns' own rules are checked",
+            path.display()
+        );
+    }
+    let code = if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    if global.json {
+        let findings: Vec<_> = findings.iter().map(to_json).collect();
+        return output::write(code, |out| output::write_json(&findings, out));
+    }
+    output::write(code, |out| {
+        for finding in &findings {
+            let row = finding.row.as_ref().map(|row| format!(", row '{row}'")).unwrap_or_default();
+            let column =
+                finding.column.as_ref().map(|column| format!(", column {column}")).unwrap_or_default();
+            let line =
+                format!("table {}{row}{column}: {} ({})", finding.table, finding.reason, finding.rule.code());
+            writeln!(out, "{}", output::one_line(&line))?;
+        }
+        Ok(())
+    })
+}
+
+fn to_json(finding: &Finding) -> serde_json::Value {
+    json!({
+        "table": finding.table,
+        "row": finding.row,
+        "column": finding.column,
+        "code": finding.rule.code(),
+        "reason": finding.reason,
+    })
+}

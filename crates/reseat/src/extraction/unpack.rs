@@ -1,0 +1,303 @@
+//! Unpacking: the folders of the cabinets are the pieces of work, each taken by one thread and read in one pass. A cabinet's
+//! name in a message is the one that the package gives it.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::SystemTime;
+
+use indicatif::ProgressBar;
+use reseat_cabinet::{CabinetSet, DosDateTime};
+use reseat_database::Database;
+
+use super::plan::{FileSource, Plan, PlannedFile};
+use super::target::Target;
+use super::writing::{Content, FileWriter, MOST_WAITING, Pipe, Sink, drain};
+
+/// What was done.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// How many files were written, and their bytes.
+    pub files: u64,
+    pub bytes: u64,
+    /// What looks wrong and did no harm.
+    pub warnings: Vec<String>,
+    /// Files that could not be unpacked.
+    pub problems: Vec<String>,
+}
+
+/// A piece of work.
+enum Task {
+    /// Files of one folder of a cabinet, in the order of their data: place in the cabinet, and in the plan.
+    Folder { cabinet: usize, files: Vec<(usize, usize)>, bytes: u64 },
+    /// Files beside the package, by their places in the plan.
+    Loose(Vec<usize>),
+}
+
+/// What the threads share.
+struct Work<'w> {
+    package: &'w Path,
+    database: &'w Arc<Database>,
+    plan: &'w Plan,
+    progress: &'w ProgressBar,
+    tasks: Mutex<Vec<Task>>,
+    /// Sets that are open and not in use.
+    sets: Mutex<HashMap<usize, Vec<CabinetSet>>>,
+    report: Mutex<Report>,
+}
+
+/// Unpacks the planned files.
+pub fn unpack(
+    package: &Path,
+    database: &Arc<Database>,
+    plan: &Plan,
+    target: Target,
+    progress: &ProgressBar,
+) -> Report {
+    let work = Work {
+        package,
+        database,
+        plan,
+        progress,
+        tasks: Mutex::default(),
+        sets: Mutex::default(),
+        report: Mutex::default(),
+    };
+    work.distribute();
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let threads = lock(&work.tasks).len().min(cores);
+    thread::scope(|scope| {
+        for number in 0..threads {
+            let writer = work.writer(target.share());
+            // A core that has no task of its own writes for one that has.
+            if threads + number < cores {
+                scope.spawn(|| work.run_beside(writer));
+            } else {
+                scope.spawn(|| work.run_alone(writer));
+            }
+        }
+    });
+    work.report.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Work<'_> {
+    /// Finds the files in their cabinets and makes the pieces of work.
+    fn distribute(&self) {
+        let mut of_cabinets: Vec<Vec<usize>> = vec![Vec::new(); self.plan.cabinets.len()];
+        let mut loose = Vec::new();
+        for (position, file) in self.plan.files.iter().enumerate() {
+            match file.source {
+                FileSource::Cabinet(cabinet) => {
+                    if let Some(files) = of_cabinets.get_mut(cabinet) {
+                        files.push(position);
+                    }
+                }
+                FileSource::Loose(_) => loose.push(position),
+                FileSource::Nowhere => {
+                    self.problem(format!(
+                        "{}: no row of table Media has a cabinet for it, and it is not beside the package",
+                        name(file)
+                    ));
+                }
+            }
+        }
+        let mut tasks = Vec::new();
+        for (cabinet, files) in of_cabinets.into_iter().enumerate().filter(|(_, files)| !files.is_empty()) {
+            self.distribute_cabinet(cabinet, &files, &mut tasks);
+        }
+        // The last one is taken first: the longest is started before the others.
+        tasks.sort_by_key(|task| match task {
+            Task::Folder { bytes, .. } => *bytes,
+            Task::Loose(_) => 0,
+        });
+        if !loose.is_empty() {
+            tasks.push(Task::Loose(loose));
+        }
+        *lock(&self.tasks) = tasks;
+    }
+
+    fn distribute_cabinet(&self, cabinet: usize, files: &[usize], tasks: &mut Vec<Task>) {
+        let Some(source) = self.plan.cabinets.get(cabinet) else { return };
+        let mut set = match source.open(self.package, self.database) {
+            Ok(set) => set,
+            Err(error) => return self.problem(format!("{error} ({} files)", files.len())),
+        };
+        let mut folders: HashMap<usize, Vec<(u64, usize, usize)>> = HashMap::new();
+        for &position in files {
+            let Some(file) = self.plan.files.get(position) else { continue };
+            match set.locate(&file.key) {
+                Err(error) => self.problem(format!(
+                    "{}: cabinet '{}': {}",
+                    name(file),
+                    source.name(),
+                    with_cause(&error)
+                )),
+                Ok(None) => {
+                    self.problem(format!("{}: cabinet '{}' has no such file", name(file), source.name()))
+                }
+                Ok(Some(index)) => {
+                    let Some(found) = set.files().get(index) else { continue };
+                    if found.size != file.size {
+                        lock(&self.report).warnings.push(format!(
+                            "{}: {} bytes in the cabinet, {} in the table",
+                            name(file),
+                            found.size,
+                            file.size
+                        ));
+                    }
+                    folders.entry(found.folder).or_default().push((found.offset, index, position));
+                }
+            }
+        }
+        for (_, mut files) in folders {
+            files.sort_unstable();
+            let size =
+                |&(_, index, _): &(u64, usize, usize)| set.files().get(index).map_or(0, |file| file.size);
+            let bytes = files.iter().map(size).sum();
+            let files = files.into_iter().map(|(_, index, position)| (index, position)).collect();
+            tasks.push(Task::Folder { cabinet, files, bytes });
+        }
+        self.give_back(cabinet, set);
+    }
+
+    /// Writes files to the target and counts them.
+    fn writer(&self, target: Target) -> FileWriter<'_, impl FnMut(usize, Result<u64, String>) + use<'_>> {
+        FileWriter::new(&self.plan.files, target, |position, result| self.done(position, result))
+    }
+
+    /// Works with one thread that decompresses and writes.
+    fn run_alone(&self, mut writer: impl Sink) {
+        self.run(&mut writer);
+    }
+
+    /// Works with a second thread that writes.
+    fn run_beside(&self, mut writer: impl Sink + Send) {
+        let (sender, receiver) = mpsc::sync_channel(MOST_WAITING);
+        thread::scope(|scope| {
+            scope.spawn(move || drain(&receiver, &mut writer));
+            self.run(&mut Pipe(sender));
+        });
+    }
+
+    /// Takes pieces of work until there are none.
+    fn run(&self, sink: &mut dyn Sink) {
+        loop {
+            // The lock is not held while the work is done.
+            let task = lock(&self.tasks).pop();
+            match task {
+                None => return,
+                Some(Task::Loose(files)) => {
+                    files.iter().for_each(|&position| self.copy_loose(position, sink))
+                }
+                Some(Task::Folder { cabinet, files, .. }) => match self.take(cabinet, &files) {
+                    Err(problem) => self.problem(problem),
+                    Ok(mut set) => {
+                        for (index, position) in files {
+                            self.copy(cabinet, &mut set, index, position, sink);
+                        }
+                        self.give_back(cabinet, set);
+                    }
+                },
+            }
+        }
+    }
+
+    fn copy(&self, cabinet: usize, set: &mut CabinetSet, index: usize, position: usize, sink: &mut dyn Sink) {
+        let modified = set.files().get(index).and_then(|found| found.modified).and_then(local_time);
+        sink.start(position, modified);
+        match set.copy(index, &mut Content(&mut *sink)) {
+            Ok(_) => sink.finish(),
+            Err(error) => {
+                sink.abort();
+                let source = self.plan.cabinets.get(cabinet).map_or("", |source| source.name());
+                self.done(position, Err(format!("cabinet '{source}': {}", with_cause(&error))));
+            }
+        }
+    }
+
+    fn copy_loose(&self, position: usize, sink: &mut dyn Sink) {
+        let Some(FileSource::Loose(path)) = self.plan.files.get(position).map(|file| &file.source) else {
+            return;
+        };
+        let mut copy = || {
+            let mut from = File::open(path)?;
+            sink.start(position, from.metadata().and_then(|facts| facts.modified()).ok());
+            let result = io::copy(&mut from, &mut Content(&mut *sink));
+            if result.is_ok() {
+                sink.finish()
+            } else {
+                sink.abort()
+            }
+            result
+        };
+        if let Err(error) = copy() {
+            self.done(position, Err(format!("{}: {error}", path.display())));
+        }
+    }
+
+    /// A set of this cabinet in which the files are listed.
+    fn take(&self, cabinet: usize, files: &[(usize, usize)]) -> Result<CabinetSet, String> {
+        let kept = lock(&self.sets).get_mut(&cabinet).and_then(Vec::pop);
+        if let Some(set) = kept {
+            return Ok(set);
+        }
+        let source = self.plan.cabinets.get(cabinet).ok_or("there is no such cabinet")?;
+        let mut set = source.open(self.package, self.database).map_err(|error| error.to_string())?;
+        let last = files.iter().map(|(index, _)| *index).max().unwrap_or_default();
+        while set.files().len() <= last && set.open_following().map_err(|error| with_cause(&error))? {}
+        Ok(set)
+    }
+
+    fn give_back(&self, cabinet: usize, set: CabinetSet) {
+        lock(&self.sets).entry(cabinet).or_default().push(set);
+    }
+
+    fn done(&self, position: usize, result: Result<u64, String>) {
+        match result {
+            Ok(bytes) => {
+                self.progress.inc(bytes);
+                let mut report = lock(&self.report);
+                report.files += 1;
+                report.bytes += bytes;
+            }
+            Err(reason) => {
+                let name = self.plan.files.get(position).map(name).unwrap_or_default();
+                self.problem(format!("{name}: {reason}"));
+            }
+        }
+    }
+
+    fn problem(&self, problem: String) {
+        lock(&self.report).problems.push(problem);
+    }
+}
+
+/// A cabinet's time, which is local time and does not say of which place.
+fn local_time(time: DosDateTime) -> Option<SystemTime> {
+    let part = |number: u8| i8::try_from(number).ok();
+    let (year, month, day) = (i16::try_from(time.year()).ok()?, part(time.month())?, part(time.day())?);
+    let (hour, minute, second) = (part(time.hour())?, part(time.minute())?, part(time.second())?);
+    let time = jiff::civil::DateTime::new(year, month, day, hour, minute, second, 0).ok()?;
+    Some(time.to_zoned(jiff::tz::TimeZone::system()).ok()?.timestamp().into())
+}
+
+/// How a file is named in messages.
+fn name(file: &PlannedFile) -> String {
+    format!("file '{}' ({})", file.key, file.path())
+}
+
+fn with_cause(error: &dyn Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// What is shared is whole even when a thread that held the lock has panicked.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

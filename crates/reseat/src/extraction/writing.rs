@@ -1,0 +1,166 @@
+//! Writing what is unpacked: in the thread that decompresses, or, where a core is free, in one beside it.
+
+use std::fs::{File, FileTimes};
+use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::SystemTime;
+
+use super::plan::PlannedFile;
+use super::target::Target;
+
+/// So many pieces wait for the writing thread at most; one is a block of a cabinet, 32 KB.
+pub const MOST_WAITING: usize = 32;
+
+/// Takes files one after the other.
+pub trait Sink {
+    /// A file begins; the number is its place in the plan.
+    fn start(&mut self, position: usize, modified: Option<SystemTime>);
+    /// More of its content.
+    fn data(&mut self, bytes: &[u8]);
+    /// It is whole.
+    fn finish(&mut self);
+    /// It will never be whole.
+    fn abort(&mut self);
+}
+
+/// The content of the file that a sink takes. What cannot be written is the sink's to report: going on costs little, and
+/// the files after it need the decoder anyway.
+pub struct Content<'s>(pub &'s mut dyn Sink);
+
+impl Write for Content<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.data(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A file that is being written.
+struct Current {
+    position: usize,
+    file: File,
+    modified: Option<SystemTime>,
+    bytes: u64,
+}
+
+/// Writes files to the target, and says what became of each: its place in the plan, and its bytes or what went wrong.
+pub struct FileWriter<'p, D: FnMut(usize, Result<u64, String>)> {
+    files: &'p [PlannedFile],
+    target: Target,
+    done: D,
+    current: Option<Current>,
+}
+
+impl<'p, D: FnMut(usize, Result<u64, String>)> FileWriter<'p, D> {
+    pub fn new(files: &'p [PlannedFile], target: Target, done: D) -> Self {
+        Self { files, target, done, current: None }
+    }
+
+    /// A file that is not whole is worse than none.
+    fn remove(&mut self, position: usize) {
+        if let Some(file) = self.files.get(position) {
+            self.target.remove(&file.folder, &file.name);
+        }
+    }
+}
+
+impl<D: FnMut(usize, Result<u64, String>)> Sink for FileWriter<'_, D> {
+    fn start(&mut self, position: usize, modified: Option<SystemTime>) {
+        let Some(file) = self.files.get(position) else { return };
+        match self.target.create(&file.folder, &file.name) {
+            Ok(file) => self.current = Some(Current { position, file, modified, bytes: 0 }),
+            Err(error) => {
+                self.current = None;
+                let reason = match error.kind() {
+                    io::ErrorKind::AlreadyExists => {
+                        "it is there already (--overwrite replaces it)".to_owned()
+                    }
+                    _ => error.to_string(),
+                };
+                (self.done)(position, Err(reason));
+            }
+        }
+    }
+
+    fn data(&mut self, bytes: &[u8]) {
+        let Some(current) = &mut self.current else { return };
+        match current.file.write_all(bytes) {
+            Ok(()) => current.bytes += bytes.len() as u64,
+            Err(error) => {
+                let position = current.position;
+                self.current = None;
+                self.remove(position);
+                (self.done)(position, Err(error.to_string()));
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        let Some(current) = self.current.take() else { return };
+        if let Some(time) = current.modified {
+            // The time is a convenience: a file system that refuses it keeps the file.
+            if let Err(error) = current.file.set_times(FileTimes::new().set_modified(time)) {
+                tracing::debug!(%error, "the time of a file cannot be set");
+            }
+        }
+        (self.done)(current.position, Ok(current.bytes));
+    }
+
+    fn abort(&mut self) {
+        if let Some(current) = self.current.take() {
+            self.remove(current.position);
+        }
+    }
+}
+
+/// What goes from a thread that decompresses to one that writes.
+pub enum Piece {
+    Start(usize, Option<SystemTime>),
+    Data(Vec<u8>),
+    Finish,
+    Abort,
+}
+
+/// Hands everything to another thread. That one ends only after this one, so that nothing is lost.
+pub struct Pipe(pub SyncSender<Piece>);
+
+impl Pipe {
+    fn send(&self, piece: Piece) {
+        if self.0.send(piece).is_err() {
+            tracing::error!("the writing thread has ended early");
+        }
+    }
+}
+
+impl Sink for Pipe {
+    fn start(&mut self, position: usize, modified: Option<SystemTime>) {
+        self.send(Piece::Start(position, modified));
+    }
+
+    fn data(&mut self, bytes: &[u8]) {
+        self.send(Piece::Data(bytes.to_vec()));
+    }
+
+    fn finish(&mut self) {
+        self.send(Piece::Finish);
+    }
+
+    fn abort(&mut self) {
+        self.send(Piece::Abort);
+    }
+}
+
+/// Gives a sink what comes through a pipe, until its other end is closed.
+pub fn drain(pieces: &Receiver<Piece>, sink: &mut dyn Sink) {
+    for piece in pieces {
+        match piece {
+            Piece::Start(position, modified) => sink.start(position, modified),
+            Piece::Data(bytes) => sink.data(&bytes),
+            Piece::Finish => sink.finish(),
+            Piece::Abort => sink.abort(),
+        }
+    }
+}
