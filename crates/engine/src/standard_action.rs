@@ -3,7 +3,7 @@
 //! An action works, has nothing to do on this kind of machine, or is not supported. One that is not supported stands in
 //! the way only when the package gives it something to do: a table that it reads has rows.
 
-use crate::actions;
+use crate::actions::{self, assemblies, type_libraries};
 use crate::error::EngineError;
 use crate::session::Session;
 
@@ -14,6 +14,11 @@ pub enum Service {
     Works(fn(&mut Session<'_, '_>) -> Result<(), EngineError>),
     /// It is carried out by this function, but for what these tables ask for.
     Partly(fn(&mut Session<'_, '_>) -> Result<(), EngineError>, &'static [&'static str]),
+    /// It is carried out by the first function, but for the rows that the second one names.
+    Judged(
+        fn(&mut Session<'_, '_>) -> Result<(), EngineError>,
+        fn(&Session<'_, '_>) -> Result<Vec<String>, EngineError>,
+    ),
     /// It has nothing to do here, for this reason.
     Nothing(&'static str),
     /// It cannot be carried out when one of these tables has rows.
@@ -40,7 +45,7 @@ pub fn find(name: &str) -> Option<&'static StandardAction> {
 pub const UNSUPPORTED_TABLES: &[&str] =
     &["LockPermissions", "MsiLockPermissionsEx", "MsiEmbeddedChainer", "MsiShortcutProperty"];
 
-use Service::{NotHere, Nothing, Partly, Unsupported, Works};
+use Service::{Judged, NotHere, Nothing, Partly, Unsupported, Works};
 
 const ODBC: &[&str] =
     &["ODBCAttribute", "ODBCDataSource", "ODBCDriver", "ODBCSourceAttribute", "ODBCTranslator"];
@@ -80,11 +85,11 @@ pub const STANDARD_ACTIONS: &[StandardAction] = &[
     action("MigrateFeatureStates", Works(actions::related_products::migrate_feature_states)),
     action("MoveFiles", Works(actions::move_files::move_files)),
     action("MsiConfigureServices", Works(actions::service_configuration::configure_services)),
-    action("MsiPublishAssemblies", Unsupported(&["MsiAssembly"])),
-    action("MsiUnpublishAssemblies", Unsupported(&["MsiAssembly"])),
+    action("MsiPublishAssemblies", Judged(assemblies::publish_assemblies, assemblies::global_assemblies)),
+    action("MsiUnpublishAssemblies", Judged(assemblies::unpublish_assemblies, assemblies::global_assemblies)),
     action("PatchFiles", Unsupported(&["Patch"])),
     action("ProcessComponents", Works(actions::registration::process_components)),
-    action("PublishComponents", Unsupported(&["PublishComponent"])),
+    action("PublishComponents", Works(actions::published_components::publish_components)),
     action("PublishFeatures", Works(actions::registration::publish_features)),
     action("PublishProduct", Works(actions::registration::publish_product)),
     action("RMCCPSearch", Unsupported(&["CCPSearch"])),
@@ -95,7 +100,10 @@ pub const STANDARD_ACTIONS: &[StandardAction] = &[
     action("RegisterMIMEInfo", Works(actions::extension_info::register_mime_info)),
     action("RegisterProduct", Works(actions::registration::register_product)),
     action("RegisterProgIdInfo", Works(actions::prog_id_info::register_prog_id_info)),
-    action("RegisterTypeLibraries", Unsupported(&["TypeLib"])),
+    action(
+        "RegisterTypeLibraries",
+        Judged(type_libraries::register_type_libraries, type_libraries::without_version),
+    ),
     action("RegisterUser", Works(actions::registration::register_user)),
     action("RemoveDuplicateFiles", Works(actions::duplicate_files::remove_duplicate_files)),
     action("RemoveEnvironmentStrings", Works(actions::environment_strings::remove_environment_strings)),
@@ -114,7 +122,7 @@ pub const STANDARD_ACTIONS: &[StandardAction] = &[
     action("SetODBCFolders", Unsupported(ODBC)),
     action("StartServices", Works(actions::services::start_services)),
     action("StopServices", Works(actions::services::stop_services)),
-    action("UnpublishComponents", Unsupported(&["PublishComponent"])),
+    action("UnpublishComponents", Works(actions::published_components::unpublish_components)),
     action("UnpublishFeatures", Works(actions::registration::unpublish_features)),
     action("UnregisterClassInfo", Works(actions::class_info::unregister_class_info)),
     action("UnregisterComPlus", Unsupported(&["Complus"])),
@@ -122,7 +130,10 @@ pub const STANDARD_ACTIONS: &[StandardAction] = &[
     action("UnregisterFonts", Works(actions::fonts::unregister_fonts)),
     action("UnregisterMIMEInfo", Works(actions::extension_info::unregister_mime_info)),
     action("UnregisterProgIdInfo", Works(actions::prog_id_info::unregister_prog_id_info)),
-    action("UnregisterTypeLibraries", Unsupported(&["TypeLib"])),
+    action(
+        "UnregisterTypeLibraries",
+        Judged(type_libraries::unregister_type_libraries, type_libraries::without_version),
+    ),
     action("ValidateProductID", Works(actions::launch_conditions::validate_product_id)),
     action("WriteEnvironmentStrings", Works(actions::environment_strings::write_environment_strings)),
     action("WriteIniValues", Works(actions::ini_values::write_ini_values)),

@@ -449,3 +449,84 @@ fn rollback_can_be_disabled_for_what_follows() {
         .expect_error(&["stopped at the end"]);
     assert!(place.drive_c("Program Files/Test/readme.txt").exists());
 }
+
+const REST: &[(&str, i32)] = &[
+    ("UnpublishComponents", 1700),
+    ("UnregisterTypeLibraries", 2400),
+    ("MsiUnpublishAssemblies", 1750),
+    ("RegisterTypeLibraries", 5500),
+    ("MsiPublishAssemblies", 6250),
+    ("PublishComponents", 6200),
+];
+
+#[test]
+fn type_libraries_are_registered_as_the_table_tells() {
+    let place = Place::with_prefix();
+    let library = guid(6, 5);
+    let product = server()
+        .with_standard_actions(REST)
+        .with_row("TypeLib", &[&library, "1033", "Main", "2571", "A library", "INSTALLDIR", "Main", ""]);
+    let unknown = product.clone().with_row("TypeLib", &[&guid(6, 6), "0", "Main", "", "", "", "Main", ""]);
+    place.install(&unknown.save(&place, "unknown.msi"), &[]).expect_failure(&[
+        "not supported yet",
+        "RegisterTypeLibraries",
+        &guid(6, 6),
+    ]);
+    there_and_back(&place, product, |_, machine| {
+        let key = format!(r"Software\Classes\TypeLib\{library}\a.b");
+        expect_texts(
+            machine,
+            &[
+                (&key, "", "A library"),
+                (&format!(r"{key}\409\win64"), "", r"C:\Program Files\Test\server.exe"),
+                (&format!(r"{key}\FLAGS"), "", "0"),
+                (&format!(r"{key}\HELPDIR"), "", r"C:\Program Files\Test"),
+            ],
+        );
+    });
+}
+
+#[test]
+fn private_assemblies_are_installed_and_global_ones_refused() {
+    let place = Place::with_prefix();
+    let private = server()
+        .with_standard_actions(REST)
+        .with_row("MsiAssembly", &["Main", "Main", "Server", "Server", "0"]);
+    there_and_back(&place, private, |_, _| {});
+    let global =
+        server().with_standard_actions(REST).with_row("MsiAssembly", &["Main", "Main", "Server", "", "0"]);
+    place.install(&global.save(&place, "global.msi"), &[]).expect_failure(&[
+        "not supported yet",
+        "MsiPublishAssemblies",
+        "global assembly of component Main",
+    ]);
+}
+
+#[test]
+fn components_are_published_beside_those_of_other_products() {
+    let place = Place::with_prefix();
+    let category = guid(7, 1);
+    let product = server()
+        .with_standard_actions(REST)
+        .with_row("PublishComponent", &[&category, "q", "Main", " data", "Main"]);
+    let packed = category.parse::<reseat_database::Guid>().unwrap().to_packed();
+    let key = format!(r"Software\Classes\Installer\Components\{packed}");
+    {
+        let machine = Machine::open(&place.prefix()).unwrap();
+        let other = RegistryValue::MultiString(vec!["other".to_owned()]);
+        let registry = machine.registry().unwrap();
+        registry.set_value(&RegistryKey::new(Hive::LocalMachine, key.as_str()), "Q", other).unwrap();
+        machine.save_registry().unwrap();
+    }
+    let path = product.save(&place, "test.msi");
+    let list = || match machine_value(&Machine::open(&place.prefix()).unwrap(), &key, "q") {
+        Some(RegistryValue::MultiString(list)) => list,
+        other => panic!("{other:?}"),
+    };
+    place.install(&path, &[]).expect_code(0);
+    let published = list();
+    assert_eq!((published.len(), &*published[0]), (2, "other"));
+    assert!(published[1].contains("Main>") && published[1].ends_with(" data"), "{published:?}");
+    place.reseat(&["uninstall", "-q", path.to_str().unwrap()]).expect_code(0);
+    assert_eq!(list(), ["other"]);
+}

@@ -1,6 +1,7 @@
 //! The standard actions, one file for each or for its family.
 
 pub mod app_search;
+pub mod assemblies;
 pub mod class_info;
 pub mod costing;
 pub mod duplicate_files;
@@ -15,6 +16,7 @@ pub mod install_validate;
 pub mod launch_conditions;
 pub mod move_files;
 pub mod prog_id_info;
+pub mod published_components;
 pub mod registration;
 pub mod registry_values;
 pub mod related_products;
@@ -22,3 +24,4 @@ pub mod servers;
 pub mod service_configuration;
 pub mod services;
 pub mod shortcuts;
+pub mod type_libraries;

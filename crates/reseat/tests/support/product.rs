@@ -73,6 +73,13 @@ const TABLES: &[(&str, &str, usize)] = &[
     ("Verb", "Extension_:s255 Verb:s32 Sequence:I2 Command:L255 Argument:L255", 2),
     ("MIME", "ContentType:s64 Extension_:s255 CLSID:S38", 1),
     ("Icon", "Name:s72 Data:v0", 1),
+    (
+        "TypeLib",
+        "LibID:s38 Language:i2 Component_:s72 Version:I4 Description:L128 Directory_:S72 Feature_:s38 Cost:I4",
+        3,
+    ),
+    ("MsiAssembly", "Component_:s72 Feature_:s38 File_Manifest:S72 File_Application:S72 Attributes:I2", 1),
+    ("PublishComponent", "ComponentId:s38 Qualifier:s255 Component_:s72 AppData:L255 Feature_:s38", 3),
     ("Font", "File_:s72 FontTitle:S128", 1),
     (
         "ServiceInstall",
