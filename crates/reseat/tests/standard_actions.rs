@@ -254,7 +254,7 @@ fn extensions_are_registered_with_verbs_and_mime_types_and_taken_back() {
     there_and_back(&place, product, |_, machine| {
         let document = r"Software\Classes\Test.Document";
         let shell = |key: &str| format!("{document}\\shell{key}");
-        let icon = format!(r"C:\windows\Installer\{code}\doc.ico,0");
+        let icon = format!(r"C:\windows\Installer\{code}\doc.ico");
         let program = "\"C:\\Program Files\\Test\\server.exe\"";
         let mime = r"Software\Classes\MIME\Database\Content Type\application/x-test";
         expect_texts(

@@ -81,6 +81,7 @@ fn prog_ids(session: &Session<'_, '_>) -> Result<Vec<Server>, EngineError> {
         // The page of the Class table: its icon belongs to the ProgId; one of the ProgId's own goes before.
         let icon = match &row.icon {
             Some(icon) => default_icon(session, Some(icon), row.icon_index)?,
+            None if row.parent.is_some() => None,
             None => {
                 let class = classes.iter().find(|class| class.icon.is_some());
                 class

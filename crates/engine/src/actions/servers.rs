@@ -105,7 +105,8 @@ pub fn default_icon(
     index: Option<i32>,
 ) -> Result<Option<String>, EngineError> {
     let Some(icon) = icon else { return Ok(None) };
-    Ok(Some(format!("{},{}", registration::icon_path(session, icon)?, index.unwrap_or(0))))
+    let path = registration::icon_path(session, icon)?;
+    Ok(Some(index.map_or_else(|| path.to_string(), |index| format!("{path},{index}"))))
 }
 
 /// Writes the entries of servers that come.
