@@ -19,9 +19,26 @@ pub enum SplitError {
 /// `"`. Between `'` and `'` everything stands for itself. Elsewhere a backslash stands for itself too: it separates the
 /// folders of Windows paths, which are what these command lines are made of. Nothing is expanded.
 ///
+/// A folder such as `[INSTALLDIR]` ends in a backslash, so that `"[INSTALLDIR]"` ends in `\"`. When taking that as a part
+/// of the word leaves a quotation mark open, every backslash stands for itself.
+///
 /// # Errors
 /// When a quotation mark is not closed.
 pub fn split(command_line: &str) -> Result<Vec<String>, SplitError> {
+    split_with(command_line, Backslash::BeforeMark)
+        .or_else(|error| split_with(command_line, Backslash::Literal).map_err(|_| error))
+}
+
+/// What a backslash between `"` and `"` means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Backslash {
+    /// Before `"` it makes that a part of the word.
+    BeforeMark,
+    /// It always stands for itself.
+    Literal,
+}
+
+fn split_with(command_line: &str, backslash: Backslash) -> Result<Vec<String>, SplitError> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut characters = command_line.char_indices().peekable();
@@ -35,7 +52,9 @@ pub fn split(command_line: &str) -> Result<Vec<String>, SplitError> {
                         None => return Err(SplitError::OpenQuote { mark, offset }),
                         Some((_, end)) if end == mark => break,
                         Some((_, '\\'))
-                            if mark == '"' && characters.next_if(|(_, next)| *next == '"').is_some() =>
+                            if mark == '"'
+                                && backslash == Backslash::BeforeMark
+                                && characters.next_if(|(_, next)| *next == '"').is_some() =>
                         {
                             inside.push('"');
                         }
@@ -66,6 +85,8 @@ mod tests {
             (r#""say \"yes\"""#, &[r#"say "yes""#]),
             (r"C:\Program\x.txt", &[r"C:\Program\x.txt"]),
             (r#""C:\Program Files\x""#, &[r"C:\Program Files\x"]),
+            (r#""C:\Program Files\x\""#, &[r"C:\Program Files\x\"]),
+            (r#"--a "C:\a b\" "C:\c d\""#, &["--a", r"C:\a b\", r"C:\c d\"]),
             ("$HOME `id` ; rm *", &["$HOME", "`id`", ";", "rm", "*"]),
         ] {
             assert_eq!(split(line).unwrap(), expected, "{line}");
@@ -75,6 +96,7 @@ mod tests {
     #[test]
     fn an_open_quotation_mark_is_named() {
         assert_eq!(split("a 'b"), Err(SplitError::OpenQuote { mark: '\'', offset: 2 }));
-        assert_eq!(split("\"b\\\""), Err(SplitError::OpenQuote { mark: '"', offset: 0 }));
+        assert_eq!(split("\"b\\\" \""), Ok(vec!["b\" ".to_owned()]));
+        assert_eq!(split("\"b"), Err(SplitError::OpenQuote { mark: '"', offset: 0 }));
     }
 }

@@ -18,6 +18,7 @@ use crate::code_page;
 use crate::summary::{PropertyValue, SummaryInformation, id};
 use crate::table::{Column, ColumnType, Row, Table, Value};
 pub use error::ArchiveError;
+pub(crate) use lines::column;
 use lines::{Header, Lines};
 
 const SUMMARY: &str = "_SummaryInformation";

@@ -14,14 +14,14 @@ pub(crate) const TABLES: &str = "_Tables";
 pub(crate) const COLUMNS: &str = "_Columns";
 
 const WIDTH: u16 = 0x00FF;
-const VALID: u16 = 0x0100;
+pub(crate) const VALID: u16 = 0x0100;
 const LOCALIZABLE: u16 = 0x0200;
 /// A value is a string reference or a number of two bytes.
 const COMPACT: u16 = 0x0400;
 const STRING: u16 = 0x0800;
 const NULLABLE: u16 = 0x1000;
 const KEY: u16 = 0x2000;
-const KNOWN: u16 = WIDTH | VALID | LOCALIZABLE | COMPACT | STRING | NULLABLE | KEY;
+pub(crate) const KNOWN: u16 = WIDTH | VALID | LOCALIZABLE | COMPACT | STRING | NULLABLE | KEY;
 
 /// The tables of a database, in stored order, with their columns.
 #[derive(Debug, Default)]
@@ -106,7 +106,8 @@ pub(crate) fn describe<'t>(tables: impl Iterator<Item = (&'t str, &'t [Column])>
     [names, columns]
 }
 
-fn column(name: &str, bits: u16) -> Column {
+/// The column that the bits of its stored type describe.
+pub(crate) fn column(name: &str, bits: u16) -> Column {
     let kind = match (bits & STRING != 0, bits & COMPACT != 0) {
         (true, true) => ColumnType::Text((bits & WIDTH) as u8),
         (true, false) => ColumnType::Stream,
@@ -124,7 +125,8 @@ fn column(name: &str, bits: u16) -> Column {
     }
 }
 
-fn bits(column: &Column) -> u16 {
+/// The bits of a column's stored type (page `-transformview-table.md`).
+pub(crate) fn bits(column: &Column) -> u16 {
     let kind = match column.kind {
         ColumnType::Short => COMPACT | 2,
         ColumnType::Long => 4,
@@ -139,11 +141,13 @@ fn bits(column: &Column) -> u16 {
         | flag(column.localizable, LOCALIZABLE)
 }
 
-fn tables_columns() -> Vec<Column> {
+/// The columns of `_Tables`.
+pub(crate) fn tables_columns() -> Vec<Column> {
     vec![column("Name", 0x2D40)]
 }
 
-fn columns_columns() -> Vec<Column> {
+/// The columns of `_Columns`.
+pub(crate) fn columns_columns() -> Vec<Column> {
     vec![column("Table", 0x2D40), column("Number", 0x2502), column("Name", 0x0D40), column("Type", 0x0502)]
 }
 

@@ -16,7 +16,7 @@ use crate::stream_name::{self, Content};
 use crate::string_pool::StringPool;
 use crate::summary::{self, SummaryInformation};
 use crate::table_data;
-use crate::{Column, DatabaseError, Reading, Stream, Table, code_page};
+use crate::{Column, DatabaseError, Reading, Stream, Table, Transform, TransformError, code_page};
 pub use kind::DatabaseKind;
 
 /// An open package. Tables are read on first use and kept; changes stay in memory until [`Database::save`].
@@ -73,6 +73,24 @@ impl Database {
         Self::from_storage(Storage::from_bytes(bytes, &findings)?, findings)
     }
 
+    pub(crate) fn open_kind(
+        path: &Path,
+        kind: DatabaseKind,
+        reading: Reading,
+    ) -> Result<Self, DatabaseError> {
+        let findings = Findings::new(reading);
+        Self::from_storage_of_kind(Storage::open(path, &findings)?, kind, findings)
+    }
+
+    pub(crate) fn from_bytes_of_kind(
+        bytes: Vec<u8>,
+        kind: DatabaseKind,
+        reading: Reading,
+    ) -> Result<Self, DatabaseError> {
+        let findings = Findings::new(reading);
+        Self::from_storage_of_kind(Storage::from_bytes(bytes, &findings)?, kind, findings)
+    }
+
     /// An empty package in memory, with a neutral code page.
     pub fn create() -> Self {
         Self {
@@ -91,6 +109,15 @@ impl Database {
 
     fn from_storage(storage: Storage, findings: Findings) -> Result<Self, DatabaseError> {
         let kind = DatabaseKind::of_class(storage.class());
+        Self::from_storage_of_kind(storage, kind, findings)
+    }
+
+    /// The database in a storage whose class need not tell what it is.
+    fn from_storage_of_kind(
+        storage: Storage,
+        kind: DatabaseKind,
+        findings: Findings,
+    ) -> Result<Self, DatabaseError> {
         let mut tables = HashMap::new();
         let mut streams = Vec::new();
         let mut positions = HashMap::new();
@@ -199,19 +226,7 @@ impl Database {
             return Ok(Some(table.clone()));
         }
         // A table without rows has no stream.
-        let data = match stored.tables.get(name) {
-            Some(&id) => {
-                let stream = stored.storage.stream(id, &self.findings)?;
-                // Tables do not share their data, so that all together are no longer than the file. Without
-                // this, a small file with many names for the same sectors could fill the memory.
-                let before = stored.table_bytes.fetch_add(stream.len(), Ordering::Relaxed);
-                if before.saturating_add(stream.len()) > stored.storage.file_length() {
-                    return Err(DatabaseError::SharedData { table: name.to_owned() });
-                }
-                stream.to_bytes()?
-            }
-            None => Vec::new(),
-        };
+        let data = self.table_data(name)?.unwrap_or_default();
         let table = Arc::new(table_data::decode(name, columns, &data, &stored.pool, &self.findings)?);
         self.lock_loaded().insert(name.to_owned(), table.clone());
         Ok(Some(table))
@@ -257,6 +272,17 @@ impl Database {
     pub fn storage(&self, name: &str) -> Result<Option<Self>, DatabaseError> {
         let Some(nested) = self.nested(name)? else { return Ok(None) };
         Self::from_storage(nested, self.findings.clone()).map(Some)
+    }
+
+    /// A storage within the package as a transform, whatever its class says; nothing when there is none of
+    /// this name.
+    ///
+    /// # Errors
+    /// As for [`Database::open`].
+    pub fn transform(&self, name: &str) -> Result<Option<Transform>, TransformError> {
+        let Some(nested) = self.nested(name)? else { return Ok(None) };
+        let database = Self::from_storage_of_kind(nested, DatabaseKind::Transform, self.findings.clone())?;
+        Transform::from_database(database).map(Some)
     }
 
     /// The summary information (page `summary-information-stream-property-set.md`).
@@ -317,6 +343,43 @@ impl Database {
             return Ok(None);
         };
         Ok(Some(stored.storage.nested(*id, &self.findings)?))
+    }
+
+    /// The stored data of a table as it is; nothing when there is no such stream.
+    pub(crate) fn table_data(&self, table: &str) -> Result<Option<Vec<u8>>, DatabaseError> {
+        let Some(stored) = &self.stored else { return Ok(None) };
+        let Some(&id) = stored.tables.get(table) else { return Ok(None) };
+        let stream = stored.storage.stream(id, &self.findings)?;
+        // Tables do not share their data, so that all together are no longer than the file. Without this, a
+        // small file with many names for the same sectors could fill the memory.
+        let before = stored.table_bytes.fetch_add(stream.len(), Ordering::Relaxed);
+        if before.saturating_add(stream.len()) > stored.storage.file_length() {
+            return Err(DatabaseError::SharedData { table: table.to_owned() });
+        }
+        Ok(Some(stream.to_bytes()?))
+    }
+
+    /// What the class of the file behind the database says.
+    pub(crate) fn stored_kind(&self) -> DatabaseKind {
+        self.stored.as_ref().map_or(self.kind, |stored| DatabaseKind::of_class(stored.storage.class()))
+    }
+
+    /// Length of the file in bytes; 0 when there is none.
+    pub(crate) fn file_length(&self) -> u64 {
+        self.stored.as_ref().map_or(0, |stored| stored.storage.file_length())
+    }
+
+    /// The names of the tables that have stored data, the system tables among them, in alphabetical order.
+    pub(crate) fn tables_with_data(&self) -> Vec<&str> {
+        let mut names: Vec<&str> =
+            self.stored.iter().flat_map(|stored| stored.tables.keys()).map(String::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The strings of the file, which the database has no longer.
+    pub(crate) fn take_pool(&mut self) -> StringPool {
+        self.stored.as_mut().map(|stored| std::mem::take(&mut stored.pool)).unwrap_or_default()
     }
 
     fn stored_columns(&self, table: &str) -> Option<&[Column]> {

@@ -3,8 +3,9 @@
 //! From the file up: `storage` reads the compound file and `stream_name` the names in it; `string_pool` and
 //! `code_page` have the texts, `catalog` the list of tables and columns, `table_data` the values.
 //! [`Database`] puts them together, `save` writes them. [`archive`] and [`folder`] are the same as text,
-//! [`sql`] asks and changes by query, [`summary`] is the summary information. What a table means is not known
-//! here.
+//! [`sql`] asks and changes by query, [`summary`] is the summary information. [`transform`] is the difference of
+//! two databases and [`patch`] a file of such differences. What a table means is not known here, but for the few
+//! that patches renumber.
 //!
 //! ```
 //! use reseat_database::{Column, ColumnType, Database, Table};
@@ -27,8 +28,10 @@
 
 pub mod archive;
 pub mod folder;
+pub mod patch;
 pub mod sql;
 pub mod summary;
+pub mod transform;
 
 mod bytes;
 mod catalog;
@@ -48,9 +51,11 @@ pub use database::{Database, DatabaseKind};
 pub use error::DatabaseError;
 pub use findings::Reading;
 pub use guid::{ComponentId, Guid, GuidError, PackageCode, ProductCode, UpgradeCode};
+pub use patch::{Patch, PatchError};
 pub use storage::{StorageError, Stream};
 pub use summary::{FileTime, FileTimeError, PropertyValue, SummaryInformation};
 pub use table::{Column, ColumnType, Row, Table, Value};
+pub use transform::{Transform, TransformError};
 
 #[cfg(test)]
 mod tests {

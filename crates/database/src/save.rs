@@ -21,7 +21,7 @@ use crate::{DatabaseError, FileTime, Table};
 
 /// Streams that vouch for the other streams as they were, so that they are void after any change (page
 /// `digital-signatures-and-windows-installer.md`).
-const SIGNATURES: [&str; 2] = ["\u{5}DigitalSignature", "\u{5}MsiDigitalSignatureEx"];
+pub(crate) const SIGNATURES: [&str; 2] = ["\u{5}DigitalSignature", "\u{5}MsiDigitalSignatureEx"];
 /// Storages in storages deeper than this are refused; patches have one level.
 const MOST_LEVELS: usize = 8;
 
@@ -121,24 +121,24 @@ impl Database {
 }
 
 /// A compound file that is being written.
-struct Compound<F> {
+pub(crate) struct Compound<F> {
     file: CompoundFile<F>,
 }
 
 impl<F: io::Read + io::Write + io::Seek> Compound<F> {
-    fn create(file: F) -> Result<Self, DatabaseError> {
+    pub fn create(file: F) -> Result<Self, DatabaseError> {
         // Version 3 is what every reader knows.
         let file = CompoundFile::create_with_version(Version::V3, file).map_err(|error| failed("", error))?;
         Ok(Self { file })
     }
 
-    fn set_class(&mut self, path: &str, class: [u8; 16]) -> Result<(), DatabaseError> {
+    pub fn set_class(&mut self, path: &str, class: [u8; 16]) -> Result<(), DatabaseError> {
         self.file
             .set_storage_clsid(path, uuid::Uuid::from_bytes_le(class))
             .map_err(|error| failed(path, error))
     }
 
-    fn put(&mut self, content: Content, name: &str, source: impl io::Read) -> Result<(), DatabaseError> {
+    pub fn put(&mut self, content: Content, name: &str, source: impl io::Read) -> Result<(), DatabaseError> {
         let refused = || DatabaseError::StreamName { name: name.to_owned() };
         let units = stream_name::encode(content, name).ok_or_else(refused)?;
         let path = format!("/{}", String::from_utf16(&units).map_err(|_| refused())?);
@@ -202,7 +202,7 @@ impl<F: io::Read + io::Write + io::Seek> Compound<F> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<F, DatabaseError> {
+    pub fn finish(mut self) -> Result<F, DatabaseError> {
         self.file.flush().map_err(|error| failed("", error))?;
         Ok(self.file.into_inner())
     }

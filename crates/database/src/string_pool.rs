@@ -74,6 +74,11 @@ impl StringPool {
         self.code_page
     }
 
+    /// How many bytes the strings take.
+    pub fn length(&self) -> usize {
+        self.data.len()
+    }
+
     /// How many bytes a reference takes in tables: 2 or 3.
     pub fn reference_size(&self) -> usize {
         if self.long_references { 3 } else { 2 }

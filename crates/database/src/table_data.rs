@@ -40,30 +40,39 @@ pub(crate) fn decode(
         for (column, width) in columns.iter().zip(&widths) {
             let stored = number(data, start + row * width, *width);
             start += count * width;
-            values.push(match column.kind {
-                _ if stored == 0 => Value::Null,
-                ColumnType::Short => Value::Integer(stored as i32 - SHORT_OFFSET),
-                ColumnType::Long => Value::Integer(stored.wrapping_sub(LONG_OFFSET) as i32),
-                ColumnType::Stream => Value::Stream,
-                ColumnType::Text(_) => match pool.text(stored, findings)? {
-                    Some(text) if text.is_empty() => Value::Null,
-                    Some(text) => Value::Text(text),
-                    None => {
-                        let (table, column) = (name.to_owned(), column.name.clone());
-                        findings.tolerate(DatabaseError::StringReference {
-                            table,
-                            column,
-                            row,
-                            string: stored,
-                        })?;
-                        Value::Null
-                    }
-                },
+            values.push(match value(column, stored, pool, findings)? {
+                Some(value) => value,
+                None => {
+                    let (table, column) = (name.to_owned(), column.name.clone());
+                    let string = stored;
+                    findings.tolerate(DatabaseError::StringReference { table, column, row, string })?;
+                    Value::Null
+                }
             });
         }
         table.push(values);
     }
     Ok(table)
+}
+
+/// The value of a stored number; nothing when it refers to a string that is not there.
+pub(crate) fn value(
+    column: &Column,
+    stored: u32,
+    pool: &StringPool,
+    findings: &Findings,
+) -> Result<Option<Value>, DatabaseError> {
+    Ok(Some(match column.kind {
+        _ if stored == 0 => Value::Null,
+        ColumnType::Short => Value::Integer(stored as i32 - SHORT_OFFSET),
+        ColumnType::Long => Value::Integer(stored.wrapping_sub(LONG_OFFSET) as i32),
+        ColumnType::Stream => Value::Stream,
+        ColumnType::Text(_) => match pool.text(stored, findings)? {
+            Some(text) if text.is_empty() => Value::Null,
+            Some(text) => Value::Text(text),
+            None => return Ok(None),
+        },
+    }))
 }
 
 /// A table whose strings have provisional numbers, since others may come.
@@ -130,7 +139,8 @@ fn is_text(column: &Column) -> bool {
     matches!(column.kind, ColumnType::Text(_))
 }
 
-fn encode(
+/// The stored number of a value; for a text, its provisional number.
+pub(crate) fn encode(
     table: &Table,
     column: &Column,
     row: usize,
@@ -159,7 +169,8 @@ fn encode(
     }
 }
 
-fn width(column: &Column, reference_size: usize) -> usize {
+/// How many bytes a value takes.
+pub(crate) fn width(column: &Column, reference_size: usize) -> usize {
     match column.kind {
         ColumnType::Text(_) => reference_size,
         ColumnType::Short | ColumnType::Stream => 2,
@@ -167,7 +178,8 @@ fn width(column: &Column, reference_size: usize) -> usize {
     }
 }
 
-fn number(data: &[u8], offset: usize, width: usize) -> u32 {
+/// A stored number of 2, 3 or 4 bytes; 0 when the data ends before it.
+pub(crate) fn number(data: &[u8], offset: usize, width: usize) -> u32 {
     let stored = match width {
         2 => u16_at(data, offset).map(u32::from),
         3 => u16_at(data, offset)

@@ -196,6 +196,10 @@ impl Subject {
             Target::Package(path) => {
                 let package = open(path)?;
                 let installed = products::product(machine.registry()?, package.product_code());
+                let asks_again = request.properties.iter().any(|(name, _)| name == "REINSTALL");
+                if installed.is_none() && asks_again {
+                    return Err(EngineError::UnknownProduct { name: package.name().to_owned() });
+                }
                 if let Some(installed) = &installed
                     && installed.package_code != package.package_code()
                     && !request.properties.iter().any(|(name, _)| name == "REINSTALL" || name == "REMOVE")

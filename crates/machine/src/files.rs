@@ -126,6 +126,18 @@ impl Machine {
         created.map(File::from).map_err(|error| MachineError::file(ACTION, path, error))
     }
 
+    /// Finds out whether a path lies where an installation may change something.
+    ///
+    /// # Errors
+    /// When its drive is not in this prefix, or lies outside of it and is only read.
+    pub fn may_change(&self, path: &WindowsPath) -> Result<(), MachineError> {
+        if self.drives.drive_of(path)?.access() == Access::Read {
+            let drive = path.drive();
+            return Err(MachineError::ReadOnlyDrive { action: "install to", path: path.clone(), drive });
+        }
+        Ok(())
+    }
+
     /// Creates one folder; its parent must exist. False when the folder was there.
     ///
     /// # Errors

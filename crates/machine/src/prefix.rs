@@ -219,7 +219,6 @@ fn machine_part(bitness: Bitness, user: &str) -> RegistryFile {
     ];
     set_texts(&mut file, ENVIRONMENT, &environment);
     file.create_key(r"Software\Classes");
-    file.create_key(&format!(r"{CURRENT_VERSION}\Installer"));
     file
 }
 

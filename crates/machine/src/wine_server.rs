@@ -1,8 +1,9 @@
 //! Wine's server for a prefix: whether it runs, and how to keep one from starting.
 //!
 //! A wineserver holds an `fcntl` write lock on `server-<device>-<inode>/lock` (both in hexadecimal, of the prefix's
-//! folder) in its server folder: `/tmp/.wine-<uid>`, or with Debian's patch `/tmp/<content of the prefix's file
-//! wineserver>`. A Wine that is started while someone else holds the lock waits some seconds for it.
+//! folder) in its server folder: `/tmp/.wine-<uid>`, or with Debian's patch `<content of the prefix's file wineserver>` in
+//! `/tmp` or in the folder that `TMPDIR` names. A Wine that is started while someone else holds the lock waits some
+//! seconds for it.
 
 use std::fs::File;
 use std::io::Read;
@@ -27,7 +28,7 @@ pub struct WineServerKeptOut {
     _turn: MutexGuard<'static, ()>,
 }
 
-/// The places of the lock file: one for each of the two kinds of server folder.
+/// The places of the lock file: one for each kind of server folder.
 fn lock_folders(prefix: &Path) -> Vec<PathBuf> {
     let Ok(stat) = rustix::fs::stat(prefix) else { return Vec::new() };
     let server = format!("server-{:x}-{:x}", stat.st_dev, stat.st_ino);
@@ -39,10 +40,18 @@ fn lock_folders(prefix: &Path) -> Vec<PathBuf> {
         let read = file.take(256).read_to_string(&mut name);
         let name = name.trim_end_matches(['\0', '\n']);
         if read.is_ok() && !name.is_empty() && !name.contains('/') && name != "." && name != ".." {
-            folders.push(Path::new("/tmp").join(name).join(&server));
+            folders.extend(temporary_folders().map(|folder| folder.join(name).join(&server)));
         }
     }
     folders
+}
+
+/// Where Debian's wineserver may keep its folder.
+fn temporary_folders() -> impl Iterator<Item = PathBuf> {
+    let chosen = std::env::var_os("TMPDIR").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let usual = PathBuf::from("/tmp");
+    let chosen = chosen.filter(|folder| *folder != usual);
+    [usual].into_iter().chain(chosen)
 }
 
 /// Opens the lock file of a server folder that belongs to this user; nothing when there is none.

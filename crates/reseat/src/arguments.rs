@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use reseat_engine::{InstallerVersion, WindowsVersion};
 
+use crate::restart_arguments::{Free, Rm, Stale, Who};
+
 /// Installs, changes and removes Windows Installer packages on Linux, and closes and restarts what uses their files.
 #[derive(Debug, Parser)]
 #[command(name = "reseat", version, propagate_version = true, max_term_width = 110)]
@@ -27,7 +29,7 @@ pub struct Arguments {
 }
 
 /// Options that every command takes.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Global {
     /// The machine: a Wine prefix, or a folder that becomes one [default: WINEPREFIX, else ~/.wine, else one of its own]
     #[arg(long, global = true, value_name = "DIR")]
@@ -61,7 +63,7 @@ Examples:
     List,
     /// End or undo an installation that was interrupted
     Recover,
-    /// Show who uses files, folders or programs
+    /// Show who uses files, folders, programs or services
     #[command(after_help = "\
 Examples:
   reseat who /srv/data/index.db
@@ -69,6 +71,20 @@ Examples:
 
 Exit codes: 0 in use, 1 free, 2 unknown: something could not be inspected.")]
     Who(Who),
+    /// Close what uses files, run a command, start again what was closed
+    #[command(after_help = "\
+Examples:
+  reseat free /usr/lib/libssl.so.3 -- dpkg -i libssl3.deb
+  reseat free /srv/data -- rsync -a new/ /srv/data/
+  reseat free --dry-run /opt/app                      what would be closed?
+
+Exit codes: the command's; 128 and the number of the signal that ended it; 125 the files could
+not be freed and the command was not run; 126 it cannot be run; 127 it was not found.")]
+    Free(Free),
+    /// Show what still runs old files that have been replaced or deleted
+    #[command(after_help = "\
+Exit codes: 0 nothing is stale or all of it was restarted, 10 something has to be started again.")]
+    Stale(Stale),
     /// Work with a Restart Manager session
     #[command(subcommand)]
     Rm(Rm),
@@ -81,6 +97,9 @@ Exit codes: 0 in use, 1 free, 2 unknown: something could not be inspected.")]
     /// Make, list and unpack cabinets
     #[command(subcommand)]
     Cab(Cab),
+    /// Make, apply and show transforms and patches
+    #[command(subcommand)]
+    Transform(crate::commands::transform::Command),
     /// Print the completions for a shell
     Completions {
         /// The shell
@@ -158,60 +177,11 @@ pub struct Uninstall {
     pub presented: Presented,
 }
 
-/// Arguments of `who`.
-#[derive(Debug, Args)]
-pub struct Who {
-    /// Files, folders or programs; Windows paths are looked up in the prefix
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-}
-
 /// Arguments of `path`.
 #[derive(Debug, Args)]
 pub struct PathArguments {
     /// A Windows path such as C:\Windows, or a Linux path
     pub path: String,
-}
-
-/// Commands for a Restart Manager session.
-#[derive(Debug, Subcommand)]
-pub enum Rm {
-    /// Join a session and leave it again: says whether a key is good
-    Join {
-        /// The session key
-        key: String,
-    },
-    /// Register files with a session
-    Register {
-        /// The session key
-        key: String,
-        /// Files; Windows paths are looked up in the prefix
-        #[arg(required_unless_present = "pid", value_name = "FILE")]
-        files: Vec<PathBuf>,
-        /// A process; may be given several times
-        #[arg(long, value_name = "PID", action = ArgAction::Append)]
-        pid: Vec<u32>,
-    },
-    /// Register a running application, so that it is started again after it was closed
-    #[command(after_help = "\
-Examples:
-  reseat rm register-restart --pid $$ -- --resume     this shell script, started again with --resume")]
-    RegisterRestart {
-        /// The application's process [default: the process that runs this command]
-        #[arg(long, value_name = "PID")]
-        pid: Option<u32>,
-        /// The arguments to start it with; the program is the one that runs
-        #[arg(last = true, value_name = "ARGUMENT")]
-        arguments: Vec<String>,
-    },
-    /// Take back the registration of a running application
-    UnregisterRestart {
-        /// The application's process [default: the process that runs this command]
-        #[arg(long, value_name = "PID")]
-        pid: Option<u32>,
-    },
-    /// Start again what interrupted sessions had closed
-    Recover,
 }
 
 /// Arguments of `export`.

@@ -1,6 +1,7 @@
 //! Why a command did not succeed, and how that is printed.
 
 use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
 
 use reseat_engine::EngineError;
@@ -30,9 +31,25 @@ impl Failure {
         Self { message: with_causes(error), hint: None, code: None, exit: 1 }
     }
 
+    /// The command failed because of a file: exit code 1.
+    pub fn about(path: &Path, error: &(dyn Error + 'static)) -> Self {
+        let failure = Self::new(error);
+        Self { message: format!("{}: {}", path.display(), failure.message), ..failure }
+    }
+
     /// The command failed with a number that Windows Installer documents.
     pub fn documented(code: u32, message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None, code: Some(code), exit: 1 }
+    }
+
+    /// The same with what the user can do about it.
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// The same with another exit code.
+    pub fn with_exit(self, exit: u8) -> Self {
+        Self { exit, ..self }
     }
 
     /// Prints it, and gives the exit code.
@@ -53,7 +70,7 @@ impl Failure {
 }
 
 /// The text of an error with those of its causes, unless one repeats the other.
-fn with_causes(error: &(dyn Error + 'static)) -> String {
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -93,6 +110,8 @@ failure_from!(
     MachineError,
     reseat_cabinet::CabinetError,
     reseat_database::DatabaseError,
+    reseat_database::PatchError,
+    reseat_database::TransformError,
     reseat_database::folder::FolderError,
     std::io::Error
 );

@@ -4,10 +4,12 @@
 //! messages to standard error.
 
 mod arguments;
+mod closing;
 mod commands;
 mod failure;
 mod output;
 mod prefix;
+mod restart_arguments;
 mod terminal;
 mod verbose_log;
 
@@ -25,11 +27,14 @@ fn main() -> ExitCode {
         Command::List => commands::list::run(&global),
         Command::Recover => commands::recover::run(&global),
         Command::Who(arguments) => commands::who::run(&global, &arguments),
+        Command::Free(arguments) => commands::free::run(&global, &arguments),
+        Command::Stale(arguments) => commands::stale::run(&global, &arguments),
         Command::Rm(command) => commands::rm::run(&global, command),
         Command::Path(arguments) => commands::path::run(&global, &arguments),
         Command::Export(arguments) => commands::package::export(&arguments),
         Command::Import(arguments) => commands::package::import(&arguments),
         Command::Cab(command) => commands::cab::run(&global, &command),
+        Command::Transform(command) => commands::transform::run(&global, &command),
         Command::Completions { shell } => commands::help::completions(shell),
         Command::Manual { folder } => commands::help::manual(&folder),
     };

@@ -90,7 +90,7 @@ fn libraries_do_not_print_and_do_not_end_the_process() {
                 }
                 let text = fs::read_to_string(&path).unwrap();
                 // What follows is tests, which may say what they skip.
-                let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+                let code = text.split("\n#[cfg(test)]\n").next().unwrap_or_default();
                 for (number, line) in
                     code.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"))
                 {

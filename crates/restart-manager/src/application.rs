@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::critical::CriticalReason;
 use crate::process::UniqueProcess;
-use crate::who::{How, Uninspected};
+use crate::who::{FileState, How, Uninspected};
 
 /// What sort of application it is (RM_APP_TYPE).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -188,6 +188,8 @@ pub struct Application {
     pub files: Vec<PathBuf>,
     /// The ways in which it uses them, in order and without repetition; empty once it has stopped.
     pub how: Vec<How>,
+    /// The ways in which it uses each of them; empty once it has stopped.
+    pub uses: Vec<(PathBuf, Vec<How>)>,
     /// Why it is critical, if it is.
     pub critical: Option<CriticalReason>,
     /// The process that it was started again as.
@@ -203,9 +205,11 @@ pub struct ApplicationList {
     pub reboot_reasons: RebootReasons,
     /// Processes of which it is not known whether they use a resource.
     pub uninspected: Vec<Uninspected>,
+    /// The state of each registered file.
+    pub files: Vec<(PathBuf, FileState)>,
     /// Files that are in use by something that was not found: the kernel, or a process hidden from us.
     pub unattributed: Vec<PathBuf>,
-    /// Registered services. This version does not ask a service manager: whether they run is not known.
+    /// Registered services that no service manager knows, or that none could be asked about.
     pub services_not_inspected: Vec<String>,
 }
 
@@ -215,6 +219,7 @@ impl ApplicationList {
         self.applications
             .iter()
             .filter(|it| it.critical.is_none() && it.status.contains(ApplicationStatus::RUNNING))
+            .filter(|it| !it.status.contains(ApplicationStatus::SHUTDOWN_MASKED))
     }
 }
 

@@ -35,6 +35,12 @@ pub enum CriticalReason {
     RootStorage,
     /// A wineserver: it only holds what Wine programs have opened.
     WineServer,
+    /// The service that the installer runs in: stopping it would end the installer.
+    InstallersService,
+    /// Its unit says RefuseManualStop, or cannot be stopped.
+    RefusesStop,
+    /// It is a service, and its manager gives no answer: a signal to it might undo what the manager does.
+    SilentManager,
     /// Named in the list of programs that a session or the system needs.
     SystemProgram(&'static str),
 }
@@ -43,10 +49,14 @@ impl CriticalReason {
     /// The documented reason for a reboot that it stands for.
     pub fn reboot_reason(&self) -> RebootReasons {
         match self {
-            CriticalReason::Installer | CriticalReason::InstallerAncestor => RebootReasons::DETECTED_SELF,
+            CriticalReason::Installer
+            | CriticalReason::InstallerAncestor
+            | CriticalReason::InstallersService => RebootReasons::DETECTED_SELF,
             CriticalReason::PermissionDenied => RebootReasons::PERMISSION_DENIED,
             CriticalReason::OtherNamespace => RebootReasons::SESSION_MISMATCH,
-            CriticalReason::SystemProgram(_) => RebootReasons::CRITICAL_SERVICE,
+            CriticalReason::SystemProgram(_)
+            | CriticalReason::RefusesStop
+            | CriticalReason::SilentManager => RebootReasons::CRITICAL_SERVICE,
             _ => RebootReasons::CRITICAL_PROCESS,
         }
     }
@@ -63,6 +73,9 @@ impl fmt::Display for CriticalReason {
             CriticalReason::OtherNamespace => "runs in another PID namespace, such as a container",
             CriticalReason::RootStorage => "serves the root file system",
             CriticalReason::WineServer => "a wineserver holds files for other programs",
+            CriticalReason::InstallersService => "the installer runs in this service",
+            CriticalReason::SilentManager => "its service manager gives no answer",
+            CriticalReason::RefusesStop => "its unit refuses to be stopped",
             CriticalReason::SystemProgram(what) => what,
         })
     }

@@ -135,6 +135,9 @@ pub enum Error {
         /// Which, and why.
         applications: Vec<Refusal>,
     },
+    /// There is no such filter.
+    #[error("there is no such filter")]
+    NoSuchFilter,
     /// A restart was asked for before a shutdown.
     #[error("restart was requested before shutdown")]
     OutOfSequence,
@@ -156,6 +159,7 @@ impl Error {
     ///
     /// | number | name |
     /// |---|---|
+    /// | 2 | ERROR_FILE_NOT_FOUND: no such filter |
     /// | 6 | ERROR_INVALID_HANDLE |
     /// | 29 | ERROR_WRITE_FAULT |
     /// | 121 | ERROR_SEM_TIMEOUT |
@@ -167,9 +171,10 @@ impl Error {
     /// | 0x80070057 | E_INVALIDARG, of RegisterApplicationRestart |
     ///
     /// The page of RmJoinSession gives 22 for ERROR_BAD_ARGUMENTS; `winerror.h` has 160, and so have the
-    /// other pages.
+    /// other pages. That of RmRemoveFilter gives 1 for ERROR_FILE_NOT_FOUND; `winerror.h` has 2.
     pub fn code(&self) -> u32 {
         match self {
+            Error::NoSuchFilter => 2,
             Error::SessionEnded { .. } => 6,
             Error::Storage { .. } | Error::UntrustedFolder { .. } | Error::ProcUnusable { .. } => 29,
             Error::LockTimeout { .. } => 121,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::application::{ApplicationStatus, ApplicationType};
 use crate::process::UniqueProcess;
 use crate::restart_plan::RestartPlan;
+use crate::service::ServicePlan;
 
 /// One line of a session's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +43,9 @@ pub(crate) struct Stopping {
     pub(crate) files: Vec<std::path::PathBuf>,
     /// How to start it again, if it registered for that.
     pub(crate) plan: Option<RestartPlan>,
+    /// How to start its service again, if it is one.
+    #[serde(default)]
+    pub(crate) service: Option<ServicePlan>,
 }
 
 /// The state of one application.
@@ -59,7 +63,8 @@ pub(crate) struct Entry {
 impl Entry {
     /// Stopped by this session, wants to be started again, and has not been.
     pub(crate) fn is_outstanding(&self) -> bool {
-        self.application.plan.is_some()
+        let service = self.application.service.as_ref();
+        (self.application.plan.is_some() || service.is_some_and(|it| it.restartable))
             && self.restarted_as.is_none()
             && !self.status.contains(ApplicationStatus::STOPPED_OTHER)
     }
@@ -147,6 +152,7 @@ mod tests {
             session_id: None,
             files: vec!["/x".into()],
             plan: None,
+            service: None,
         }))
     }
 

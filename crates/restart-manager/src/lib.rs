@@ -32,7 +32,9 @@
 //! | `resource`, `application`, `error` | what goes in and comes out, with the documented numbers |
 //! | `who`, `lease`, `proc_scan`, `mapping` | who uses a file |
 //! | `process`, `critical`, `listing` | what a process is, and whether it may be stopped |
-//! | `shutdown`, `history`, `cancel` | stopping, written down beforehand |
+//! | `shutdown`, `history`, `cancel`, `filter` | stopping, written down beforehand, and what must not be |
+//! | `unit`, `service`, `service_manager` | services, stopped and started through systemd |
+//! | `stale` | what still runs old files |
 //! | `registration`, `restart_plan`, `restart`, `detach` | starting again |
 
 mod application;
@@ -40,6 +42,7 @@ mod cancel;
 mod critical;
 mod detach;
 mod error;
+mod filter;
 mod history;
 mod journal;
 mod lease;
@@ -54,17 +57,22 @@ mod resource;
 mod restart;
 mod restart_plan;
 mod secondary;
+mod service;
+mod service_manager;
 mod session;
 mod session_key;
 mod shutdown;
+mod stale;
 mod store;
+mod unit;
 pub mod who;
 
 pub use application::{Application, ApplicationList, ApplicationStatus, ApplicationType, RebootReasons};
 pub use cancel::CancelToken;
 pub use critical::CriticalReason;
 pub use error::{Error, Refusal};
-pub use listing::applications;
+pub use filter::{Filter, FilterAction, FilterTrigger};
+pub use listing::{affected, applications};
 pub use primary::{Primary, Restarted};
 pub use process::UniqueProcess;
 pub use registration::{
@@ -74,7 +82,10 @@ pub use registration::{
 pub use resource::Resources;
 pub use restart::{Recovery, recover, recover_within};
 pub use secondary::Secondary;
+pub use service::service_name;
 pub use session::SESSION_LIMIT;
 pub use session_key::SessionKey;
 pub use shutdown::ShutdownOptions;
+pub use stale::{Outcome, Stale, StaleFile, StaleList, stale};
 pub use store::{RUNTIME_FOLDER_VARIABLE, Store};
+pub use unit::{Manager, Unit, unit_of};

@@ -11,17 +11,20 @@ use rustix::process::geteuid;
 use crate::application::{Application, ApplicationList, ApplicationStatus, ApplicationType, RebootReasons};
 use crate::critical::{CriticalReason, Judge, open_process};
 use crate::error::Error;
+use crate::filter::Filters;
 use crate::history::{Entry, History};
 use crate::process::{Credentials, Stat, UniqueProcess, program_path, read_file};
 use crate::registration::RestartFlags;
 use crate::resource::Resources;
+use crate::service;
 use crate::session::Session;
 use crate::store::Store;
-use crate::who::{FileState, How, uses};
+use crate::who::{FileState, FileUse, How, uses};
 
 /// Lists for a session of these installer processes.
 pub(crate) fn list(session: &Session, installers: &[u32]) -> Result<ApplicationList, Error> {
-    assemble(Some(&session.store), installers, session.resources()?, session.history()?)
+    let filters = session.filters()?;
+    assemble(Some(&session.store), installers, session.resources()?, session.history()?, &filters)
 }
 
 /// Lists who uses these files, without a session: the same judgement of each process, and no history.
@@ -32,8 +35,16 @@ pub(crate) fn list(session: &Session, installers: &[u32]) -> Result<ApplicationL
 /// # Errors
 /// [`Error::ProcUnusable`] when processes had to be looked at and `/proc` does not serve.
 pub fn applications(store: Option<&Store>, files: &[PathBuf]) -> Result<ApplicationList, Error> {
-    let resources = Resources { files: files.to_vec(), ..Resources::default() };
-    assemble(store, &[std::process::id()], resources, History::default())
+    affected(store, &Resources::files(files))
+}
+
+/// Lists who uses these resources, files and services, without a session.
+///
+/// # Errors
+/// As [`applications`].
+pub fn affected(store: Option<&Store>, resources: &Resources) -> Result<ApplicationList, Error> {
+    let installers = [std::process::id()];
+    assemble(store, &installers, resources.clone(), History::default(), &Filters::default())
 }
 
 /// What a process uses.
@@ -41,6 +52,7 @@ pub fn applications(store: Option<&Store>, files: &[PathBuf]) -> Result<Applicat
 struct Used {
     files: Vec<PathBuf>,
     how: Vec<How>,
+    uses: Vec<(PathBuf, Vec<How>)>,
 }
 
 fn assemble(
@@ -48,18 +60,25 @@ fn assemble(
     installers: &[u32],
     resources: Resources,
     mut history: History,
+    filters: &Filters,
 ) -> Result<ApplicationList, Error> {
     let usage = uses(&resources.files)?;
     let mut affected: HashMap<UniqueProcess, Used> = HashMap::new();
     for user in &usage.users {
         let used = affected.entry(user.process).or_default();
         used.files = user.files.iter().filter_map(|it| resources.files.get(it.file)).cloned().collect();
+        let named = |it: &FileUse| Some((resources.files.get(it.file)?.clone(), it.how.clone()));
+        used.uses = user.files.iter().filter_map(named).collect();
         used.how = user.files.iter().flat_map(|it| it.how.iter().copied()).collect();
         used.how.sort();
         used.how.dedup();
     }
     for process in resources.processes.iter().filter(|process| process.is_running()) {
         affected.entry(*process).or_default();
+    }
+    let services = service::registered(&resources.services);
+    for process in services.processes {
+        affected.entry(process).or_default();
     }
     let mut list = ApplicationList {
         uninspected: usage.uninspected,
@@ -70,7 +89,8 @@ fn assemble(
             .filter(|(_, state)| **state == FileState::InUseByUnknown)
             .map(|(path, _)| path.clone())
             .collect(),
-        services_not_inspected: resources.services,
+        services_not_inspected: services.unknown,
+        files: resources.files.iter().cloned().zip(usage.files.iter().cloned()).collect(),
         ..ApplicationList::default()
     };
     // An application that was started again is one application, not two.
@@ -85,7 +105,13 @@ fn assemble(
         if let Some(judge) = &judge
             && let Some(application) = describe(store, judge, process, used)
         {
-            list.applications.push(with_history(application, &mut history));
+            list.applications.push(application);
+        }
+    }
+    service::classify(&mut list.applications);
+    for application in &mut list.applications {
+        if let Some(entry) = history.entry(application.process) {
+            application.status.insert(entry.status);
         }
     }
     for entry in history.entries {
@@ -93,9 +119,22 @@ fn assemble(
             list.applications.push(from_history(entry));
         }
     }
+    for application in list.applications.iter_mut().filter(|_| !filters.0.is_empty()) {
+        let current = application.restarted_as.unwrap_or(application.process);
+        application.status.insert(filters.mask(current, application.service.as_deref(), None));
+    }
     list.applications.sort_by_key(|it| (it.kind.shutdown_rank(), it.process));
     list.reboot_reasons = reboot_reasons(&list);
     Ok(list)
+}
+
+/// What a running process is that uses no registered resource.
+pub(crate) fn describe_process(
+    store: Option<&Store>,
+    judge: &Judge,
+    process: UniqueProcess,
+) -> Option<Application> {
+    describe(store, judge, process, Used::default())
 }
 
 /// What a running process is. `None` when it has ended.
@@ -125,6 +164,7 @@ fn describe(store: Option<&Store>, judge: &Judge, process: UniqueProcess, used: 
         user_id: credentials.map(|it| it.user),
         files: used.files,
         how: used.how,
+        uses: used.uses,
         critical,
         restarted_as: None,
     })
@@ -152,13 +192,6 @@ fn audit_session(folder: BorrowedFd<'_>) -> Option<u32> {
     (number != u32::MAX).then_some(number)
 }
 
-fn with_history(mut application: Application, history: &mut History) -> Application {
-    if let Some(entry) = history.entry(application.process) {
-        application.status.insert(entry.status);
-    }
-    application
-}
-
 fn from_history(entry: Entry) -> Application {
     let mut status = entry.status;
     let process = entry.application.process;
@@ -178,14 +211,16 @@ fn from_history(entry: Entry) -> Application {
     Application {
         process,
         name: entry.application.name,
-        service: None,
+        service: entry.application.service.as_ref().map(|it| it.unit.name.clone()),
         kind: entry.application.kind,
         status,
         session_id: entry.application.session_id,
-        restartable: entry.application.plan.is_some(),
+        restartable: entry.application.plan.is_some()
+            || entry.application.service.as_ref().is_some_and(|it| it.restartable),
         user_id: entry.application.user_id,
         files: entry.application.files,
         how: Vec::new(),
+        uses: Vec::new(),
         critical: None,
         restarted_as: entry.restarted_as,
     }

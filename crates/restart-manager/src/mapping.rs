@@ -39,6 +39,42 @@ pub(crate) fn each(folder: BorrowedFd<'_>, mut found: impl FnMut(Mapping)) -> Re
     Ok(())
 }
 
+/// Calls `found` with the path of each executable mapping of a file, as the process sees it; the kernel adds
+/// ` (deleted)` to one whose name is gone. Several mappings of one file follow each other.
+pub(crate) fn each_executable(
+    folder: BorrowedFd<'_>,
+    mut found: impl FnMut(FileId, &[u8]),
+) -> Result<(), Errno> {
+    let file = openat(folder, "maps", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut name = [0_u8; 4096];
+    let mut address = 0;
+    loop {
+        match kernel::next_executable(file.as_fd(), address, &mut name) {
+            Ok((mapping, length)) => {
+                found(mapping.file, name.get(..length).unwrap_or_default());
+                if mapping.end <= address {
+                    return Ok(());
+                }
+                address = mapping.end;
+            }
+            Err(Errno::NOENT | Errno::SRCH) => return Ok(()),
+            Err(Errno::INTR) => {}
+            // An older kernel, or a longer name.
+            Err(Errno::NOTTY | Errno::INVAL | Errno::NOSYS | Errno::NAMETOOLONG) => break,
+            Err(errno) => return Err(errno),
+        }
+    }
+    let text = read_file(folder, "maps", TEXT_LIMIT)?;
+    for line in text.split(|&byte| byte == b'\n') {
+        let is_executable =
+            line.split(|&byte| byte == b' ').nth(1).is_some_and(|it| it.get(2) == Some(&b'x'));
+        if let Some((mapping, path)) = text_line(line).filter(|_| is_executable) {
+            found(mapping.file, path);
+        }
+    }
+    Ok(())
+}
+
 /// The path that the mapping beginning at `start` shows, as the process itself sees it.
 pub(crate) fn path_at(folder: BorrowedFd<'_>, start: u64) -> Result<Option<Vec<u8>>, Errno> {
     let mut path = None;
@@ -129,6 +165,30 @@ mod kernel {
     const SIZE: u64 = size_of::<Query>() as u64;
     const COVERING_OR_NEXT: u64 = 0x10;
     const FILE_BACKED: u64 = 0x20;
+    const EXECUTABLE: u64 = 0x4;
+
+    /// The next executable mapping of a file, and the length of its name.
+    pub(super) fn next_executable(
+        maps: BorrowedFd<'_>,
+        address: u64,
+        name: &mut [u8],
+    ) -> Result<(Mapping, usize), Errno> {
+        let mut query = Query {
+            size: SIZE,
+            flags: COVERING_OR_NEXT | FILE_BACKED | EXECUTABLE,
+            address,
+            name_size: u32::try_from(name.len()).unwrap_or(u32::MAX),
+            name_address: name.as_mut_ptr() as u64,
+            ..Query::default()
+        };
+        // SAFETY: the structure is the one that this number names; the kernel writes at most `name_size` bytes
+        // to `name_address`, which is a buffer of that length that is borrowed for the call.
+        unsafe { ioctl(maps, Updater::<QUERY, Query>::new(&mut query)) }?;
+        let file = FileId { major: query.device_major, minor: query.device_minor, inode: query.inode };
+        // The size that comes back counts the closing zero.
+        let length = usize::try_from(query.name_size).unwrap_or_default().saturating_sub(1);
+        Ok((Mapping { start: query.start, end: query.end, file }, length.min(name.len())))
+    }
 
     pub(super) fn next_file_mapping(maps: BorrowedFd<'_>, address: u64) -> Result<Mapping, Errno> {
         let mut query =
@@ -165,6 +225,17 @@ mod tests {
         text.dedup();
         asked.dedup();
         assert_eq!(text, asked);
+    }
+
+    #[test]
+    fn our_own_program_is_among_the_executable_mappings_by_name() {
+        let mut names = Vec::new();
+        each_executable(own_folder().as_fd(), |_, name| names.push(name.to_vec())).unwrap();
+        let exe = std::env::current_exe().unwrap().canonicalize().unwrap();
+        assert!(names.iter().any(|name| name == exe.as_os_str().as_encoded_bytes()), "{names:?}");
+        let text = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let listed = |it: &&str| it.contains(" r-xp ") && it.contains('/');
+        assert_eq!(names.len(), text.lines().filter(listed).count());
     }
 
     #[test]

@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
-use crate::application::{Application, ApplicationList, ApplicationStatus};
+use crate::application::{Application, ApplicationList, ApplicationStatus, ApplicationType};
 use crate::cancel::CancelToken;
 use crate::error::{Error, Refusal};
+use crate::filter::{Filter, FilterChange, FilterTrigger};
 use crate::history::{Action, Stopping};
 use crate::journal::Outlives;
 use crate::listing;
 use crate::process::{UniqueProcess, lineage};
 use crate::resource::Resources;
 use crate::restart;
+use crate::service;
 use crate::session::Session;
 use crate::session_key::SessionKey;
 use crate::shutdown::{self, Progress, ShutdownOptions};
@@ -202,6 +204,9 @@ impl Primary {
             rest = later;
             let group: Vec<Stopping> =
                 group.iter().map(|it| restart::prepare(&self.session.store, it)).collect();
+            let (services, group): (Vec<_>, Vec<_>) =
+                group.into_iter().partition(|it| it.kind == ApplicationType::Service);
+            refused.extend(service::stop(&self.session, services, options, &self.cancel, &mut progress)?);
             refused.extend(shutdown::stop(&self.session, group, options, &self.cancel, &mut progress)?);
         }
         Ok(refused)
@@ -224,6 +229,35 @@ impl Primary {
             true => Ok(outcome.restarted),
             false => Err(Error::RestartFailed { applications: outcome.refused }),
         }
+    }
+
+    /// Forbids to shut down, or to restart, an application or service (RmAddFilter). Replaces an earlier
+    /// filter for the same.
+    ///
+    /// # Errors
+    /// [`Error::BadArguments`] (160) for a relative path or an empty name.
+    pub fn add_filter(&self, filter: Filter) -> Result<(), Error> {
+        check_trigger(&filter.trigger)?;
+        self.session.change_filters(FilterChange::Add(filter))
+    }
+
+    /// Removes the filter for this application or service (RmRemoveFilter).
+    ///
+    /// # Errors
+    /// [`Error::NoSuchFilter`] (2).
+    pub fn remove_filter(&self, trigger: &FilterTrigger) -> Result<(), Error> {
+        if !self.session.filters()?.0.iter().any(|it| it.trigger == *trigger) {
+            return Err(Error::NoSuchFilter);
+        }
+        self.session.change_filters(FilterChange::Remove(trigger.clone()))
+    }
+
+    /// All filters, in the order in which they were added (RmGetFilterList).
+    ///
+    /// # Errors
+    /// [`Error::Storage`].
+    pub fn filters(&self) -> Result<Vec<Filter>, Error> {
+        Ok(self.session.filters()?.0)
     }
 
     /// Ends the session (RmEndSession). Stopped applications that were not restarted stay stopped.
@@ -266,6 +300,15 @@ pub struct Restarted {
     pub old: UniqueProcess,
     /// The process that was started.
     pub new: UniqueProcess,
+}
+
+fn check_trigger(trigger: &FilterTrigger) -> Result<(), Error> {
+    let what = match trigger {
+        FilterTrigger::File(path) if !path.is_absolute() => format!("{} is not a full path", path.display()),
+        FilterTrigger::Service(name) if name.is_empty() => "a service without a name".to_owned(),
+        _ => return Ok(()),
+    };
+    Err(Error::BadArguments { what })
 }
 
 /// Refuses resources that would mean something else in another process.

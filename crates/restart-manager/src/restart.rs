@@ -4,11 +4,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
-use crate::application::{Application, ApplicationStatus};
+use crate::application::{Application, ApplicationStatus, ApplicationType};
 use crate::cancel::CancelToken;
 use crate::critical::open_process;
 use crate::detach;
 use crate::error::{Error, Refusal};
+use crate::filter::Filters;
 use crate::history::{Action, Entry, History, Stopping};
 use crate::journal::Outlives;
 use crate::primary::Restarted;
@@ -16,10 +17,12 @@ use crate::proc_scan::all_processes;
 use crate::process::{Stat, UniqueProcess, boot_id, program_path, read_file, ticks_since_boot};
 use crate::registration::RestartFlags;
 use crate::restart_plan::RestartPlan;
+use crate::service::{self, ServicePlan};
 use crate::session::{Session, keys};
 use crate::session_key::SessionKey;
 use crate::shutdown::{self, Progress, ShutdownOptions};
 use crate::store::Store;
+use crate::unit::Unit;
 
 /// Reads what starting this application again will need.
 pub(crate) fn prepare(store: &Store, application: &Application) -> Stopping {
@@ -30,7 +33,15 @@ pub(crate) fn prepare(store: &Store, application: &Application) -> Stopping {
         user_id: application.user_id,
         session_id: application.session_id,
         files: application.files.clone(),
-        plan: if application.restartable { plan(store, application.process) } else { None },
+        plan: match application.kind {
+            ApplicationType::Service => None,
+            _ if application.restartable => plan(store, application.process),
+            _ => None,
+        },
+        service: match application.kind {
+            ApplicationType::Service => service::plan(application),
+            _ => None,
+        },
     }
 }
 
@@ -50,6 +61,8 @@ fn plan(store: &Store, process: UniqueProcess) -> Option<RestartPlan> {
 pub(crate) struct Outcome {
     pub(crate) restarted: Vec<Restarted>,
     pub(crate) refused: Vec<Refusal>,
+    /// The services that were started, and how that went.
+    services: Vec<(Unit, Result<UniqueProcess, String>)>,
 }
 
 /// Starts what the history shows as stopped and not restarted, the last stopped first.
@@ -60,8 +73,13 @@ pub(crate) fn restart(
     report: &mut dyn FnMut(u32),
 ) -> Result<Outcome, Error> {
     let _claim = session.claim()?;
-    let waiting: Vec<&Entry> =
-        history.entries.iter().rev().filter(|entry| entry.is_outstanding() && is_stopped(entry)).collect();
+    let filters = session.filters()?;
+    let waiting: Vec<&Entry> = history
+        .entries
+        .iter()
+        .rev()
+        .filter(|entry| entry.is_outstanding() && is_stopped(entry) && !is_masked(&filters, entry))
+        .collect();
     let mut outcome = Outcome::default();
     let mut progress = Progress { report, done: 0, total: waiting.len() };
     progress.step(0);
@@ -77,11 +95,57 @@ pub(crate) fn restart(
 
 /// Stopped by the session, or asked to stop and gone by now.
 fn is_stopped(entry: &Entry) -> bool {
+    // A service that did not stop in time may do so yet; its manager starts it after that.
     entry.status.contains(ApplicationStatus::STOPPED)
+        || (entry.asked && entry.application.service.is_some())
         || (entry.asked && !entry.application.process.is_running())
 }
 
+/// Whether a filter forbids to start it again.
+fn is_masked(filters: &Filters, entry: &Entry) -> bool {
+    let application = &entry.application;
+    let service = application.service.as_ref().map(|it| it.unit.name.as_str());
+    let program = application.plan.as_ref().map(|it| it.program.as_path());
+    filters.mask(application.process, service, program) != ApplicationStatus::UNKNOWN
+}
+
+/// Starts a service, once for all of its processes.
+fn restart_service(
+    session: &Session,
+    entry: &Entry,
+    plan: &ServicePlan,
+    outcome: &mut Outcome,
+) -> Result<(), Error> {
+    let process = entry.application.process;
+    if let Some((_, started)) = outcome.services.iter().find(|(unit, _)| *unit == plan.unit) {
+        let action = match started {
+            Ok(new) => Action::Restarted { process, new: *new },
+            Err(reason) => Action::NotRestarted { process, reason: reason.clone() },
+        };
+        return session.record(&[action], Outlives::System);
+    }
+    session.record(&[Action::Starting { process, ticks: ticks_since_boot() }], Outlives::System)?;
+    let started = service::start(plan);
+    let name = plan.unit.name.clone();
+    match &started {
+        Ok(new) => {
+            tracing::info!(service = %plan.unit, new = new.pid, "restarted");
+            session.record(&[Action::Restarted { process, new: *new }], Outlives::System)?;
+            outcome.restarted.push(Restarted { name, old: process, new: *new });
+        }
+        Err(reason) => {
+            session.record(&[Action::NotRestarted { process, reason: reason.clone() }], Outlives::System)?;
+            outcome.refused.push(Refusal { process, name, reason: reason.clone() });
+        }
+    }
+    outcome.services.push((plan.unit.clone(), started));
+    Ok(())
+}
+
 fn restart_one(session: &Session, entry: &Entry, outcome: &mut Outcome) -> Result<(), Error> {
+    if let Some(plan) = &entry.application.service {
+        return restart_service(session, entry, plan, outcome);
+    }
     let Some(plan) = &entry.application.plan else { return Ok(()) };
     let process = entry.application.process;
     session.record(&[Action::Starting { process, ticks: ticks_since_boot() }], Outlives::System)?;
@@ -176,8 +240,17 @@ fn recover_session(
 ) -> Result<Recovery, Error> {
     let mut outcome = Outcome::default();
     let mut still_running = Vec::new();
+    let filters = session.filters()?;
     for entry in history.entries.iter().rev().filter(|entry| entry.is_outstanding()) {
         let process = entry.application.process;
+        if is_masked(&filters, entry) {
+            continue;
+        }
+        if entry.application.service.is_some() {
+            // Starting one that runs, or has not stopped yet, is no harm: its manager keeps the order.
+            restart_one(session, entry, &mut outcome)?;
+            continue;
+        }
         let Some(plan) = &entry.application.plan else { continue };
         if same_boot && !has_ended(entry, until) {
             still_running.push(process);

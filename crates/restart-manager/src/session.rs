@@ -4,6 +4,7 @@
 //! session.json   who the primary installer is; written once, before the folder gets its name
 //! resources      what was registered, a journal that all installers of the session append to
 //! actions        what was done to applications, a journal that only the primary writes
+//! filters        what must not be shut down or restarted, a journal that only the primary writes
 //! ```
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,6 +15,7 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::filter::{FilterChange, Filters};
 use crate::history::{Action, History};
 use crate::journal::{self, Outlives};
 use crate::process::{UniqueProcess, boot_id, read_file};
@@ -66,7 +68,9 @@ impl Session {
             .map_err(Error::storage("open", path.join(&draft)))?;
         let text = serde_json::to_vec(&Identity { primary, boot: boot_id() })
             .map_err(|error| Error::Storage { action: "write", path: path.clone(), source: error.into() })?;
-        for (name, content) in [("session.json", text.as_slice()), ("resources", b""), ("actions", b"")] {
+        for (name, content) in
+            [("session.json", text.as_slice()), ("resources", b""), ("actions", b""), ("filters", b"")]
+        {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
             let file = openat(&folder, name, flags, Mode::RUSR | Mode::WUSR)
                 .map_err(Error::storage("create", path.join(name)))?;
@@ -126,6 +130,19 @@ impl Session {
     pub(crate) fn history(&self) -> Result<History, Error> {
         let actions = journal::read(self.folder.as_fd(), "actions", &self.path)?;
         Ok(History::of(self.still_there(actions)?))
+    }
+
+    pub(crate) fn change_filters(&self, change: FilterChange) -> Result<(), Error> {
+        let entries = [change];
+        let written =
+            journal::append(self.folder.as_fd(), "filters", &self.path, &entries, Outlives::Process)?;
+        self.still_there(written.then_some(()))
+    }
+
+    pub(crate) fn filters(&self) -> Result<Filters, Error> {
+        let changes = journal::read(self.folder.as_fd(), "filters", &self.path)?;
+        // A session of an earlier version has none.
+        Ok(Filters::of(changes.unwrap_or_default()))
     }
 
     fn still_there<T>(&self, found: Option<T>) -> Result<T, Error> {

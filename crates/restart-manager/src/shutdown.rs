@@ -29,11 +29,18 @@ pub struct ShutdownOptions {
     pub only_registered: bool,
     /// How long an application may take; documented are 30 seconds.
     pub timeout: Duration,
+    /// How long a service may take; documented are 20 seconds.
+    pub service_timeout: Duration,
 }
 
 impl Default for ShutdownOptions {
     fn default() -> ShutdownOptions {
-        ShutdownOptions { force: false, only_registered: false, timeout: Duration::from_secs(30) }
+        ShutdownOptions {
+            force: false,
+            only_registered: false,
+            timeout: Duration::from_secs(30),
+            service_timeout: Duration::from_secs(20),
+        }
     }
 }
 
@@ -227,7 +234,7 @@ pub(crate) fn wait_for_end(process: &PinnedProcess, until: Instant) -> bool {
     }
 }
 
-fn time_left(until: Instant) -> Timespec {
+pub(crate) fn time_left(until: Instant) -> Timespec {
     let left = until.saturating_duration_since(Instant::now());
     Timespec {
         tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),

@@ -38,6 +38,8 @@ pub(crate) fn unmake(site: &mut Site<'_>, path: &WindowsPath) -> Result<(), Faul
         Ok(true) => {}
         Ok(false) if site.machine.metadata(path)?.is_none() => {}
         Ok(false) => tracing::warn!(%path, "the folder is not empty and stays"),
+        // Where nothing may be changed, nothing was made.
+        Err(MachineError::ReadOnlyDrive { .. }) => {}
         // Somebody else's: the folder is gone.
         Err(MachineError::NotAFolder { .. }) => {
             tracing::warn!(%path, "something else is where the folder was and stays")

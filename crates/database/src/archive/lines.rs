@@ -125,7 +125,7 @@ impl Header {
     }
 }
 
-fn column(name: &str, definition: &str) -> Result<Column, ArchiveError> {
+pub(crate) fn column(name: &str, definition: &str) -> Result<Column, ArchiveError> {
     let unknown = || ArchiveError::Definition { column: name.to_owned(), definition: definition.to_owned() };
     let mut characters = definition.trim().chars();
     let letter = characters.next().ok_or_else(unknown)?;

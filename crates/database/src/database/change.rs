@@ -1,11 +1,40 @@
 //! Changes to a database, which stay in memory until it is saved.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Database, DatabaseKind};
 use crate::{DatabaseError, Stream, SummaryInformation, Table};
 
+/// The changes to a database so far.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    code_page: u16,
+    changed: BTreeMap<String, Option<Arc<Table>>>,
+    streams: BTreeMap<String, Option<Stream>>,
+    summary: Option<SummaryInformation>,
+}
+
 impl Database {
+    /// Notes tables, streams and summary information as they are.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            code_page: self.code_page,
+            changed: self.changed.clone(),
+            streams: self.streams.clone(),
+            summary: self.summary.clone(),
+        }
+    }
+
+    /// Makes tables, streams and summary information what they were.
+    pub(crate) fn restore(&mut self, snapshot: Snapshot) {
+        let Snapshot { code_page, changed, streams, summary } = snapshot;
+        self.code_page = code_page;
+        self.changed = changed;
+        self.streams = streams;
+        self.summary = summary;
+    }
+
     /// Says what kind of file this is to be when saved.
     pub fn set_kind(&mut self, kind: DatabaseKind) {
         self.kind = kind;

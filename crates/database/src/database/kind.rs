@@ -17,7 +17,7 @@ pub enum DatabaseKind {
 
 impl DatabaseKind {
     /// Stored order is the one of a Windows GUID: the first three groups with their low byte first.
-    pub(super) fn class(self) -> [u8; 16] {
+    pub(crate) fn class(self) -> [u8; 16] {
         let mut class = [0x00, 0x10, 0x0C, 0, 0, 0, 0, 0, 0xC0, 0, 0, 0, 0, 0, 0, 0x46];
         let low = match self {
             Self::Package => 0x84,

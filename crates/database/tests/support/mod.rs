@@ -1,5 +1,8 @@
 //! Real packages and the programs that serve as oracles.
 
+#[allow(dead_code, reason = "not every test program damages files")]
+pub mod damage;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -6,6 +6,7 @@ use reseat_package::DuplicateFile;
 use reseat_script as script;
 
 use crate::actions::files::NAMES;
+use crate::actions::folders::remove_empty;
 use crate::error::EngineError;
 use crate::interface::Message;
 use crate::selection::Doing;
@@ -22,11 +23,13 @@ pub fn duplicate_files(session: &mut Session<'_, '_>) -> Result<(), EngineError>
 
 /// Removes the copies of components that are removed.
 pub fn remove_duplicate_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let mut folders = Vec::new();
     for (_, path) in copies(session, Doing::Remove)? {
         session.tell(&Message::ActionData(path.to_string()));
+        folders.extend(path.parent());
         session.add(script::RemoveFile { path }.into())?;
     }
-    Ok(())
+    remove_empty(session, folders)
 }
 
 fn copies(session: &Session<'_, '_>, doing: Doing) -> Result<Vec<(WindowsPath, WindowsPath)>, EngineError> {

@@ -7,6 +7,7 @@ use reseat_machine::{Attributes, FileKind, WindowsPath};
 use reseat_package::{FileAttributes, NameForm, RemoveFile};
 use reseat_script as script;
 
+use crate::actions::folders::remove_empty;
 use crate::decision::decide_file;
 use crate::error::EngineError;
 use crate::interface::Message;
@@ -100,11 +101,8 @@ pub fn remove_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         folders.extend(path.parent());
         remove(session, &mut removed, path)?;
     }
-    // A folder goes when its last file goes, and its parents with it, up to what every machine has.
-    for folder in with_parents(session, folders) {
-        session.add(script::RemoveFolder { path: folder }.into())?;
-    }
-    Ok(())
+    // A folder goes when its last file goes.
+    remove_empty(session, folders)
 }
 
 /// The files of components that are removed.
@@ -132,24 +130,6 @@ fn remove(
         session.add(script::RemoveFile { path }.into())?;
     }
     Ok(())
-}
-
-/// The folders and those above them that belong to the product, deepest first.
-fn with_parents(session: &Session<'_, '_>, folders: Vec<WindowsPath>) -> Vec<WindowsPath> {
-    let keep = session.standard_folders();
-    let mut all = HashSet::new();
-    for folder in folders {
-        let mut next = Some(folder);
-        while let Some(folder) = next {
-            if folder.parent().is_none() || keep.contains(&folder) || !all.insert(folder.clone()) {
-                break;
-            }
-            next = folder.parent();
-        }
-    }
-    let mut all: Vec<WindowsPath> = all.into_iter().collect();
-    all.sort_by_key(|folder| (std::cmp::Reverse(folder.components().count()), folder.to_string()));
-    all
 }
 
 /// The form of names on this machine: it has long names.

@@ -66,6 +66,7 @@ fn affected(session: &Session<'_, '_>) -> Result<Affected, EngineError> {
             continue;
         }
         let path = session.file_path(file)?;
+        session.machine().may_change(&path)?;
         if decide_file(session, file, &path)?.overwrite {
             affected.bytes = affected.bytes.saturating_add(file.row.bytes());
             affected.files.push(path);

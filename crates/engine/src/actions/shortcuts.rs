@@ -6,7 +6,7 @@ use reseat_package::{Shortcut, ShortcutTarget, Text};
 use reseat_script as script;
 
 use crate::actions::files::NAMES;
-use crate::actions::registration;
+use crate::actions::{folders, registration};
 use crate::error::EngineError;
 use crate::interface::Message;
 use crate::selection::Doing;
@@ -47,13 +47,7 @@ pub fn remove_shortcuts(session: &mut Session<'_, '_>) -> Result<(), EngineError
         folders.extend(path.parent());
         session.add(script::RemoveFile { path }.into())?;
     }
-    let keep = session.standard_folders();
-    for path in folders {
-        if !keep.contains(&path) {
-            session.add(script::RemoveFolder { path }.into())?;
-        }
-    }
-    Ok(())
+    folders::remove_empty(session, folders)
 }
 
 fn path(session: &Session<'_, '_>, row: &Shortcut) -> Result<WindowsPath, EngineError> {

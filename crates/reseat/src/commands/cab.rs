@@ -6,7 +6,9 @@ use std::path::{Component, Path, PathBuf};
 use std::process::ExitCode;
 
 use jiff::Zoned;
-use reseat_cabinet::{CabinetSet, CabinetWriter, DosDateTime, ReadSeek, WriterCompression, WriterOptions};
+use reseat_cabinet::{
+    CabinetError, CabinetSet, CabinetWriter, DosDateTime, ReadSeek, WriterCompression, WriterOptions,
+};
 use serde::Serialize;
 
 use crate::arguments::{Cab, Global};
@@ -53,7 +55,8 @@ pub fn run(global: &Global, command: &Cab) -> Result<ExitCode, Failure> {
 fn open(path: &Path) -> Result<CabinetSet, Failure> {
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let first = File::open(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
-    Ok(CabinetSet::open(Box::new(BufReader::new(first)), Box::new(move |name| beside(&folder, name)))?)
+    let next = Box::new(move |name: &str| beside(&folder, name));
+    CabinetSet::open(Box::new(BufReader::new(first)), next).map_err(|error| Failure::about(path, &error))
 }
 
 /// Opens the next cabinet of a set, whatever its name's letter case.
@@ -70,6 +73,7 @@ fn beside(folder: &Path, name: &str) -> io::Result<Box<dyn ReadSeek>> {
 }
 
 fn extract(cabinet: &Path, folder: &Path) -> Result<(), Failure> {
+    let wrong = |error: CabinetError| Failure::about(cabinet, &error);
     let mut set = open(cabinet)?;
     let names: Vec<String> = set.files().iter().map(|file| file.name.clone()).collect();
     for (index, name) in names.iter().enumerate() {
@@ -84,7 +88,7 @@ fn extract(cabinet: &Path, folder: &Path) -> Result<(), Failure> {
         // A file that is there already is never written through: it may be a link that leads elsewhere.
         let mut file = File::create_new(&path)
             .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
-        set.copy(index, &mut file)?;
+        set.copy(index, &mut file).map_err(wrong)?;
     }
     Ok(())
 }

@@ -1,22 +1,32 @@
-//! `reseat who`: who uses files.
+//! `reseat who`: who uses files, folders, programs and services.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use reseat_restart_manager::who::{self, FileState, How};
+use reseat_restart_manager::who::FileState;
+use reseat_restart_manager::{ApplicationType, Store, affected, unit_of};
 use serde::Serialize;
 
-use crate::arguments::{Global, Who};
+use crate::arguments::Global;
+use crate::closing;
 use crate::failure::Failure;
 use crate::output;
-use crate::prefix;
+use crate::restart_arguments::Who;
 
+/// One use of one file, or a process of a service that was asked for.
 #[derive(Serialize)]
 struct Line {
     application: String,
     pid: u32,
     user: String,
+    unit: Option<String>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// Why it is critical.
+    critical: Option<String>,
+    restartable: bool,
     uses: String,
-    file: String,
+    file: Option<PathBuf>,
 }
 
 /// Exit code when no file is in use.
@@ -26,90 +36,83 @@ const UNKNOWN: u8 = 2;
 
 /// Prints who uses the files.
 pub fn run(global: &Global, arguments: &Who) -> Result<ExitCode, Failure> {
-    let mut files = Vec::with_capacity(arguments.files.len());
-    for file in &arguments.files {
-        files.push(prefix::locate(global, file)?);
-    }
-    let usage = who::uses(&files)?;
+    let resources = closing::resources(global, &arguments.files)?;
+    // Without a store nobody has registered for restart; that is no reason not to answer.
+    let store = Store::open().ok();
+    let list = affected(store.as_ref(), &resources)?;
     let mut lines = Vec::new();
-    for user in &usage.users {
-        let name = user_name(user.process.pid);
-        for file in &user.files {
-            lines.push(Line {
-                application: user.name.clone(),
-                pid: user.process.pid,
-                user: name.clone(),
-                uses: file.how.iter().map(|how| words(*how)).collect::<Vec<_>>().join(", "),
-                file: files.get(file.file).map(|path| path.display().to_string()).unwrap_or_default(),
-            });
+    for application in &list.applications {
+        let user = application.user_id.map(closing::user_name).unwrap_or_default();
+        let line = |uses: String, file: Option<PathBuf>| Line {
+            application: application.name.clone(),
+            pid: application.process.pid,
+            user: user.clone(),
+            unit: unit_of(application.process.pid).map(|unit| unit.name),
+            kind: closing::kind_words(application.kind),
+            critical: application.critical.as_ref().map(ToString::to_string),
+            restartable: application.restartable,
+            uses,
+            file,
+        };
+        for (file, how) in &application.uses {
+            let words: Vec<&str> = how.iter().map(|how| closing::how_words(*how)).collect();
+            lines.push(line(words.join(", "), Some(file.clone())));
+        }
+        if application.uses.is_empty() {
+            lines.push(line("belongs to the service".to_owned(), None));
         }
     }
-    output::list(global, &["application", "pid", "user", "uses", "file"], &lines, |line| {
-        vec![
-            line.application.clone(),
-            line.pid.to_string(),
-            line.user.clone(),
-            line.uses.clone(),
-            line.file.clone(),
-        ]
-    });
+    lines.sort_by_key(|line| line.pid);
+    print(global, &lines);
 
-    let mut missing = false;
     let mut unknown = false;
-    for (file, state) in files.iter().zip(&usage.files) {
+    for (file, state) in &list.files {
         let file = file.display();
         match state {
-            FileState::Free | FileState::InUse => {}
-            FileState::Missing => {
-                missing = true;
-                eprintln!("reseat: {file} does not exist");
-            }
+            FileState::Free | FileState::InUse => continue,
+            FileState::Missing => eprintln!("reseat: {file} does not exist"),
             FileState::InUseByUnknown => {
-                unknown = true;
                 eprintln!(
                     "reseat: {file} is in use, by the kernel or by a process that could not be inspected"
                 );
             }
-            FileState::Unknown(reason) => {
-                unknown = true;
-                eprintln!("reseat: {file} could not be looked at: {reason}");
-            }
+            FileState::Unknown(reason) => eprintln!("reseat: {file} could not be looked at: {reason}"),
         }
+        unknown = true;
+    }
+    for service in &list.services_not_inspected {
+        unknown = true;
+        eprintln!("reseat: {service} is known to no service manager that could be asked");
     }
     if unknown && !global.quiet {
-        for process in &usage.uninspected {
+        for process in &list.uninspected {
             eprintln!("reseat: process {} could not be inspected: {}", process.pid, process.reason);
         }
     }
     Ok(if !lines.is_empty() {
         ExitCode::SUCCESS
-    } else if unknown || missing {
+    } else if unknown {
         ExitCode::from(UNKNOWN)
     } else {
         ExitCode::from(FREE)
     })
 }
 
-fn words(how: How) -> &'static str {
-    match how {
-        How::Open => "open",
-        How::Mapped => "mapped",
-        How::Executable => "runs it",
-        How::WorkingDirectory => "working folder",
-        How::RootDirectory => "root folder",
-    }
-}
-
-/// The name of a process' user, or its number.
-fn user_name(pid: u32) -> String {
-    use std::os::unix::fs::MetadataExt;
-    let Ok(metadata) = std::fs::metadata(format!("/proc/{pid}")) else { return String::new() };
-    let number = metadata.uid().to_string();
-    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = accounts.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == number).then(|| name.to_owned())
+fn print(global: &Global, lines: &[Line]) {
+    let critical = closing::kind_words(ApplicationType::Critical);
+    let mut headings = vec!["application", "pid", "user", "unit", "type", "restart", "uses", "file"];
+    // Where no service manager runs the column would be empty.
+    let has_units = lines.iter().any(|line| line.unit.is_some());
+    headings.retain(|heading| *heading != "unit" || has_units);
+    output::list(global, &headings, lines, |line| {
+        let kind =
+            line.critical.as_ref().map_or(line.kind.to_owned(), |reason| format!("{critical}: {reason}"));
+        let mut cells = vec![line.application.clone(), line.pid.to_string(), line.user.clone()];
+        if has_units {
+            cells.push(line.unit.clone().unwrap_or_default());
+        }
+        let file = line.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
+        cells.extend([kind, closing::restart_words(line.restartable).to_owned(), line.uses.clone(), file]);
+        cells
     });
-    name.unwrap_or(number)
 }

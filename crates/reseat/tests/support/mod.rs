@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod product;
+pub mod scene;
 pub mod snapshot;
 
 use std::path::{Path, PathBuf};

@@ -1,0 +1,160 @@
+//! What the commands that close and restart applications share: resources from arguments, progress, tables.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use reseat_restart_manager::who::How;
+use reseat_restart_manager::{Application, ApplicationType, Resources, ShutdownOptions, service_name};
+use serde::Serialize;
+
+use crate::arguments::Global;
+use crate::failure::Failure;
+use crate::output;
+use crate::prefix;
+use crate::restart_arguments::Closing;
+
+impl Closing {
+    /// The options as the library takes them.
+    pub fn options(&self) -> Result<ShutdownOptions, Failure> {
+        let mut options = ShutdownOptions {
+            force: self.force,
+            only_registered: self.only_registered,
+            ..ShutdownOptions::default()
+        };
+        if let Some(seconds) = self.timeout {
+            let timeout = Duration::try_from_secs_f64(seconds)
+                .map_err(|error| Failure::usage(format!("--timeout {seconds}: {error}")))?;
+            (options.timeout, options.service_timeout) = (timeout, timeout);
+        }
+        Ok(options)
+    }
+}
+
+/// The files, folders and services that a user named. What is no file and is the name of a service is a service.
+pub fn resources(global: &Global, names: &[PathBuf]) -> Result<Resources, Failure> {
+    let mut resources = Resources::default();
+    for name in names {
+        match service(name) {
+            Some(service) => resources.services.push(service),
+            None => resources.files.push(prefix::locate(global, name)?),
+        }
+    }
+    Ok(resources)
+}
+
+fn service(name: &Path) -> Option<String> {
+    let text = name.to_str()?;
+    if text.contains(['/', '\\']) || name.symlink_metadata().is_ok() {
+        return None;
+    }
+    service_name(text)
+}
+
+/// A bar on a terminal.
+pub fn progress_bar(global: &Global, message: &'static str) -> ProgressBar {
+    let shows = std::io::stderr().is_terminal() && !global.quiet;
+    let target = if shows { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(Some(100), target);
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg:24} {wide_bar} {percent:>3}%") {
+        bar.set_style(style);
+    }
+    if shows {
+        bar.enable_steady_tick(Duration::from_millis(120));
+    }
+    bar.set_message(message);
+    bar
+}
+
+/// One application in a table or in JSON.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    application: String,
+    pid: u32,
+    user: String,
+    service: Option<String>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    critical: Option<String>,
+    restartable: bool,
+    status: String,
+    restarted_as: Option<u32>,
+    files: Vec<PathBuf>,
+}
+
+impl Row {
+    /// Describes an application.
+    pub fn of(application: &Application) -> Self {
+        Self {
+            application: application.name.clone(),
+            pid: application.process.pid,
+            user: application.user_id.map(user_name).unwrap_or_default(),
+            service: application.service.clone(),
+            kind: kind_words(application.kind),
+            critical: application.critical.as_ref().map(ToString::to_string),
+            restartable: application.restartable,
+            status: application.status.to_string(),
+            restarted_as: application.restarted_as.map(|it| it.pid),
+            files: application.files.clone(),
+        }
+    }
+}
+
+/// Prints applications with their history.
+pub fn print(global: &Global, applications: &[Application]) {
+    let rows: Vec<Row> = applications.iter().map(Row::of).collect();
+    let headings = ["application", "pid", "user", "service", "type", "restart", "status"];
+    output::list(global, &headings, &rows, |row| {
+        vec![
+            row.application.clone(),
+            row.pid.to_string(),
+            row.user.clone(),
+            row.service.clone().unwrap_or_default(),
+            row.critical.as_ref().map_or(row.kind.to_owned(), |reason| format!("{}: {reason}", row.kind)),
+            restart_words(row.restartable).to_owned(),
+            row.status.clone(),
+        ]
+    });
+}
+
+/// Whether it can be started again, in a word.
+pub fn restart_words(restartable: bool) -> &'static str {
+    if restartable { "yes" } else { "no" }
+}
+
+/// What sort of application it is, in a word.
+pub fn kind_words(kind: ApplicationType) -> &'static str {
+    match kind {
+        ApplicationType::Unknown => "unknown",
+        ApplicationType::MainWindow => "window",
+        ApplicationType::OtherWindow => "other window",
+        ApplicationType::Service => "service",
+        ApplicationType::Explorer => "desktop",
+        ApplicationType::Console => "console",
+        ApplicationType::Critical => "critical",
+    }
+}
+
+/// How a file is used, in a word or two.
+pub fn how_words(how: How) -> &'static str {
+    match how {
+        How::Open => "open",
+        How::Mapped => "mapped",
+        How::Executable => "runs it",
+        How::WorkingDirectory => "working folder",
+        How::RootDirectory => "root folder",
+    }
+}
+
+/// A user's name, or number.
+pub fn user_name(user: u32) -> String {
+    let number = user.to_string();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number).then(|| name.to_owned())
+    });
+    name.unwrap_or(number)
+}
