@@ -292,6 +292,16 @@ impl Product {
         self
     }
 
+    /// Moves a file to another component.
+    pub fn with_file_in(mut self, file: &str, component: &str) -> Self {
+        for row in self.rows.entry("File").or_default() {
+            if row[0] == file {
+                row[1] = component.to_owned();
+            }
+        }
+        self
+    }
+
     /// Adds an icon.
     pub fn with_icon(mut self, name: &str, content: impl Into<Vec<u8>>) -> Self {
         self.row("Icon", &[name, ""]);
