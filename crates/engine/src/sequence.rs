@@ -60,6 +60,12 @@ fn serve(session: &mut Session<'_, '_>, name: &str) -> Result<(), EngineError> {
                 refuse_tables(session, name, tables)?;
                 function(session)
             }
+            Service::Judged(function, judge) => {
+                for part in judge(session)? {
+                    refuse(session, format!("action {name} ({part})"))?;
+                }
+                function(session)
+            }
             Service::Unsupported(tables) => refuse_tables(session, name, tables),
             Service::NotHere => refuse(session, format!("action {name}")),
         };

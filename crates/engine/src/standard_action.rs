@@ -3,7 +3,7 @@
 //! An action works, has nothing to do on this kind of machine, or is not supported. One that is not supported stands in
 //! the way only when the package gives it something to do: a table that it reads has rows.
 
-use crate::actions;
+use crate::actions::{self, assemblies, type_libraries};
 use crate::error::EngineError;
 use crate::session::Session;
 
@@ -14,6 +14,11 @@ pub enum Service {
     Works(fn(&mut Session<'_, '_>) -> Result<(), EngineError>),
     /// It is carried out by this function, but for what these tables ask for.
     Partly(fn(&mut Session<'_, '_>) -> Result<(), EngineError>, &'static [&'static str]),
+    /// It is carried out by the first function, but for the rows that the second one names.
+    Judged(
+        fn(&mut Session<'_, '_>) -> Result<(), EngineError>,
+        fn(&Session<'_, '_>) -> Result<Vec<String>, EngineError>,
+    ),
     /// It has nothing to do here, for this reason.
     Nothing(&'static str),
     /// It cannot be carried out when one of these tables has rows.
@@ -40,7 +45,7 @@ pub fn find(name: &str) -> Option<&'static StandardAction> {
 pub const UNSUPPORTED_TABLES: &[&str] =
     &["LockPermissions", "MsiLockPermissionsEx", "MsiEmbeddedChainer", "MsiShortcutProperty"];
 
-use Service::{NotHere, Nothing, Partly, Unsupported, Works};
+use Service::{Judged, NotHere, Nothing, Partly, Unsupported, Works};
 
 const ODBC: &[&str] =
     &["ODBCAttribute", "ODBCDataSource", "ODBCDriver", "ODBCSourceAttribute", "ODBCTranslator"];
@@ -57,8 +62,8 @@ pub const STANDARD_ACTIONS: &[StandardAction] = &[
     action("CostInitialize", Works(actions::costing::cost_initialize)),
     action("CreateFolders", Works(actions::folders::create_folders)),
     action("CreateShortcuts", Works(actions::shortcuts::create_shortcuts)),
-    action("DeleteServices", Unsupported(&["ServiceControl"])),
-    action("DisableRollback", NotHere),
+    action("DeleteServices", Works(actions::services::delete_services)),
+    action("DisableRollback", Works(actions::execute::disable_rollback)),
     action("DuplicateFiles", Works(actions::duplicate_files::duplicate_files)),
     action("ExecuteAction", NotHere),
     action("FileCost", Works(actions::costing::file_cost)),
@@ -73,36 +78,39 @@ pub const STANDARD_ACTIONS: &[StandardAction] = &[
     action("InstallInitialize", Works(actions::execute::install_initialize)),
     action("InstallODBC", Unsupported(ODBC)),
     action("InstallSFPCatalogFile", Unsupported(&["SFPCatalog"])),
-    action("InstallServices", Unsupported(&["ServiceInstall"])),
+    action("InstallServices", Works(actions::services::install_services)),
     action("InstallValidate", Works(actions::install_validate::install_validate)),
     action("IsolateComponents", Unsupported(&["IsolatedComponent"])),
     action("LaunchConditions", Works(actions::launch_conditions::launch_conditions)),
     action("MigrateFeatureStates", Works(actions::related_products::migrate_feature_states)),
-    action("MoveFiles", Unsupported(&["MoveFile"])),
-    action("MsiConfigureServices", Unsupported(&["MsiServiceConfig", "MsiServiceConfigFailureActions"])),
-    action("MsiPublishAssemblies", Unsupported(&["MsiAssembly"])),
-    action("MsiUnpublishAssemblies", Unsupported(&["MsiAssembly"])),
+    action("MoveFiles", Works(actions::move_files::move_files)),
+    action("MsiConfigureServices", Works(actions::service_configuration::configure_services)),
+    action("MsiPublishAssemblies", Judged(assemblies::publish_assemblies, assemblies::global_assemblies)),
+    action("MsiUnpublishAssemblies", Judged(assemblies::unpublish_assemblies, assemblies::global_assemblies)),
     action("PatchFiles", Unsupported(&["Patch"])),
     action("ProcessComponents", Works(actions::registration::process_components)),
-    action("PublishComponents", Unsupported(&["PublishComponent"])),
+    action("PublishComponents", Works(actions::published_components::publish_components)),
     action("PublishFeatures", Works(actions::registration::publish_features)),
     action("PublishProduct", Works(actions::registration::publish_product)),
     action("RMCCPSearch", Unsupported(&["CCPSearch"])),
-    action("RegisterClassInfo", Unsupported(&["Class", "AppId"])),
+    action("RegisterClassInfo", Works(actions::class_info::register_class_info)),
     action("RegisterComPlus", Unsupported(&["Complus"])),
-    action("RegisterExtensionInfo", Unsupported(&["Extension"])),
-    action("RegisterFonts", Unsupported(&["Font"])),
-    action("RegisterMIMEInfo", Unsupported(&["MIME"])),
+    action("RegisterExtensionInfo", Works(actions::extension_info::register_extension_info)),
+    action("RegisterFonts", Works(actions::fonts::register_fonts)),
+    action("RegisterMIMEInfo", Works(actions::extension_info::register_mime_info)),
     action("RegisterProduct", Works(actions::registration::register_product)),
-    action("RegisterProgIdInfo", Unsupported(&["ProgId"])),
-    action("RegisterTypeLibraries", Unsupported(&["TypeLib"])),
+    action("RegisterProgIdInfo", Works(actions::prog_id_info::register_prog_id_info)),
+    action(
+        "RegisterTypeLibraries",
+        Judged(type_libraries::register_type_libraries, type_libraries::without_version),
+    ),
     action("RegisterUser", Works(actions::registration::register_user)),
     action("RemoveDuplicateFiles", Works(actions::duplicate_files::remove_duplicate_files)),
     action("RemoveEnvironmentStrings", Works(actions::environment_strings::remove_environment_strings)),
     action("RemoveExistingProducts", Works(actions::related_products::remove_existing_products)),
     action("RemoveFiles", Works(actions::files::remove_files)),
     action("RemoveFolders", Works(actions::folders::remove_folders)),
-    action("RemoveIniValues", Unsupported(&["IniFile", "RemoveIniFile"])),
+    action("RemoveIniValues", Works(actions::ini_values::remove_ini_values)),
     action("RemoveODBC", Unsupported(ODBC)),
     action("RemoveRegistryValues", Works(actions::registry_values::remove_registry_values)),
     action("RemoveShortcuts", Works(actions::shortcuts::remove_shortcuts)),
@@ -112,20 +120,23 @@ pub const STANDARD_ACTIONS: &[StandardAction] = &[
     action("SelfRegModules", Unsupported(&["SelfReg"])),
     action("SelfUnregModules", Unsupported(&["SelfReg"])),
     action("SetODBCFolders", Unsupported(ODBC)),
-    action("StartServices", Unsupported(&["ServiceControl"])),
-    action("StopServices", Unsupported(&["ServiceControl"])),
-    action("UnpublishComponents", Unsupported(&["PublishComponent"])),
+    action("StartServices", Works(actions::services::start_services)),
+    action("StopServices", Works(actions::services::stop_services)),
+    action("UnpublishComponents", Works(actions::published_components::unpublish_components)),
     action("UnpublishFeatures", Works(actions::registration::unpublish_features)),
-    action("UnregisterClassInfo", Unsupported(&["Class", "AppId"])),
+    action("UnregisterClassInfo", Works(actions::class_info::unregister_class_info)),
     action("UnregisterComPlus", Unsupported(&["Complus"])),
-    action("UnregisterExtensionInfo", Unsupported(&["Extension"])),
-    action("UnregisterFonts", Unsupported(&["Font"])),
-    action("UnregisterMIMEInfo", Unsupported(&["MIME"])),
-    action("UnregisterProgIdInfo", Unsupported(&["ProgId"])),
-    action("UnregisterTypeLibraries", Unsupported(&["TypeLib"])),
+    action("UnregisterExtensionInfo", Works(actions::extension_info::unregister_extension_info)),
+    action("UnregisterFonts", Works(actions::fonts::unregister_fonts)),
+    action("UnregisterMIMEInfo", Works(actions::extension_info::unregister_mime_info)),
+    action("UnregisterProgIdInfo", Works(actions::prog_id_info::unregister_prog_id_info)),
+    action(
+        "UnregisterTypeLibraries",
+        Judged(type_libraries::unregister_type_libraries, type_libraries::without_version),
+    ),
     action("ValidateProductID", Works(actions::launch_conditions::validate_product_id)),
     action("WriteEnvironmentStrings", Works(actions::environment_strings::write_environment_strings)),
-    action("WriteIniValues", Unsupported(&["IniFile", "RemoveIniFile"])),
+    action("WriteIniValues", Works(actions::ini_values::write_ini_values)),
     action("WriteRegistryValues", Works(actions::registry_values::write_registry_values)),
 ];
 

@@ -38,6 +38,11 @@ pub fn check(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
                     parts.push(format!("action {} (table {})", row.action, used.join(", ")));
                 }
             }
+            Some(Service::Judged(_, judge)) => {
+                parts.extend(
+                    judge(session)?.into_iter().map(|part| format!("action {} ({part})", row.action)),
+                );
+            }
             Some(Service::NotHere) => parts.push(format!("action {}", row.action)),
             None => {
                 if let Some(action) = package.find::<CustomAction>(&row.action)?

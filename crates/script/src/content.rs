@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use reseat_machine::{Attributes, MachineError, WindowsPath};
 
 use crate::backup::{self, Linked};
+use crate::edit_ini_file::EditIniFile;
 use crate::environment::Environment;
 use crate::error::Fault;
 use crate::install_file::Source;
@@ -23,6 +24,8 @@ pub(crate) enum Content<'a> {
     Source { source: &'a Source, size: u64, attributes: Attributes, modified: Option<SystemTime> },
     /// These bytes.
     Bytes(&'a [u8]),
+    /// What the .ini file at the place contains, changed.
+    Ini(&'a EditIniFile),
     /// What another file contains, with its time and attributes.
     Copy(&'a WindowsPath),
     /// Another file itself, which is removed afterwards.
@@ -63,6 +66,7 @@ impl Content<'_> {
                 site.step()?;
                 file.write_all(bytes).map_err(|source| Fault::Write { path: path.clone(), source })
             }
+            Self::Ini(file) => file.make(at, site),
             Self::Copy(from) => copy(from, at, path, site),
             Self::Same(from) => match backup::link(site, from, at) {
                 Ok(Linked::Yes) => Ok(()),

@@ -7,7 +7,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `script.rs` | the install script: steps and their operations, as data |
-//! | `operation.rs` | all kinds of operation; one file for each: `create_folder.rs`, `remove_folder.rs`, `install_file.rs`, `write_file.rs`, `duplicate_file.rs`, `move_file.rs`, `remove_file.rs`, `registry_value.rs`, `registry_key.rs`, `custom_action.rs` |
+//! | `operation.rs` | all kinds of operation; one file for each: `create_folder.rs`, `remove_folder.rs`, `install_file.rs`, `write_file.rs`, `edit_ini_file.rs` (its text: `ini_text.rs`), `duplicate_file.rs`, `move_file.rs`, `remove_file.rs`, `registry_value.rs`, `registry_key.rs`, `register_font.rs` (the title: `font_title.rs`), `custom_action.rs` |
 //! | `change.rs` | the few elementary changes that operations consist of, each with what undoes it: folders in the files of their operations, files in `placing.rs` and `remove_file.rs`, the registry's files in `registry_backup.rs` |
 //! | `backup.rs` | where replaced and removed files wait for the commit, and how they come back |
 //! | `content.rs` | where the bytes of a file come from; `native_program.rs` makes programs of this machine runnable |
@@ -32,10 +32,13 @@ mod content;
 mod create_folder;
 mod custom_action;
 mod duplicate_file;
+mod edit_ini_file;
 mod environment;
 mod error;
 mod execution;
+mod font_title;
 mod group;
+mod ini_text;
 mod install_file;
 mod journal;
 mod move_file;
@@ -43,6 +46,7 @@ mod native_program;
 mod operation;
 mod placing;
 mod recovery;
+mod register_font;
 mod registry_backup;
 mod registry_key;
 mod registry_value;
@@ -67,6 +71,7 @@ pub use commit::{CommitFailure, CommitReport};
 pub use create_folder::CreateFolder;
 pub use custom_action::{ActionFailure, ActionKind, Phase, ScheduledAction};
 pub use duplicate_file::DuplicateFile;
+pub use edit_ini_file::{EditIniFile, IniChange, IniEdit};
 pub use environment::{Answer, Environment, SourceError};
 pub use error::{ExecutionError, Fault};
 pub use execution::{Execution, Rollback};
@@ -75,6 +80,7 @@ pub use journal::JournalError;
 pub use move_file::MoveFile;
 pub use operation::Operation;
 pub use recovery::{Pending, PendingState, Recovery, pending, recover};
+pub use register_font::RegisterFont;
 pub use registry_key::{CreateRegistryKey, RemoveRegistryKey};
 pub use registry_value::{RemoveRegistryValue, SetRegistryValue};
 pub use remove_file::RemoveFile;

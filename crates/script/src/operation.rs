@@ -11,9 +11,11 @@ use crate::content::Content;
 use crate::create_folder::CreateFolder;
 use crate::custom_action::ScheduledAction;
 use crate::duplicate_file::DuplicateFile;
+use crate::edit_ini_file::EditIniFile;
 use crate::error::Fault;
 use crate::install_file::InstallFile;
 use crate::move_file::MoveFile;
+use crate::register_font::RegisterFont;
 use crate::registry_key::{CreateRegistryKey, RemoveRegistryKey};
 use crate::registry_value::{RemoveRegistryValue, SetRegistryValue};
 use crate::remove_file::RemoveFile;
@@ -36,6 +38,8 @@ pub enum Operation {
     InstallFile(InstallFile),
     /// Writes a file whose content is in the script: shortcuts, icons.
     WriteFile(WriteFile),
+    /// Changes entries of an .ini file.
+    EditIniFile(EditIniFile),
     /// Copies a file of the machine.
     DuplicateFile(DuplicateFile),
     /// Moves a file of the machine.
@@ -50,6 +54,8 @@ pub enum Operation {
     CreateRegistryKey(CreateRegistryKey),
     /// Removes a registry key with everything below it.
     RemoveRegistryKey(RemoveRegistryKey),
+    /// Registers a font under its title.
+    RegisterFont(RegisterFont),
     /// Runs a custom action, or notes it for rollback or commit.
     CustomAction(ScheduledAction),
     /// From here on nothing is kept for a rollback (`Msi/disablerollback-action.md`).
@@ -78,9 +84,11 @@ impl Operation {
             Self::RemoveFolder(folder) => [Some(&folder.path), None],
             Self::InstallFile(file) => [Some(&file.path), None],
             Self::WriteFile(file) => [Some(&file.path), None],
+            Self::EditIniFile(file) => [Some(&file.path), None],
             Self::DuplicateFile(file) => [Some(&file.from), Some(&file.to)],
             Self::MoveFile(file) => [Some(&file.from), Some(&file.to)],
             Self::RemoveFile(file) => [Some(&file.path), None],
+            Self::RegisterFont(font) => [Some(&font.path), None],
             _ => [None, None],
         }
     }
@@ -92,6 +100,7 @@ impl Operation {
             Self::RemoveFolder(folder) => folder.plan(site),
             Self::InstallFile(file) => file.plan(site),
             Self::WriteFile(file) => file.plan(site),
+            Self::EditIniFile(file) => file.plan(site),
             Self::DuplicateFile(file) => file.plan(site),
             Self::MoveFile(file) => file.plan(site),
             Self::RemoveFile(file) => file.plan(site),
@@ -104,6 +113,7 @@ impl Operation {
         match self {
             Self::InstallFile(file) => Some(file.content()),
             Self::WriteFile(file) => Some(file.content()),
+            Self::EditIniFile(file) => Some(file.content()),
             Self::DuplicateFile(file) => Some(file.content()),
             Self::MoveFile(file) => Some(file.content()),
             _ => None,
@@ -117,6 +127,7 @@ impl Operation {
             Self::RemoveRegistryValue(work) => Some(work),
             Self::CreateRegistryKey(work) => Some(work),
             Self::RemoveRegistryKey(work) => Some(work),
+            Self::RegisterFont(work) => Some(work),
             _ => None,
         }
     }
@@ -133,6 +144,7 @@ impl Operation {
             Self::RemoveFolder(folder) => format!("remove folder {}", folder.path),
             Self::InstallFile(file) => format!("install file {}", file.path),
             Self::WriteFile(file) => format!("write file {}", file.path),
+            Self::EditIniFile(file) => format!("change {} entries of {}", file.edits.len(), file.path),
             Self::DuplicateFile(file) => format!("copy file {} to {}", file.from, file.to),
             Self::MoveFile(file) => format!("move file {} to {}", file.from, file.to),
             Self::RemoveFile(file) => format!("remove file {}", file.path),
@@ -142,6 +154,7 @@ impl Operation {
             }
             Self::CreateRegistryKey(key) => format!("create registry key {}", key.key),
             Self::RemoveRegistryKey(key) => format!("remove registry key {}", key.key),
+            Self::RegisterFont(font) => format!("register font {}", font.path),
             Self::CustomAction(action) => format!("custom action {}", action.action),
             Self::DisableRollback => "disable rollback".to_owned(),
         }
@@ -163,6 +176,7 @@ operation_from!(
     RemoveFolder(RemoveFolder),
     InstallFile(InstallFile),
     WriteFile(WriteFile),
+    EditIniFile(EditIniFile),
     DuplicateFile(DuplicateFile),
     MoveFile(MoveFile),
     RemoveFile(RemoveFile),
@@ -170,5 +184,6 @@ operation_from!(
     RemoveRegistryValue(RemoveRegistryValue),
     CreateRegistryKey(CreateRegistryKey),
     RemoveRegistryKey(RemoveRegistryKey),
+    RegisterFont(RegisterFont),
     CustomAction(ScheduledAction),
 );

@@ -33,6 +33,10 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => any_path().prop_map(|at| WriteFile { path: path(&at), content: vec![7; 3] }.into()),
         1 => (any_path(), any_path()).prop_map(|(from, to)| DuplicateFile { from: path(&from), to: path(&to) }.into()),
         3 => (any_path(), any_path()).prop_map(|(from, to)| MoveFile { from: path(&from), to: path(&to) }.into()),
+        2 => (any_path(), "[ab]", prop::bool::ANY).prop_map(|(at, key, add)| {
+            let change = if add { IniChange::Set("v".to_owned()) } else { IniChange::Remove };
+            EditIniFile { path: path(&at), edits: vec![IniEdit { section: "s".to_owned(), key, change }] }.into()
+        }),
         4 => any_path().prop_map(|at| RemoveFile { path: path(&at) }.into()),
         1 => ("[ab]", "[a-z]{1,3}").prop_map(|(name, value)| set(&name, &value)),
         1 => Just(RemoveRegistryKey { key: key("Old") }.into()),

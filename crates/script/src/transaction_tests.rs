@@ -61,6 +61,27 @@ fn a_file_is_written_from_the_script() {
 }
 
 #[test]
+fn ini_files_are_made_changed_and_emptied() {
+    let edit = |file: &str, key: &str, change| {
+        let edits = vec![IniEdit { section: "s".to_owned(), key: key.to_owned(), change }];
+        EditIniFile { path: path(file), edits }.into()
+    };
+    let trial = there_and_back([
+        edit(r"C:\New\made.ini", "a", IniChange::Set("1".to_owned())),
+        edit(r"C:\New\MADE.ini", "b", IniChange::Set("2".to_owned())),
+        edit(r"C:\New\none.ini", "b", IniChange::Remove),
+        install(r"C:\New\installed.ini", "[S]\nold=1\n"),
+        edit(r"C:\New\installed.ini", "new", IniChange::Set("2".to_owned())),
+        install(r"C:\Old\gone.ini", "[s]\r\nk=1"),
+        edit(r"C:\Old\gone.ini", "K", IniChange::Remove),
+    ]);
+    assert_eq!(read(&trial, "drive_c/New/made.ini").unwrap(), "[s]\r\na=1\r\nb=2\r\n");
+    assert_eq!(read(&trial, "drive_c/New/installed.ini").unwrap(), "[S]\nold=1\nnew=2\n");
+    assert_eq!(read(&trial, "drive_c/New/none.ini"), None);
+    assert_eq!(read(&trial, "drive_c/Old/gone.ini"), None);
+}
+
+#[test]
 fn a_file_is_copied() {
     let trial = there_and_back([
         DuplicateFile { from: path(r"C:\old\one.txt"), to: path(r"C:\New\copy") }.into(),

@@ -1,14 +1,15 @@
-//! InstallInitialize, InstallExecute, InstallFinalize and ScheduleReboot: the transaction around the script.
+//! InstallInitialize, InstallExecute, InstallFinalize, DisableRollback and ScheduleReboot: the transaction around the script.
 //!
-//! See the pages `installinitialize-action.md`, `installexecute-action.md`, `installfinalize-action.md` and
-//! `schedulereboot-action.md`. Sessions of one installation share one transaction: a nested session that begins while it
+//! See the pages `installinitialize-action.md`, `installexecute-action.md`, `installfinalize-action.md`,
+//! `disablerollback-action.md` and `schedulereboot-action.md`. Sessions of one installation share one transaction: a nested session that begins while it
 //! is open adds to it and leaves the commit to the session that opened it.
 
 use std::io::Write;
 use std::mem;
 
 use reseat_script::{
-    ActionFailure, Environment, Execution, Phase, Rollback, ScheduledAction, Source, SourceError, Step,
+    ActionFailure, Environment, Execution, Operation, Phase, Rollback, ScheduledAction, Source, SourceError,
+    Step,
 };
 
 use crate::custom_action;
@@ -19,6 +20,9 @@ use crate::log::service;
 use crate::session::Session;
 use crate::source::Sources;
 
+/// The property that says that rollback is disabled (page `rollbackdisabled.md`).
+const ROLLBACK_DISABLED: &str = "RollbackDisabled";
+
 /// Opens the transaction.
 pub fn install_initialize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     session.in_script = true;
@@ -26,7 +30,8 @@ pub fn install_initialize(session: &mut Session<'_, '_>) -> Result<(), EngineErr
     if session.installation.transaction.is_none() {
         let id = uuid::Uuid::new_v4().simple().to_string();
         let title = session.property("ProductName").unwrap_or_default().to_owned();
-        let rollback = if session.property("DISABLEROLLBACK").is_some() {
+        let is_disabled = |name| session.property(name).is_some();
+        let rollback = if is_disabled("DISABLEROLLBACK") || is_disabled(ROLLBACK_DISABLED) {
             session.tell(&Message::Warning(
                 "rollback is disabled: a failure leaves what was done by then".to_owned(),
             ));
@@ -116,6 +121,15 @@ pub fn roll_back(session: &mut Session<'_, '_>) {
             session.tell(&Message::Warning(format!("rollback: {problem}")));
         }
     }
+}
+
+/// Keeps nothing for a rollback of what follows; before InstallInitialize, of anything (page `disablerollback-action.md`).
+pub fn disable_rollback(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    session.set_property(ROLLBACK_DISABLED, "1");
+    if session.in_script {
+        session.add(Operation::DisableRollback)?;
+    }
+    Ok(())
 }
 
 /// Says at the end that a restart is needed.

@@ -42,6 +42,64 @@ const TABLES: &[(&str, &str, usize)] = &[
         1,
     ),
     (
+        "IniFile",
+        "IniFile:s72 FileName:l255 DirProperty:S72 Section:l96 Key:l128 Value:l255 Action:i2 Component_:s72",
+        1,
+    ),
+    (
+        "RemoveIniFile",
+        "RemoveIniFile:s72 FileName:l255 DirProperty:S72 Section:l96 Key:l128 Value:L255 Action:i2 Component_:s72",
+        1,
+    ),
+    (
+        "MoveFile",
+        "FileKey:s72 Component_:s72 SourceName:L255 DestName:L255 SourceFolder:S72 DestFolder:s72 Options:i2",
+        1,
+    ),
+    (
+        "Class",
+        "CLSID:s38 Context:s32 Component_:s72 ProgId_Default:S255 Description:L255 AppId_:S38 FileTypeMask:S255 \
+         Icon_:S72 IconIndex:I2 DefInprocHandler:S32 Argument:S255 Feature_:s38 Attributes:I2",
+        3,
+    ),
+    (
+        "AppId",
+        "AppId:s38 RemoteServerName:S255 LocalService:S255 ServiceParameters:S255 DllSurrogate:S255 \
+         ActivateAtStorage:I2 RunAsInteractiveUser:I2",
+        1,
+    ),
+    ("ProgId", "ProgId:s255 ProgId_Parent:S255 Class_:S38 Description:L255 Icon_:S72 IconIndex:I2", 1),
+    ("Extension", "Extension:s255 Component_:s72 ProgId_:S255 MIME_:S64 Feature_:s38", 2),
+    ("Verb", "Extension_:s255 Verb:s32 Sequence:I2 Command:L255 Argument:L255", 2),
+    ("MIME", "ContentType:s64 Extension_:s255 CLSID:S38", 1),
+    ("Icon", "Name:s72 Data:v0", 1),
+    (
+        "TypeLib",
+        "LibID:s38 Language:i2 Component_:s72 Version:I4 Description:L128 Directory_:S72 Feature_:s38 Cost:I4",
+        3,
+    ),
+    ("MsiAssembly", "Component_:s72 Feature_:s38 File_Manifest:S72 File_Application:S72 Attributes:I2", 1),
+    ("PublishComponent", "ComponentId:s38 Qualifier:s255 Component_:s72 AppData:L255 Feature_:s38", 3),
+    ("Font", "File_:s72 FontTitle:S128", 1),
+    (
+        "ServiceInstall",
+        "ServiceInstall:s72 Name:s255 DisplayName:L255 ServiceType:i4 StartType:i4 ErrorControl:i4 LoadOrderGroup:S255 \
+         Dependencies:S255 StartName:S255 Password:S255 Arguments:S255 Component_:s72 Description:L255",
+        1,
+    ),
+    ("ServiceControl", "ServiceControl:s72 Name:l255 Event:i2 Arguments:L255 Wait:I2 Component_:s72", 1),
+    (
+        "MsiServiceConfig",
+        "MsiServiceConfig:s72 Name:s255 Event:i2 ConfigType:i4 Argument:S255 Component_:s72",
+        1,
+    ),
+    (
+        "MsiServiceConfigFailureActions",
+        "MsiServiceConfigFailureActions:s72 Name:s255 Event:i2 ResetPeriod:I4 RebootMessage:L255 Command:L255 \
+         Actions:S255 DelayActions:S255 Component_:s72",
+        1,
+    ),
+    (
         "Upgrade",
         "UpgradeCode:s38 VersionMin:S20 VersionMax:S20 Language:S255 Attributes:i4 Remove:S255 ActionProperty:s72",
         5,
@@ -78,15 +136,18 @@ const SEQUENCE: &[(&str, i32)] = &[
 ];
 
 /// A package to be.
+#[derive(Clone)]
 pub struct Product {
     rows: BTreeMap<&'static str, Vec<Vec<String>>>,
     files: Vec<(String, Vec<u8>)>,
     binaries: Vec<(String, Vec<u8>)>,
+    icons: Vec<(String, Vec<u8>)>,
     cabinet: Cabinet,
     code: u32,
 }
 
 /// Where the files are.
+#[derive(Clone, Copy)]
 pub enum Cabinet {
     Embedded,
     /// In a file beside the package that is not written.
@@ -102,6 +163,7 @@ impl Product {
             rows: BTreeMap::new(),
             files: Vec::new(),
             binaries: Vec::new(),
+            icons: Vec::new(),
             cabinet: Cabinet::Embedded,
             code: 0,
         };
@@ -212,6 +274,41 @@ impl Product {
         self
     }
 
+    /// Adds actions to the sequence at their usual places.
+    pub fn with_standard_actions(mut self, actions: &[(&str, i32)]) -> Self {
+        for (action, sequence) in actions {
+            self.row("InstallExecuteSequence", &[action, "", &sequence.to_string()]);
+        }
+        self
+    }
+
+    /// Gives the component `Main` a file as its key path.
+    pub fn with_key_file(mut self, file: &str) -> Self {
+        for row in self.rows.entry("Component").or_default() {
+            if row[0] == "Main" {
+                row[5] = file.to_owned();
+            }
+        }
+        self
+    }
+
+    /// Moves a file to another component.
+    pub fn with_file_in(mut self, file: &str, component: &str) -> Self {
+        for row in self.rows.entry("File").or_default() {
+            if row[0] == file {
+                row[1] = component.to_owned();
+            }
+        }
+        self
+    }
+
+    /// Adds an icon.
+    pub fn with_icon(mut self, name: &str, content: impl Into<Vec<u8>>) -> Self {
+        self.row("Icon", &[name, ""]);
+        self.icons.push((name.to_owned(), content.into()));
+        self
+    }
+
     /// Writes the package.
     pub fn save(&self, place: &Place, name: &str) -> PathBuf {
         let path = place.path(name);
@@ -254,6 +351,9 @@ impl Product {
         }
         for (name, content) in &self.binaries {
             database.put_stream(&format!("Binary.{name}"), content.clone());
+        }
+        for (name, content) in &self.icons {
+            database.put_stream(&format!("Icon.{name}"), content.clone());
         }
         for (table, rows) in &rows {
             database.put_table(make_table(table, rows));
