@@ -19,8 +19,9 @@ Examples:
   reseat uninstall 'PuTTY release 0.68'         remove a product by its name
   reseat who /usr/lib/libssl.so.3               who uses this file
 
-Exit codes: 0 success, 1 failure (the documented error number is printed), 2 wrong usage, 10 success, and something
-has to be started again to use the new files.")]
+Exit codes:
+  0 success    1 failure, with the documented error number    2 wrong usage
+  10 success, and something has to be started again to use the new files")]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
