@@ -17,7 +17,7 @@ pub fn recover(machine: &Machine, host: &mut dyn CustomActionHost) -> Result<Vec
     let _lock = machine.lock()?;
     let mut lines = Vec::new();
     let mut interface = Silent;
-    let mut environment = Running { sources: None, interface: &mut interface, host, done: 0, total: 0 };
+    let mut environment = Running::to_end(&mut interface, host);
     match reseat_script::recover(machine, &mut environment)? {
         None => {}
         Some(Recovery::Committed { pending, .. }) => lines.push(format!("{}: finished", pending.title)),

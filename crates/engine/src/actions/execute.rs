@@ -58,13 +58,8 @@ pub fn install_execute(session: &mut Session<'_, '_>) -> Result<(), EngineError>
     };
     service!("Executing the install script: {} operations", script.steps.len());
     let total = script.units();
-    let mut environment = Running {
-        sources: Some(sources),
-        interface: installation.interface,
-        host: installation.host,
-        done: 0,
-        total,
-    };
+    let ending = Running::to_end(installation.interface, installation.host);
+    let mut environment = Running { sources: Some(sources), total, ..ending };
     transaction.run(&script, &mut environment)?;
     Ok(())
 }
@@ -81,13 +76,7 @@ pub fn install_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError
     {
         session.owns_transaction = false;
         let installation = &mut *session.installation;
-        let mut environment = Running {
-            sources: None,
-            interface: installation.interface,
-            host: installation.host,
-            done: 0,
-            total: 0,
-        };
+        let mut environment = Running::to_end(installation.interface, installation.host);
         match transaction.commit(&mut environment) {
             Ok(report) => {
                 for problem in report.problems {
@@ -109,13 +98,7 @@ pub fn roll_back(session: &mut Session<'_, '_>) {
     let installation = &mut *session.installation;
     if let Some(transaction) = installation.transaction.take() {
         service!("Rolling back");
-        let mut environment = Running {
-            sources: None,
-            interface: installation.interface,
-            host: installation.host,
-            done: 0,
-            total: 0,
-        };
+        let mut environment = Running::to_end(installation.interface, installation.host);
         let report = transaction.roll_back(&mut environment);
         for problem in report.problems {
             session.tell(&Message::Warning(format!("rollback: {problem}")));
@@ -150,6 +133,13 @@ pub struct Running<'r> {
     pub done: u64,
     /// Units in all.
     pub total: u64,
+}
+
+impl<'r> Running<'r> {
+    /// What the end of a transaction needs: no sources, and nobody waits for its progress.
+    pub fn to_end(interface: &'r mut dyn UserInterface, host: &'r mut dyn CustomActionHost) -> Self {
+        Self { sources: None, interface, host, done: 0, total: 0 }
+    }
 }
 
 impl Environment for Running<'_> {
