@@ -17,6 +17,7 @@ use crate::error::{EngineError, Outcome};
 use crate::host::CustomActionHost;
 use crate::interface::{Message, UserInterface};
 use crate::log::{plain, service};
+use crate::recovery;
 use crate::request::{Request, Target};
 use crate::restart::{self, Control, Conversation, SESSION_KEY_PROPERTY};
 use crate::session::{Installation, Purpose, Session};
@@ -93,7 +94,7 @@ pub fn install(
     host: &mut dyn CustomActionHost,
 ) -> Result<Report, EngineError> {
     if let Some(pending) = reseat_script::pending(machine)? {
-        return Err(EngineError::Interrupted { title: pending.title });
+        return Err(EngineError::Interrupted { title: recovery::title(&pending) });
     }
     let _lock = machine.lock()?;
     if let Some(pid) = machine.wine_server() {

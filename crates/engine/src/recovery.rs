@@ -2,7 +2,7 @@
 
 use reseat_machine::Machine;
 use reseat_restart_manager::Store;
-use reseat_script::Recovery;
+use reseat_script::{Pending, Recovery};
 
 use crate::actions::execute::Running;
 use crate::error::EngineError;
@@ -20,9 +20,9 @@ pub fn recover(machine: &Machine, host: &mut dyn CustomActionHost) -> Result<Vec
     let mut environment = Running::to_end(&mut interface, host);
     match reseat_script::recover(machine, &mut environment)? {
         None => {}
-        Some(Recovery::Committed { pending, .. }) => lines.push(format!("{}: finished", pending.title)),
+        Some(Recovery::Committed { pending, .. }) => lines.push(format!("{}: finished", title(&pending))),
         Some(Recovery::RolledBack { pending, report, .. }) => {
-            lines.push(format!("{}: undone, {} changes", pending.title, report.undone));
+            lines.push(format!("{}: undone, {} changes", title(&pending), report.undone));
             lines.extend(report.problems.iter().map(|problem| format!("  not undone: {problem}")));
         }
     }
@@ -32,4 +32,9 @@ pub fn recover(machine: &Machine, host: &mut dyn CustomActionHost) -> Result<Vec
         }
     }
     Ok(lines)
+}
+
+/// What was being installed; one that was cut off before its first change was not written down yet.
+pub(crate) fn title(pending: &Pending) -> String {
+    if pending.title.is_empty() { "a product".to_owned() } else { pending.title.clone() }
 }
