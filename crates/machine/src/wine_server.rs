@@ -23,9 +23,20 @@ static TURN: Mutex<()> = Mutex::new(());
 #[derive(Debug)]
 #[must_use]
 pub struct WineServerKeptOut {
+    /// Folders that were made for the lock: no wineserver has run on the prefix since the machine started.
+    made: Vec<PathBuf>,
     _files: Vec<File>,
     // Released last, after the files are closed.
     _turn: MutexGuard<'static, ()>,
+}
+
+impl Drop for WineServerKeptOut {
+    fn drop(&mut self) {
+        // While the lock is still held. A Wine that waits for it in such a folder has to be started again.
+        for folder in &self.made {
+            let _ = std::fs::remove_file(folder.join("lock")).and_then(|()| std::fs::remove_dir(folder));
+        }
+    }
 }
 
 /// The places of the lock file: one for each kind of server folder.
@@ -102,13 +113,18 @@ pub fn wine_server(prefix: &Path) -> Option<u32> {
 pub fn keep_out(prefix: &Path) -> Result<WineServerKeptOut, u32> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut files = Vec::new();
+    let mut made = Vec::new();
     for folder in lock_folders(prefix) {
+        let is_new = !folder.exists();
         let Some(lock) = open_lock(&folder, true) else { continue };
         match rustix::fs::fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => files.push(lock),
+            Ok(()) => {
+                files.push(lock);
+                made.extend(is_new.then_some(folder));
+            }
             Err(Errno::AGAIN | Errno::ACCESS) => return Err(holder(&lock).unwrap_or(0)),
             Err(error) => tracing::debug!(%error, folder = %folder.display(), "cannot lock out a wineserver"),
         }
     }
-    Ok(WineServerKeptOut { _files: files, _turn: turn })
+    Ok(WineServerKeptOut { made, _files: files, _turn: turn })
 }
