@@ -5,6 +5,7 @@
 mod support;
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -419,7 +420,12 @@ fn a_plain_user_is_told_what_could_not_be_looked_into() {
         return;
     }
     let place = Place::new();
-    let mut command = place.command(env!("CARGO_BIN_EXE_reseat"));
+    std::fs::set_permissions(place.path("."), std::fs::Permissions::from_mode(0o755)).unwrap();
+    // The program itself may lie where other users cannot reach it. Another process copies it: while this one writes it, a
+    // child of another test could hold it open, and it could not be run.
+    let copy = place.path("reseat-copy");
+    assert!(run(Command::new("cp").arg(env!("CARGO_BIN_EXE_reseat")).arg(&copy)).status.success());
+    let mut command = place.command(&copy);
     let ran = run(command.args(["stale", "--json"]).env_remove("RESEAT_RUNTIME_DIR").uid(65_534).gid(65_534));
     if ran.status.code().is_none_or(|code| code != 0 && code != 10) {
         println!("SKIPPED: another user cannot run the program: {}", ran.err);
