@@ -67,7 +67,8 @@ fn a_library_is_mapped_though_no_descriptor_is_open() {
     std::fs::copy(original, &library).unwrap();
     let mut command = Command::new("sh");
     let helper = {
-        command.args(["-c", "echo ready; exec sleep 1000"]).env("LD_PRELOAD", &library).stdin(Stdio::null());
+        // It waits for a line that never comes: while it becomes another program, nothing would be mapped for a moment.
+        command.args(["-c", "echo ready; read line"]).env("LD_PRELOAD", &library).stdin(Stdio::piped());
         let mut helper = Helper::spawn(&mut command);
         helper.wait_for("ready");
         helper
