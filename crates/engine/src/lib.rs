@@ -52,4 +52,5 @@ pub use platform::{InstallerVersion, Platform, VersionError, WindowsVersion};
 pub use recovery::recover;
 pub use request::{CustomActions, Request, Target, UiLevel};
 pub use restart::SESSION_KEY_PROPERTY;
+pub use source::local_time;
 pub use standard_action::{STANDARD_ACTIONS, Service, StandardAction};

@@ -195,7 +195,7 @@ fn open_beside(folder: &Path, name: &str) -> io::Result<Box<dyn ReadSeek>> {
 }
 
 /// A cabinet's time, which is local time and does not say of which place.
-fn local_time(time: DosDateTime) -> Option<SystemTime> {
+pub fn local_time(time: DosDateTime) -> Option<SystemTime> {
     let part = |number: u8| i8::try_from(number).ok();
     let (year, month, day) = (i16::try_from(time.year()).ok()?, part(time.month())?, part(time.day())?);
     let time = jiff::civil::DateTime::new(

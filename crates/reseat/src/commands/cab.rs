@@ -12,6 +12,7 @@ use reseat_cabinet::{
 use serde::Serialize;
 
 use crate::arguments::{Cab, Global};
+use crate::extraction;
 use crate::failure::Failure;
 use crate::output;
 
@@ -53,23 +54,17 @@ pub fn run(global: &Global, command: &Cab) -> Result<ExitCode, Failure> {
 }
 
 fn open(path: &Path) -> Result<CabinetSet, Failure> {
-    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let cabinet = path.to_owned();
     let first = File::open(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
-    let next = Box::new(move |name: &str| beside(&folder, name));
+    let next = Box::new(move |name: &str| beside(&cabinet, name));
     CabinetSet::open(Box::new(BufReader::new(first)), next).map_err(|error| Failure::about(path, &error))
 }
 
 /// Opens the next cabinet of a set, whatever its name's letter case.
-fn beside(folder: &Path, name: &str) -> io::Result<Box<dyn ReadSeek>> {
+fn beside(cabinet: &Path, name: &str) -> io::Result<Box<dyn ReadSeek>> {
     let absent = || io::Error::new(io::ErrorKind::NotFound, format!("{name} is not beside the cabinet"));
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    for entry in folder.read_dir()? {
-        let entry = entry?;
-        if entry.file_name().to_str().is_some_and(|found| found.eq_ignore_ascii_case(name)) {
-            return Ok(Box::new(BufReader::new(File::open(entry.path())?)));
-        }
-    }
-    Err(absent())
+    let path = extraction::find_beside(cabinet, name).ok_or_else(absent)?;
+    Ok(Box::new(BufReader::new(File::open(path)?)))
 }
 
 fn extract(cabinet: &Path, folder: &Path) -> Result<(), Failure> {

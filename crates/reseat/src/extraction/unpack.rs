@@ -8,10 +8,9 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
-use std::time::SystemTime;
 
 use indicatif::ProgressBar;
-use reseat_cabinet::{CabinetSet, DosDateTime};
+use reseat_cabinet::CabinetSet;
 use reseat_database::Database;
 
 use super::plan::{FileSource, Plan, PlannedFile};
@@ -207,7 +206,8 @@ impl Work<'_> {
     }
 
     fn copy(&self, cabinet: usize, set: &mut CabinetSet, index: usize, position: usize, sink: &mut dyn Sink) {
-        let modified = set.files().get(index).and_then(|found| found.modified).and_then(local_time);
+        let modified =
+            set.files().get(index).and_then(|found| found.modified).and_then(reseat_engine::local_time);
         sink.start(position, modified);
         match set.copy(index, &mut Content(&mut *sink)) {
             Ok(_) => sink.finish(),
@@ -274,15 +274,6 @@ impl Work<'_> {
     fn problem(&self, problem: String) {
         lock(&self.report).problems.push(problem);
     }
-}
-
-/// A cabinet's time, which is local time and does not say of which place.
-fn local_time(time: DosDateTime) -> Option<SystemTime> {
-    let part = |number: u8| i8::try_from(number).ok();
-    let (year, month, day) = (i16::try_from(time.year()).ok()?, part(time.month())?, part(time.day())?);
-    let (hour, minute, second) = (part(time.hour())?, part(time.minute())?, part(time.second())?);
-    let time = jiff::civil::DateTime::new(year, month, day, hour, minute, second, 0).ok()?;
-    Some(time.to_zoned(jiff::tz::TimeZone::system()).ok()?.timestamp().into())
 }
 
 /// How a file is named in messages.
