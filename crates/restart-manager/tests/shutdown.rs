@@ -38,7 +38,10 @@ fn role() {
             register_application_restart(&arguments(), flags).unwrap();
             let mut content = String::new();
             (&file).read_to_string(&mut content).unwrap();
-            let session = rustix::process::getsid(None).unwrap().as_raw_nonzero();
+            // From /proc and not from getsid: where the head of the session is outside of this process
+            // namespace, as in a container, its number is 0.
+            let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+            let session = stat.rsplit(')').next().unwrap().split_whitespace().nth(3).unwrap();
             let folder = std::env::current_dir().unwrap();
             let line = format!("{} {session} {} {}", std::process::id(), folder.display(), content.trim());
             std::fs::write(std::env::var("PIPE").unwrap(), format!("{line}\n")).unwrap();

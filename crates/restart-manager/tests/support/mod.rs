@@ -4,12 +4,14 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use reseat_restart_manager::{Store, UniqueProcess};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Names the role in the environment of a helper process.
@@ -120,10 +122,23 @@ impl Drop for Helper {
     }
 }
 
-pub fn read_line(reader: &mut impl BufRead) -> String {
-    let mut line = String::new();
-    assert_ne!(reader.read_line(&mut line).unwrap(), 0, "the other process ended without a word");
-    line
+/// Reads a line and fails after a minute without one: a test must not wait for ever.
+pub fn read_line<R: Read + AsFd>(reader: &mut BufReader<R>) -> String {
+    let mut line = Vec::new();
+    while !line.ends_with(b"\n") {
+        if reader.buffer().is_empty() {
+            let mut waiting = [PollFd::new(reader.get_ref(), PollFlags::IN)];
+            let minute = Timespec { tv_sec: 60, tv_nsec: 0 };
+            let answered = rustix::event::poll(&mut waiting, Some(&minute)).unwrap();
+            assert_ne!(answered, 0, "the other process says nothing");
+        }
+        let arrived = reader.fill_buf().unwrap();
+        assert!(!arrived.is_empty(), "the other process ended without a word");
+        let end = arrived.iter().position(|&byte| byte == b'\n').map_or(arrived.len(), |at| at + 1);
+        line.extend(&arrived[..end]);
+        reader.consume(end);
+    }
+    String::from_utf8(line).unwrap()
 }
 
 /// The command that runs the test `role` of this test program.
