@@ -4,6 +4,7 @@
 //! words, nothing on standard input, and these variables: `WINEPREFIX`, the machine's folder, `RESEAT`, the program that
 //! runs it, and what the engine adds (`CustomActionData` for deferred actions). What it prints goes to the log.
 
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd};
@@ -14,7 +15,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use reseat_database::{Database, Reading};
-use reseat_engine::{CallResult, CustomActionHost, HostError, Program, ProgramCall};
+use reseat_engine::{
+    CallResult, CustomActionHost, Functions, HostError, Program, ProgramCall, WindowsCall, WindowsCode,
+};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::FdFlags;
 use rustix::process::{Pid, PidfdFlags, Signal};
@@ -34,13 +37,13 @@ pub struct NativeHost {
     reseat: PathBuf,
     time_limit: Duration,
     /// Programs that are not waited for.
-    running: Vec<Child>,
+    running: RefCell<Vec<Child>>,
 }
 
 impl NativeHost {
     /// A host for the machine in `prefix`; `reseat` is the program that scripts call to join the session.
     pub fn new(prefix: PathBuf, reseat: PathBuf) -> Self {
-        Self { prefix, reseat, time_limit: TIME_LIMIT, running: Vec::new() }
+        Self { prefix, reseat, time_limit: TIME_LIMIT, running: RefCell::default() }
     }
 
     /// The same with another limit on how long a program may run.
@@ -103,7 +106,7 @@ impl NativeHost {
 }
 
 impl CustomActionHost for NativeHost {
-    fn run(&mut self, call: &ProgramCall, output: &mut dyn FnMut(&str)) -> Result<CallResult, HostError> {
+    fn run(&self, call: &ProgramCall, output: &mut dyn FnMut(&str)) -> Result<CallResult, HostError> {
         let mut words = split(&call.command_line).map_err(|error| HostError::CommandLine {
             command_line: call.command_line.clone(),
             reason: error.to_string(),
@@ -152,7 +155,8 @@ impl CustomActionHost for NativeHost {
         if !call.wait {
             // Nobody reads what it prints later: a pipe would end it.
             command.stdout(Stdio::null()).stderr(Stdio::null());
-            self.running.push(command.spawn().map_err(start)?);
+            let child = command.spawn().map_err(start)?;
+            self.running.borrow_mut().push(child);
             return Ok(CallResult::Started);
         }
         let (pipe, writer) = io::pipe().map_err(start)?;
@@ -163,11 +167,47 @@ impl CustomActionHost for NativeHost {
         self.follow(&mut child, pipe, &shown, output)
     }
 
-    fn finish(&mut self) {
+    fn run_windows(
+        &self,
+        call: &WindowsCall,
+        _functions: &mut dyn Functions,
+        _output: &mut dyn FnMut(&str),
+    ) -> Result<CallResult, HostError> {
+        Err(HostError::Unsupported { what: describe(&call.code) })
+    }
+
+    fn refusal(&self, code: &WindowsCode) -> Option<String> {
+        Some(describe(code))
+    }
+
+    fn program_refusal(&self, program: &Program) -> Option<String> {
+        Some(match program {
+            Program::Binary { name, .. } => format!("the Windows program {name}"),
+            Program::File(path) => format!("the Windows program {}", path.display()),
+            Program::FirstArgument => "a Windows program".to_owned(),
+        })
+    }
+
+    fn finish(&self) {
         // What has ended is reaped; what runs goes on without the installer.
-        for mut child in self.running.drain(..) {
+        for mut child in self.running.take() {
             let _ = child.try_wait();
         }
+    }
+}
+
+/// The kind and name of Windows code.
+fn describe(code: &WindowsCode) -> String {
+    match code {
+        WindowsCode::Library { library, entry_point } => {
+            let library = match library {
+                Program::Binary { name, .. } => name.clone(),
+                Program::File(path) => path.display().to_string(),
+                Program::FirstArgument => String::new(),
+            };
+            format!("the Windows library {library}, entry point {entry_point}")
+        }
+        WindowsCode::Script { language, .. } => format!("a {language:?}"),
     }
 }
 
@@ -272,7 +312,7 @@ mod tests {
 
     fn run(command_line: &str) -> (Result<CallResult, HostError>, Vec<String>) {
         let mut lines = Vec::new();
-        let mut host =
+        let host =
             NativeHost::new("/prefix".into(), "/reseat".into()).with_time_limit(Duration::from_secs(20));
         let result = host.run(&call(command_line), &mut |line| lines.push(line.to_owned()));
         (result, lines)
@@ -302,7 +342,7 @@ mod tests {
 
     #[test]
     fn a_program_that_does_not_end_is_ended_with_its_children() {
-        let mut host = NativeHost::new("/".into(), "/".into()).with_time_limit(Duration::from_millis(100));
+        let host = NativeHost::new("/".into(), "/".into()).with_time_limit(Duration::from_millis(100));
         let result = host.run(&call("/bin/sh -c 'sleep 60 & wait'"), &mut |_| {});
         assert!(matches!(result, Err(HostError::TimedOut { .. })), "{result:?}");
     }

@@ -246,7 +246,7 @@ fn run_now(
 
 /// Runs a program, its output going to the log as well.
 fn call_host(
-    host: &mut dyn CustomActionHost,
+    host: &dyn CustomActionHost,
     call: &ProgramCall,
     output: &mut dyn FnMut(&str),
 ) -> Result<CallResult, HostError> {
@@ -269,7 +269,7 @@ fn describe(result: &CallResult) -> String {
 /// # Errors
 /// When it could not be run, or did not succeed.
 pub fn run_scheduled(
-    host: &mut dyn CustomActionHost,
+    host: &dyn CustomActionHost,
     action: &ScheduledAction,
     output: &mut dyn FnMut(&str),
 ) -> Result<(), ActionFailure> {

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::functions::Functions;
+
 /// Where the program of a custom action comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Program {
@@ -16,13 +18,15 @@ pub enum Program {
         /// The key in the Binary table.
         name: String,
     },
-    /// A file of this machine (types 18 and 50).
+    /// A file of this machine (types 17, 18, 21, 22 and 50).
     File(PathBuf),
     /// The first word of the command line (type 34).
     FirstArgument,
 }
 
-/// A custom action that is to run as a program of its own.
+/// A custom action that is to run as a program of its own, be it one of this machine or one for Windows.
+///
+/// A program for Windows gets its command line as it stands, nothing of it split into words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgramCall {
     /// The action's name.
@@ -39,10 +43,69 @@ pub struct ProgramCall {
     pub wait: bool,
 }
 
+/// The language of a script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ScriptLanguage {
+    /// JScript.
+    JScript,
+    /// VBScript.
+    VbScript,
+}
+
+/// Where the text of a script is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ScriptSource {
+    /// A stream of the Binary table (types 5 and 6).
+    Binary {
+        /// The package that carries it.
+        package: PathBuf,
+        /// The key in the Binary table.
+        name: String,
+    },
+    /// An installed file (types 21 and 22).
+    File(PathBuf),
+    /// The text itself, Formatted (types 37, 38, 53 and 54).
+    Text(String),
+}
+
+/// Windows code that joins the session and calls its functions while it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WindowsCode {
+    /// A function of a library (types 1 and 17).
+    Library {
+        /// The library: [`Program::Binary`] or [`Program::File`].
+        library: Program,
+        /// The exported function.
+        entry_point: String,
+    },
+    /// A script (types 5, 6, 21, 22, 37, 38, 53 and 54).
+    Script {
+        /// Its language.
+        language: ScriptLanguage,
+        /// Its text.
+        source: ScriptSource,
+        /// The function that is called after the script was read, if any.
+        function: Option<String>,
+        /// Whether it is to run in the 64-bit script engine (`msidbCustomActionType64BitScript`).
+        is_64_bit: bool,
+    },
+}
+
+/// A custom action that is to run as Windows code within the session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WindowsCall {
+    /// The action's name.
+    pub action: String,
+    /// What to run.
+    pub code: WindowsCode,
+    /// The handle of the session that the code gets as its argument.
+    pub session_handle: u32,
+}
+
 /// How a custom action ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallResult {
-    /// It ended with this code; 0 is success.
+    /// It ended with this code; 0 is success. Windows code has the whole number of 32 bits.
     Exited(i32),
     /// A signal ended it.
     Killed(i32),
@@ -95,16 +158,71 @@ pub enum HostError {
         /// The limit in seconds.
         seconds: u64,
     },
+    /// Windows code crashed.
+    #[error("the code of {action} crashed: exception {exception:#010x} at {place}")]
+    Crashed {
+        /// The action.
+        action: String,
+        /// The exception's code.
+        exception: u32,
+        /// The module and offset, as far as known.
+        place: String,
+    },
+    /// Windows code ended the process that it ran in.
+    #[error("the code of {action} ended its process (exit status {status}) instead of returning")]
+    ProcessEnded {
+        /// The action.
+        action: String,
+        /// What this machine saw of the exit code.
+        status: i32,
+    },
+    /// Windows code did not return in time.
+    #[error("the code of {action} did not return within {seconds} seconds")]
+    Hung {
+        /// The action.
+        action: String,
+        /// The limit in seconds.
+        seconds: u64,
+    },
+    /// The process that runs Windows code cannot be started, or says what it should not.
+    #[error("the process that runs the code of {action} {what}")]
+    Channel {
+        /// The action.
+        action: String,
+        /// What it did.
+        what: String,
+    },
 }
 
 /// Runs the code of custom actions.
+///
+/// A host is shared: code that it runs may call a function that runs another action (MsiDoAction), and so the same host,
+/// before the first one has returned.
 pub trait CustomActionHost {
-    /// Runs a program and gives each line that it prints to `output`.
+    /// Runs a program, of this machine or for Windows, and gives each line that it prints to `output`.
     ///
     /// # Errors
     /// When the program cannot be run at all; a program that fails is a [`CallResult`].
-    fn run(&mut self, call: &ProgramCall, output: &mut dyn FnMut(&str)) -> Result<CallResult, HostError>;
+    fn run(&self, call: &ProgramCall, output: &mut dyn FnMut(&str)) -> Result<CallResult, HostError>;
+
+    /// Runs Windows code within the session whose functions these are, and gives each line that it says to `output`.
+    ///
+    /// # Errors
+    /// When the code cannot be run, crashes, ends its process or does not return in time; code that fails is a
+    /// [`CallResult`].
+    fn run_windows(
+        &self,
+        call: &WindowsCall,
+        functions: &mut dyn Functions,
+        output: &mut dyn FnMut(&str),
+    ) -> Result<CallResult, HostError>;
+
+    /// Why such code cannot run here, as far as that can be told beforehand; a file need not be there yet.
+    fn refusal(&self, code: &WindowsCode) -> Option<String>;
+
+    /// Why a Windows program, whose file or stream this is, cannot run here, as far as that can be told beforehand.
+    fn program_refusal(&self, program: &Program) -> Option<String>;
 
     /// Ends what is still running of programs that were not waited for, or leaves it, as the host sees fit.
-    fn finish(&mut self) {}
+    fn finish(&self) {}
 }

@@ -91,7 +91,7 @@ pub fn install(
     machine: &Machine,
     request: &Request,
     interface: &mut dyn UserInterface,
-    host: &mut dyn CustomActionHost,
+    host: &dyn CustomActionHost,
 ) -> Result<Report, EngineError> {
     if let Some(pending) = reseat_script::pending(machine)? {
         return Err(EngineError::Interrupted { title: recovery::title(&pending) });

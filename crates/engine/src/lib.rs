@@ -16,6 +16,7 @@
 //! | `support` | what of a package is not supported, found out before anything happens |
 //! | `selection`, `decision`, `source` | states of features, components and files; which files are replaced; where they come from |
 //! | `custom_action`, `host` | when custom actions run and what their results mean; who runs them |
+//! | `functions` | the documented functions that the code of custom actions calls |
 //! | `restart` | the conversation with the Restart Manager |
 //! | `builtin_properties`, `variable` | the properties and environment variables that packages see |
 //! | `interface`, `log`, `error` | what is said to whom |
@@ -28,6 +29,7 @@ mod context;
 mod custom_action;
 mod decision;
 mod error;
+mod functions;
 mod host;
 mod installation;
 mod interface;
@@ -45,7 +47,11 @@ mod support;
 mod variable;
 
 pub use error::{EngineError, Outcome};
-pub use host::{CallResult, CustomActionHost, HostError, Program, ProgramCall};
+pub use functions::{FunctionAnswer, FunctionCall, Functions, Value};
+pub use host::{
+    CallResult, CustomActionHost, HostError, Program, ProgramCall, ScriptLanguage, ScriptSource, WindowsCall,
+    WindowsCode,
+};
 pub use installation::{ProductChange, Report, RestartedApplication, install, open_package};
 pub use interface::{FilesInUseAnswer, Message, Silent, UserInterface};
 pub use platform::{InstallerVersion, Platform, VersionError, WindowsVersion};

@@ -13,7 +13,7 @@ use crate::interface::Silent;
 ///
 /// # Errors
 /// When the rollback script cannot be read, or the machine is in use.
-pub fn recover(machine: &Machine, host: &mut dyn CustomActionHost) -> Result<Vec<String>, EngineError> {
+pub fn recover(machine: &Machine, host: &dyn CustomActionHost) -> Result<Vec<String>, EngineError> {
     let _lock = machine.lock()?;
     let mut lines = Vec::new();
     let mut interface = Silent;

@@ -36,7 +36,7 @@ pub struct Installation<'m> {
     /// Who watches and answers.
     pub interface: &'m mut dyn UserInterface,
     /// What runs custom actions.
-    pub host: &'m mut dyn CustomActionHost,
+    pub host: &'m dyn CustomActionHost,
     /// The open transaction: from the first InstallInitialize to the last InstallFinalize.
     pub transaction: Option<Execution<'m>>,
     /// The Restart Manager session, when there is one.

@@ -128,7 +128,7 @@ pub struct Running<'r> {
     /// Who watches.
     pub interface: &'r mut dyn UserInterface,
     /// What runs custom actions.
-    pub host: &'r mut dyn CustomActionHost,
+    pub host: &'r dyn CustomActionHost,
     /// Units done.
     pub done: u64,
     /// Units in all.
@@ -137,7 +137,7 @@ pub struct Running<'r> {
 
 impl<'r> Running<'r> {
     /// What the end of a transaction needs: no sources, and nobody waits for its progress.
-    pub fn to_end(interface: &'r mut dyn UserInterface, host: &'r mut dyn CustomActionHost) -> Self {
+    pub fn to_end(interface: &'r mut dyn UserInterface, host: &'r dyn CustomActionHost) -> Self {
         Self { sources: None, interface, host, done: 0, total: 0 }
     }
 }

@@ -79,9 +79,9 @@ fn run(
 ) -> Result<ExitCode, Failure> {
     let mut terminal = Terminal::new(global, presented.progress);
     let reseat = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("reseat"));
-    let mut host = NativeHost::new(machine.prefix().to_owned(), reseat);
+    let host = NativeHost::new(machine.prefix().to_owned(), reseat);
     catch_interrupt()?;
-    let mut work = || reseat_engine::install(machine, request, &mut terminal, &mut host);
+    let mut work = || reseat_engine::install(machine, request, &mut terminal, &host);
     let result = match &presented.log {
         None => work(),
         Some(path) => {

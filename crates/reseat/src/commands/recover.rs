@@ -13,8 +13,8 @@ use crate::prefix;
 pub fn run(global: &Global) -> Result<ExitCode, Failure> {
     let machine = prefix::open(global)?;
     let reseat = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("reseat"));
-    let mut host = NativeHost::new(machine.prefix().to_owned(), reseat);
-    let lines = reseat_engine::recover(&machine, &mut host)?;
+    let host = NativeHost::new(machine.prefix().to_owned(), reseat);
+    let lines = reseat_engine::recover(&machine, &host)?;
     if lines.is_empty() {
         println!("nothing to recover");
     }
