@@ -14,7 +14,8 @@
 //! | `session`, `context` | one package with its properties; what conditions and Formatted texts see |
 //! | `sequence`, `standard_action`, `actions/` | walking the sequence; all standard actions; one file for each or its family |
 //! | `support` | what of a package is not supported, found out before anything happens |
-//! | `selection`, `decision`, `source` | states of features, components and files; which files are replaced; where they come from |
+//! | `selection`, `decision` | states of features, components and files; which files are replaced |
+//! | `source`, `beside` | where files come from; what lies beside a package |
 //! | `custom_action`, `host` | when custom actions run and what their results mean; who runs them |
 //! | `functions` | the documented functions that the code of custom actions calls |
 //! | `restart` | the conversation with the Restart Manager |
@@ -24,6 +25,7 @@
 //! The engine knows neither terminals nor Wine, and prints nothing.
 
 mod actions;
+mod beside;
 mod builtin_properties;
 mod context;
 mod custom_action;
@@ -46,6 +48,7 @@ mod standard_action;
 mod support;
 mod variable;
 
+pub use beside::Beside;
 pub use error::{EngineError, Outcome};
 pub use functions::{FunctionAnswer, FunctionCall, Functions, Value};
 pub use host::{

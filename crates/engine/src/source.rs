@@ -14,6 +14,7 @@ use reseat_cabinet::{CabinetSet, DosDateTime, ReadSeek};
 use reseat_package::{FileAttributes, Media, Package};
 use reseat_script::{Source, SourceError};
 
+use crate::beside::Beside;
 use crate::error::EngineError;
 use crate::selection::PlannedFile;
 use crate::session::Session;
@@ -57,32 +58,13 @@ pub fn of_file(
         .tree()
         .source_path(session.selection()?.component_directory(&file.row.component), form)
         .unwrap_or_default();
-    let mut path = session.source_folder();
-    path.extend(folder.split('\\').filter(|name| !name.is_empty()));
-    path.push(file.row.name.name(form));
-    Ok(Source::File { path: find_beside(&path) })
-}
-
-/// The same path with the letter case that the files have, where the names differ in nothing else.
-fn find_beside(path: &Path) -> PathBuf {
-    if path.exists() {
-        return path.to_owned();
-    }
-    let mut found = PathBuf::new();
-    for component in path.components() {
-        let exact = found.join(component);
-        if exact.exists() {
-            found = exact;
-            continue;
-        }
-        let wanted = component.as_os_str().to_string_lossy().to_lowercase();
-        let entries = std::fs::read_dir(&found).into_iter().flatten().flatten();
-        let same = entries
-            .map(|entry| entry.file_name())
-            .find(|name| name.to_string_lossy().to_lowercase() == wanted);
-        found = same.map_or(exact, |name| found.join(name));
-    }
-    found
+    let names: Vec<&str> =
+        folder.split('\\').filter(|name| !name.is_empty()).chain([file.row.name.name(form)]).collect();
+    // What is not there is named by the path that it should have.
+    let found = Beside::folder(session.source_folder()).find(names.iter().copied());
+    let path =
+        found.unwrap_or_else(|| names.iter().fold(session.source_folder(), |path, name| path.join(name)));
+    Ok(Source::File { path })
 }
 
 /// Opens sources while a script runs.
@@ -185,12 +167,12 @@ impl Sources {
     }
 }
 
+/// The name is the package's, and leads nowhere out of the folder of the source.
 fn open_beside(folder: &Path, name: &str) -> io::Result<Box<dyn ReadSeek>> {
-    // The name is the package's: it may not lead out of the folder of the source.
-    if name.contains(['/', '\\']) || name == ".." {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("'{name}' is no file name")));
-    }
-    let file = File::open(find_beside(&folder.join(name)))?;
+    let found = Beside::folder(folder.to_owned()).find([name]);
+    let absent =
+        || io::Error::new(io::ErrorKind::NotFound, format!("there is no file '{name}' beside the package"));
+    let file = File::open(found.ok_or_else(absent)?)?;
     Ok(Box::new(BufReader::with_capacity(1 << 16, file)))
 }
 
@@ -208,19 +190,4 @@ pub fn local_time(time: DosDateTime) -> Option<SystemTime> {
         0,
     );
     Some(time.ok()?.to_zoned(jiff::tz::TimeZone::system()).ok()?.timestamp().into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cabinet_is_found_whatever_its_letter_case_and_only_beside_the_package() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("Data1.CAB"), "x").unwrap();
-        assert!(open_beside(folder.path(), "data1.cab").is_ok());
-        for name in ["../Data1.CAB", "..", "/etc/passwd", r"..\x", "absent.cab"] {
-            assert!(open_beside(folder.path(), name).is_err(), "{name}");
-        }
-    }
 }

@@ -211,18 +211,36 @@ pub struct Import {
 /// Commands for cabinets.
 #[derive(Debug, Subcommand)]
 pub enum Cab {
-    /// List the files in a cabinet
+    /// List the files in a cabinet, or in the whole set that it belongs to
+    #[command(after_help = "\
+Examples:
+  reseat cab list files.cab
+  reseat cab list disk1.cab --json | jq -r '.[].name'
+
+Exit codes: 0 success, 1 a cabinet of the set is missing or damaged, 2 wrong usage.")]
     List {
         /// The cabinet
         cabinet: PathBuf,
     },
-    /// Unpack a cabinet
+    /// Unpack a cabinet, or the whole set that it belongs to
+    #[command(after_help = "\
+Examples:
+  reseat cab extract files.cab out
+  reseat cab extract disk1.cab out --only '*.dll'
+
+Exit codes: 0 success, 1 something is missing, damaged or there already, 2 wrong usage.")]
     Extract {
         /// The cabinet
         cabinet: PathBuf,
-        /// Where to, an existing folder
+        /// Where to; it is made if need be
         #[arg(default_value = ".")]
         folder: PathBuf,
+        /// Only files that match, in any letter case; with a / the whole path has to match. May be given several times
+        #[arg(long, value_name = "GLOB", action = ArgAction::Append)]
+        only: Vec<String>,
+        /// Replace files that are there already
+        #[arg(long)]
+        overwrite: bool,
     },
     /// Make a cabinet
     #[command(after_help = "\

@@ -11,6 +11,7 @@ mod failure;
 mod output;
 mod package_file;
 mod prefix;
+mod progress;
 mod restart_arguments;
 mod terminal;
 mod verbose_log;

@@ -1,20 +1,19 @@
 //! `reseat cab`: lists, unpacks and makes cabinets.
 
 use std::fs::File;
-use std::io::{self, BufReader};
-use std::path::{Component, Path, PathBuf};
+use std::io::BufReader;
+use std::path::Path;
 use std::process::ExitCode;
 
 use jiff::Zoned;
-use reseat_cabinet::{
-    CabinetError, CabinetSet, CabinetWriter, DosDateTime, ReadSeek, WriterCompression, WriterOptions,
-};
+use reseat_cabinet::{CabinetSet, CabinetWriter, DosDateTime, WriterCompression, WriterOptions};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::arguments::{Cab, Global};
-use crate::extraction;
-use crate::failure::Failure;
-use crate::output;
+use crate::extraction::{CabinetSource, CabinetSourceError, Choice, Existing, Origin, Plan, Target, unpack};
+use crate::failure::{self, Failure};
+use crate::{output, progress};
 
 #[derive(Serialize)]
 struct Line {
@@ -26,66 +25,109 @@ struct Line {
 /// Runs a command for a cabinet.
 pub fn run(global: &Global, command: &Cab) -> Result<ExitCode, Failure> {
     match command {
-        Cab::List { cabinet } => {
-            let set = open(cabinet)?;
-            let lines: Vec<Line> = set
-                .files()
-                .iter()
-                .map(|file| Line {
-                    size: file.size,
-                    modified: file.modified.map(|time| time.to_string()).unwrap_or_default(),
-                    name: file.name.clone(),
-                })
-                .collect();
-            output::list(global, &["size", "modified", "name"], &lines, |line| {
-                vec![line.size.to_string(), line.modified.clone(), line.name.clone()]
-            });
+        Cab::List { cabinet } => list(global, cabinet),
+        Cab::Extract { cabinet, folder, only, overwrite } => {
+            let existing = if *overwrite { Existing::Replace } else { Existing::Keep };
+            extract(global, cabinet, folder, existing, &Choice { only: only.clone(), flat: false })
         }
-        Cab::Extract { cabinet, folder } => extract(cabinet, folder)?,
         Cab::Create { cabinet, files, store } => {
             let mut options = WriterOptions::default();
             if *store {
                 options.compression = WriterCompression::Stored;
             }
             create(cabinet, files, options)?;
+            Ok(ExitCode::SUCCESS)
         }
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-fn open(path: &Path) -> Result<CabinetSet, Failure> {
-    let cabinet = path.to_owned();
-    let first = File::open(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
-    let next = Box::new(move |name: &str| beside(&cabinet, name));
-    CabinetSet::open(Box::new(BufReader::new(first)), next).map_err(|error| Failure::about(path, &error))
+/// A set that is listed as a whole, as far as its cabinets are there.
+struct Listed {
+    source: CabinetSource,
+    set: CabinetSet,
+    /// Cabinets that are missing or damaged, so that files are.
+    problems: Vec<String>,
 }
 
-/// Opens the next cabinet of a set, whatever its name's letter case.
-fn beside(cabinet: &Path, name: &str) -> io::Result<Box<dyn ReadSeek>> {
-    let absent = || io::Error::new(io::ErrorKind::NotFound, format!("{name} is not beside the cabinet"));
-    let path = extraction::find_beside(cabinet, name).ok_or_else(absent)?;
-    Ok(Box::new(BufReader::new(File::open(path)?)))
-}
-
-fn extract(cabinet: &Path, folder: &Path) -> Result<(), Failure> {
-    let wrong = |error: CabinetError| Failure::about(cabinet, &error);
-    let mut set = open(cabinet)?;
-    let names: Vec<String> = set.files().iter().map(|file| file.name.clone()).collect();
-    for (index, name) in names.iter().enumerate() {
-        let relative = PathBuf::from(name.replace('\\', "/"));
-        if !relative.components().all(|component| matches!(component, Component::Normal(_))) {
-            return Err(Failure::usage(format!("{name} would lie outside of {}", folder.display())));
-        }
-        let path = folder.join(relative);
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
-        // A file that is there already is never written through: it may be a link that leads elsewhere.
-        let mut file = File::create_new(&path)
-            .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
-        set.copy(index, &mut file).map_err(wrong)?;
+fn open(cabinet: &Path) -> Result<Listed, Failure> {
+    let source = CabinetSource::File(cabinet.to_owned());
+    let mut set = source.open(&Origin::cabinet(cabinet)).map_err(|error| match error {
+        CabinetSourceError::Missing { reason, .. } => Failure::usage(reason),
+        CabinetSourceError::Damaged { source, .. } => Failure::about(cabinet, &source),
+    })?;
+    let mut problems = Vec::new();
+    if let Some(previous) = set.previous_name() {
+        problems.push(format!("the cabinet before the first one, '{previous}', is not beside it"));
     }
-    Ok(())
+    if let Err(error) = set.open_all() {
+        problems.push(failure::with_causes(&error));
+    }
+    Ok(Listed { source, set, problems })
+}
+
+fn list(global: &Global, cabinet: &Path) -> Result<ExitCode, Failure> {
+    let Listed { set, problems, .. } = open(cabinet)?;
+    let lines: Vec<Line> = set
+        .files()
+        .iter()
+        .map(|file| Line {
+            size: file.size,
+            modified: file.modified.map(|time| time.to_string()).unwrap_or_default(),
+            name: file.name.clone(),
+        })
+        .collect();
+    output::list(global, &["size", "modified", "name"], &lines, |line| {
+        vec![line.size.to_string(), line.modified.clone(), output::one_line(&line.name)]
+    });
+    Ok(report(cabinet, &problems))
+}
+
+fn report(cabinet: &Path, problems: &[String]) -> ExitCode {
+    for problem in problems {
+        eprintln!("reseat: {}: {}", cabinet.display(), output::one_line(problem));
+    }
+    if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn extract(
+    global: &Global,
+    cabinet: &Path,
+    folder: &Path,
+    existing: Existing,
+    choice: &Choice,
+) -> Result<ExitCode, Failure> {
+    let Listed { source, set, problems } = open(cabinet)?;
+    let mut plan = Plan { cabinets: vec![source], problems, ..Plan::default() };
+    plan.add_files(&set, choice);
+    drop(set);
+    if !choice.only.is_empty() && plan.files.is_empty() {
+        let patterns = choice.only.join(" or ");
+        return Err(Failure::message(format!("{}: no file matches {patterns}", cabinet.display())));
+    }
+    let target = Target::open(folder, existing).map_err(|error| Failure::about(folder, &error))?;
+    let bar = progress::bytes(global, plan.files.iter().map(|file| file.size).sum());
+    let mut done = unpack(&Origin::cabinet(cabinet), &plan, target, &bar);
+    bar.finish_and_clear();
+    done.problems.append(&mut plan.problems);
+    done.problems.sort();
+    let code = report(cabinet, &done.problems);
+    if global.json {
+        let result = json!({
+            "folder": folder,
+            "files": done.files,
+            "bytes": done.bytes,
+            "warnings": plan.notes,
+            "problems": done.problems,
+        });
+        return output::write(code, |out| output::write_json(&result, out));
+    }
+    if !global.quiet {
+        for note in &plan.notes {
+            eprintln!("reseat: warning: {}: {}", cabinet.display(), output::one_line(note));
+        }
+        eprintln!("{}: {} files, {} bytes", folder.display(), done.files, done.bytes);
+    }
+    Ok(code)
 }
 
 fn create(cabinet: &Path, files: &[String], options: WriterOptions) -> Result<(), Failure> {

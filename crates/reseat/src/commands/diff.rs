@@ -15,7 +15,7 @@ use serde_json::{Map, json};
 use super::info::{summary_name, summary_text};
 use crate::arguments::Global;
 use crate::arguments::package::Diff;
-use crate::extraction::{Choice, FileSource, Plan};
+use crate::extraction::{Choice, FileSource, Origin, Plan};
 use crate::failure::Failure;
 use crate::{output, package_file};
 
@@ -92,7 +92,7 @@ fn contents(path: &Path, database: &Arc<Database>, notes: &mut Vec<String>) -> R
     for file in &plan.files {
         let mut content = (file.size, None);
         match &file.source {
-            FileSource::Cabinet(cabinet) => {
+            FileSource::Cabinet { cabinet, .. } => {
                 if let Some(wanted) = wanted.get_mut(*cabinet) {
                     wanted.insert(&file.key, file.path());
                 }
@@ -109,7 +109,7 @@ fn contents(path: &Path, database: &Arc<Database>, notes: &mut Vec<String>) -> R
         found.insert(file.path(), content);
     }
     for (source, wanted) in plan.cabinets.iter().zip(wanted) {
-        let mut set = match source.open(path, database) {
+        let mut set = match source.open(&Origin::package(path, database)) {
             Ok(set) => set,
             Err(error) => {
                 notes.push(format!("{}: {error}; its files are not compared", path.display()));

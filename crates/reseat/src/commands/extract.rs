@@ -1,18 +1,16 @@
 //! `reseat extract`: unpacks the files of a package.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 
 use crate::arguments::Global;
 use crate::arguments::package::Extract;
-use crate::extraction::{Choice, Existing, FileSource, Plan, Target, unpack};
+use crate::extraction::{Choice, Existing, FileSource, Origin, Plan, Target, unpack};
 use crate::failure::Failure;
-use crate::{output, package_file};
+use crate::{output, package_file, progress};
 
 /// Unpacks or lists the files.
 pub fn run(global: &Global, arguments: &Extract) -> Result<ExitCode, Failure> {
@@ -34,8 +32,8 @@ pub fn run(global: &Global, arguments: &Extract) -> Result<ExitCode, Failure> {
     let folder = arguments.folder.clone().map_or_else(|| own_folder(path), Ok)?;
     let existing = if arguments.overwrite { Existing::Replace } else { Existing::Keep };
     let target = Target::open(&folder, existing).map_err(|error| Failure::about(&folder, &error))?;
-    let bar = progress(global, &plan);
-    let mut report = unpack(path, &database, &plan, target, &bar);
+    let bar = progress::bytes(global, plan.files.iter().map(|file| file.size).sum());
+    let mut report = unpack(&Origin::package(path, &database), &plan, target, &bar);
     bar.finish_and_clear();
     report.problems.extend(plan.problems.iter().cloned());
     report.problems.sort();
@@ -81,7 +79,9 @@ fn list(global: &Global, path: &Path, plan: &Plan) -> Result<ExitCode, Failure> 
     }
     let code = if plan.problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     let source = |source: &FileSource| match source {
-        FileSource::Cabinet(cabinet) => plan.cabinets.get(*cabinet).map(|cabinet| cabinet.name().to_owned()),
+        FileSource::Cabinet { cabinet, .. } => {
+            plan.cabinets.get(*cabinet).map(|cabinet| cabinet.name().to_owned())
+        }
         FileSource::Loose(path) => Some(path.display().to_string()),
         FileSource::Nowhere => None,
     };
@@ -110,20 +110,4 @@ fn list(global: &Global, path: &Path, plan: &Plan) -> Result<ExitCode, Failure> 
     let rows = plan.files.iter().map(|file| vec![file.size.to_string(), output::one_line(&file.path())]);
     let text = output::fitted(&["size", "path"], rows);
     output::write(code, |out| std::io::Write::write_all(out, text.as_bytes()))
-}
-
-/// A bar on a terminal, which shows itself when the work takes a while.
-fn progress(global: &Global, plan: &Plan) -> ProgressBar {
-    let shown = !global.quiet && !global.json && std::io::stderr().is_terminal();
-    if !shown {
-        return ProgressBar::hidden();
-    }
-    let bytes = plan.files.iter().map(|file| file.size).sum();
-    let bar = ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr());
-    if let Ok(style) =
-        ProgressStyle::with_template("{spinner} {bytes:>11} of {total_bytes} {wide_bar} {percent:>3}%")
-    {
-        bar.set_style(style);
-    }
-    bar
 }

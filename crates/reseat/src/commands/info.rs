@@ -182,7 +182,7 @@ fn cabinets(path: &Path, database: &Database) -> Result<Vec<CabinetLine>, Databa
             let size = if embedded {
                 embedded_size(name)?
             } else {
-                let found = crate::extraction::find_beside(path, name);
+                let found = reseat_engine::Beside::file(path).find([name]);
                 found.and_then(|found| found.metadata().ok()).map(|facts| facts.len())
             };
             cabinets.push(CabinetLine {

@@ -1,7 +1,5 @@
-//! The cabinets of a package: streams in it, and files beside it.
+//! Where cabinets are: in streams of a package, in files beside it, or by themselves with the others of their set beside them.
 
-use std::collections::HashMap;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -9,6 +7,7 @@ use std::sync::Arc;
 
 use reseat_cabinet::{CabinetError, CabinetSet, ReadSeek};
 use reseat_database::{Database, DatabaseError};
+use reseat_engine::Beside;
 
 /// So many cabinets may come before one in a set.
 const MOST_PREVIOUS: usize = 1000;
@@ -35,6 +34,29 @@ pub enum CabinetSource {
     Embedded(String),
     /// A file beside the package.
     Beside(String),
+    /// A file by itself.
+    File(PathBuf),
+}
+
+/// What the cabinets belong to.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The package, or the cabinet that was named by itself: the others lie beside it.
+    path: PathBuf,
+    /// The package's content.
+    database: Option<Arc<Database>>,
+}
+
+impl Origin {
+    /// A package.
+    pub fn package(path: &Path, database: &Arc<Database>) -> Self {
+        Self { path: path.to_owned(), database: Some(database.clone()) }
+    }
+
+    /// A cabinet by itself.
+    pub fn cabinet(path: &Path) -> Self {
+        Self { path: path.to_owned(), database: None }
+    }
 }
 
 impl CabinetSource {
@@ -50,69 +72,75 @@ impl CabinetSource {
     pub fn name(&self) -> &str {
         match self {
             Self::Embedded(name) | Self::Beside(name) => name,
+            Self::File(path) => path.file_name().and_then(|name| name.to_str()).unwrap_or_default(),
         }
     }
 
     /// Opens the set that the cabinet belongs to, by the first cabinet of it that can be found.
-    pub fn open(&self, package: &Path, database: &Arc<Database>) -> Result<CabinetSet, CabinetSourceError> {
-        let mut set = self.open_from_here(package, database)?;
+    pub fn open(&self, origin: &Origin) -> Result<CabinetSet, CabinetSourceError> {
+        let mut set = self.open_from_here(origin)?;
         for _ in 0..MOST_PREVIOUS {
             let Some(previous) = set.previous_name() else { break };
             let source = match self {
                 Self::Embedded(_) => Self::Embedded(previous.to_owned()),
-                Self::Beside(_) => Self::Beside(previous.to_owned()),
+                Self::Beside(_) | Self::File(_) => Self::Beside(previous.to_owned()),
             };
             // What does not need the cabinets before can be unpacked without them.
-            let Ok(before) = source.open_from_here(package, database) else { break };
+            let Ok(before) = source.open_from_here(origin) else { break };
             set = before;
         }
         Ok(set)
     }
 
-    fn open_from_here(
-        &self,
-        package: &Path,
-        database: &Arc<Database>,
-    ) -> Result<CabinetSet, CabinetSourceError> {
+    fn open_from_here(&self, origin: &Origin) -> Result<CabinetSet, CabinetSourceError> {
         let missing = |error: io::Error| CabinetSourceError::Missing {
             name: self.name().to_owned(),
             reason: error.to_string(),
         };
-        let first = self.read(package, database).map_err(missing)?;
-        let (package, database, embedded) =
-            (package.to_owned(), database.clone(), matches!(self, Self::Embedded(_)));
+        let first = self.read(origin).map_err(missing)?;
+        let (origin, embedded) = (origin.clone(), matches!(self, Self::Embedded(_)));
         let next = move |name: &str| {
             let (inside, beside) = (Self::Embedded(name.to_owned()), Self::Beside(name.to_owned()));
             let (one, other) = if embedded { (inside, beside) } else { (beside, inside) };
-            one.read(&package, &database).or_else(|error| other.read(&package, &database).map_err(|_| error))
+            one.read(&origin).or_else(|error| other.read(&origin).map_err(|_| error))
         };
         CabinetSet::open(first, Box::new(next))
             .map_err(|source| CabinetSourceError::Damaged { name: self.name().to_owned(), source })
     }
 
-    fn read(&self, package: &Path, database: &Database) -> io::Result<Box<dyn ReadSeek>> {
+    fn read(&self, origin: &Origin) -> io::Result<Box<dyn ReadSeek>> {
         let absent = |reason: &str| io::Error::new(io::ErrorKind::NotFound, reason.to_owned());
-        match self {
+        let path = match self {
             Self::Embedded(name) => {
-                let stream = match database.stream(name).map_err(io::Error::other)? {
-                    Some(stream) => Some(stream),
-                    None => {
-                        let names = database.stream_names();
-                        let alike = names.iter().find(|known| known.eq_ignore_ascii_case(name));
-                        alike.and_then(|name| database.stream(name).ok()).flatten()
-                    }
+                let stream = match &origin.database {
+                    Some(database) => stream_of(database, name)?,
+                    None => None,
                 };
-                Ok(Box::new(stream.ok_or_else(|| absent("the package has no such stream"))?))
+                return Ok(Box::new(stream.ok_or_else(|| absent("the package has no such stream"))?));
             }
             Self::Beside(name) => {
-                let path =
-                    find_beside(package, name).ok_or_else(|| absent("no such file beside the package"))?;
-                let file = File::open(&path)
-                    .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
-                Ok(Box::new(BufReader::with_capacity(1 << 16, file)))
+                let found = Beside::file(&origin.path).find([name.as_str()]);
+                found.ok_or_else(|| match origin.database {
+                    Some(_) => absent("no such file beside the package"),
+                    None => absent("no such file beside the cabinet"),
+                })?
             }
-        }
+            Self::File(path) => path.clone(),
+        };
+        let file = File::open(&path)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        Ok(Box::new(BufReader::with_capacity(1 << 16, file)))
     }
+}
+
+/// The stream of this name, in any letter case when none has it exactly.
+fn stream_of(database: &Database, name: &str) -> io::Result<Option<impl ReadSeek + use<>>> {
+    if let Some(stream) = database.stream(name).map_err(io::Error::other)? {
+        return Ok(Some(stream));
+    }
+    let names = database.stream_names();
+    let alike = names.iter().find(|known| known.eq_ignore_ascii_case(name));
+    Ok(alike.and_then(|name| database.stream(name).ok()).flatten())
 }
 
 /// The streams of a package that are cabinets.
@@ -126,48 +154,4 @@ pub fn in_streams(database: &Database) -> Result<Vec<CabinetSource>, DatabaseErr
         }
     }
     Ok(cabinets)
-}
-
-/// A file beside the package, whatever its name's letter case. The name is the package's: one that leads elsewhere is
-/// none.
-pub fn find_beside(package: &Path, name: &str) -> Option<PathBuf> {
-    Beside::new(package).find([name])
-}
-
-/// The files and folders beside a package. Each folder is read once.
-pub struct Beside {
-    folder: PathBuf,
-    /// The names in each folder, by their small letters; nothing for what is no folder.
-    names: HashMap<PathBuf, HashMap<String, Vec<OsString>>>,
-}
-
-impl Beside {
-    /// What is beside this package.
-    pub fn new(package: &Path) -> Self {
-        let folder = package.parent().filter(|folder| !folder.as_os_str().is_empty());
-        Self { folder: folder.unwrap_or(Path::new(".")).to_owned(), names: HashMap::new() }
-    }
-
-    /// The file of this name after these folders, each in any letter case.
-    pub fn find<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) -> Option<PathBuf> {
-        let mut path = self.folder.clone();
-        for name in names {
-            let found = self.names_in(&path).get(&name.to_lowercase())?;
-            let exact = found.iter().find(|found| found.to_str() == Some(name));
-            path.push(exact.or(found.first())?);
-        }
-        Some(path)
-    }
-
-    /// Only names that a folder really has are found, so that none leads elsewhere.
-    fn names_in(&mut self, folder: &Path) -> &HashMap<String, Vec<OsString>> {
-        self.names.entry(folder.to_owned()).or_insert_with(|| {
-            let mut names: HashMap<String, Vec<OsString>> = HashMap::new();
-            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-                let name = entry.file_name();
-                names.entry(name.to_string_lossy().to_lowercase()).or_default().push(name);
-            }
-            names
-        })
-    }
 }

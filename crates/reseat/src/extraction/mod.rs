@@ -7,7 +7,7 @@ mod target;
 mod unpack;
 mod writing;
 
-pub use cabinets::find_beside;
+pub use cabinets::{CabinetSource, CabinetSourceError, Origin};
 pub use plan::{Choice, FileSource, Plan};
 pub use reseat_package::layout::MODULE_CABINET;
 pub use target::{Existing, Target};

@@ -2,14 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use reseat_cabinet::CabinetSet;
 use reseat_database::Database;
+use reseat_engine::Beside;
 use reseat_package::file_name::matches_wildcards;
 use reseat_package::{FileName, LaidOutFile, Layout};
 
-use super::cabinets::{self, Beside, CabinetSource};
+use super::cabinets::{self, CabinetSource, Origin};
 use crate::failure::Failure;
 
 /// What the user wants.
@@ -60,8 +62,9 @@ impl PlannedFile {
 /// Where a file comes from.
 #[derive(Debug)]
 pub enum FileSource {
-    /// A cabinet, by its place in [`Plan::cabinets`].
-    Cabinet(usize),
+    /// A cabinet, by its place in [`Plan::cabinets`], and the file's place in its set; without the latter it is found by its
+    /// key.
+    Cabinet { cabinet: usize, index: Option<usize> },
     /// A file beside the package.
     Loose(PathBuf),
     /// Neither: no medium has it.
@@ -84,7 +87,7 @@ impl Plan {
     pub fn new(path: &Path, database: &Arc<Database>, choice: &Choice) -> Result<Self, Failure> {
         let mut plan = Self::default();
         let mut positions = HashMap::new();
-        let mut beside = Beside::new(path);
+        let mut beside = Beside::file(path);
         let problems = Layout::for_each(database, |file| {
             if !choice.wants(&file.folder, &file.name) {
                 return;
@@ -140,7 +143,7 @@ impl Plan {
             self.cabinets.push(CabinetSource::named(name));
             self.cabinets.len() - 1
         });
-        FileSource::Cabinet(position)
+        FileSource::Cabinet { cabinet: position, index: None }
     }
 
     /// A patch has cabinets and no table of files: each goes to a folder of the cabinet's name.
@@ -156,7 +159,7 @@ impl Plan {
                 Ok(_) => Arc::new([name]),
                 Err(_) => Arc::new([format!("cabinet {}", position + 1)]),
             };
-            let set = match source.open(path, database) {
+            let set = match source.open(&Origin::package(path, database)) {
                 Ok(set) => set,
                 Err(error) => {
                     self.problems.push(error.to_string());
@@ -174,13 +177,52 @@ impl Plan {
                         size: file.size,
                         folder: folder.clone(),
                         name: file.name.clone(),
-                        source: FileSource::Cabinet(position),
+                        source: FileSource::Cabinet { cabinet: position, index: None },
                     });
                 }
             }
             self.cabinets.push(source);
         }
         Ok(())
+    }
+
+    /// Plans the files of the first cabinet's set, each under its name there. Names lead nowhere out of the target, and of
+    /// two files with one name both are kept.
+    pub fn add_files(&mut self, set: &CabinetSet, choice: &Choice) {
+        let mut folders: HashMap<String, Arc<[String]>> = HashMap::new();
+        let mut taken = HashSet::new();
+        for (index, file) in set.files().iter().enumerate() {
+            let path = file.name.replace('\\', "/");
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", &path));
+            let names = folders.entry(folder.to_owned()).or_insert_with(|| {
+                folder.split('/').filter(|name| !name.is_empty()).map(Into::into).collect()
+            });
+            if !choice.wants(names, name) {
+                continue;
+            }
+            if !Path::new(&path).components().all(|part| matches!(part, Component::Normal(_))) {
+                self.problems.push(format!("{} would lie outside of the folder", file.name));
+                continue;
+            }
+            let mut free = name.to_owned();
+            let mut number = 2;
+            while !taken.insert(joined(names, &free)) {
+                free = with_word(name, &number.to_string());
+                number += 1;
+            }
+            if free != name {
+                self.notes.push(format!("there is another file '{path}'; this one is kept as '{free}'"));
+            }
+            self.files.push(PlannedFile {
+                key: file.name.as_str().into(),
+                component: None,
+                version: None,
+                size: file.size,
+                folder: names.clone(),
+                name: free,
+                source: FileSource::Cabinet { cabinet: 0, index: Some(index) },
+            });
+        }
     }
 
     /// Folders that differ in letter case only are one on Windows: all get the spelling of the first.
@@ -229,14 +271,11 @@ impl Plan {
             let path = file.path();
             let key: String =
                 file.key.chars().map(|character| if is_plain(character) { character } else { '_' }).collect();
-            let (stem, extension) = match file.name.rsplit_once('.') {
-                Some((stem, extension)) if !stem.is_empty() => (stem.to_owned(), format!(".{extension}")),
-                _ => (file.name.clone(), String::new()),
-            };
-            file.name = format!("{stem} ({key}){extension}");
+            let name = file.name.clone();
+            file.name = with_word(&name, &key);
             let mut number = 2;
             while !taken.insert(file.path().to_lowercase()) {
-                file.name = format!("{stem} ({key} {number}){extension}");
+                file.name = with_word(&name, &format!("{key} {number}"));
                 number += 1;
             }
             let note = format!(
@@ -245,6 +284,14 @@ impl Plan {
             );
             self.notes.push(note);
         }
+    }
+}
+
+/// The name with a word in parentheses before its extension.
+fn with_word(name: &str, word: &str) -> String {
+    match name.rsplit_once('.') {
+        Some((stem, extension)) if !stem.is_empty() => format!("{stem} ({word}).{extension}"),
+        _ => format!("{name} ({word})"),
     }
 }
 

@@ -5,14 +5,13 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::fs::File;
 use std::io;
-use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
 use indicatif::ProgressBar;
-use reseat_cabinet::CabinetSet;
-use reseat_database::Database;
+use reseat_cabinet::{CabinetError, CabinetSet};
 
+use super::cabinets::Origin;
 use super::plan::{FileSource, Plan, PlannedFile};
 use super::target::Target;
 use super::writing::{Content, FileWriter, MOST_WAITING, Pipe, Sink, drain};
@@ -39,8 +38,7 @@ enum Task {
 
 /// What the threads share.
 struct Work<'w> {
-    package: &'w Path,
-    database: &'w Arc<Database>,
+    origin: &'w Origin,
     plan: &'w Plan,
     progress: &'w ProgressBar,
     tasks: Mutex<Vec<Task>>,
@@ -50,16 +48,9 @@ struct Work<'w> {
 }
 
 /// Unpacks the planned files.
-pub fn unpack(
-    package: &Path,
-    database: &Arc<Database>,
-    plan: &Plan,
-    target: Target,
-    progress: &ProgressBar,
-) -> Report {
+pub fn unpack(origin: &Origin, plan: &Plan, target: Target, progress: &ProgressBar) -> Report {
     let work = Work {
-        package,
-        database,
+        origin,
         plan,
         progress,
         tasks: Mutex::default(),
@@ -90,7 +81,7 @@ impl Work<'_> {
         let mut loose = Vec::new();
         for (position, file) in self.plan.files.iter().enumerate() {
             match file.source {
-                FileSource::Cabinet(cabinet) => {
+                FileSource::Cabinet { cabinet, .. } => {
                     if let Some(files) = of_cabinets.get_mut(cabinet) {
                         files.push(position);
                     }
@@ -121,14 +112,18 @@ impl Work<'_> {
 
     fn distribute_cabinet(&self, cabinet: usize, files: &[usize], tasks: &mut Vec<Task>) {
         let Some(source) = self.plan.cabinets.get(cabinet) else { return };
-        let mut set = match source.open(self.package, self.database) {
+        let mut set = match source.open(self.origin) {
             Ok(set) => set,
             Err(error) => return self.problem(format!("{error} ({} files)", files.len())),
         };
         let mut folders: HashMap<usize, Vec<(u64, usize, usize)>> = HashMap::new();
         for &position in files {
             let Some(file) = self.plan.files.get(position) else { continue };
-            match set.locate(&file.key) {
+            let found = match file.source {
+                FileSource::Cabinet { index: Some(index), .. } => has(&mut set, index),
+                _ => set.locate(&file.key),
+            };
+            match found {
                 Err(error) => self.problem(format!(
                     "{}: cabinet '{}': {}",
                     name(file),
@@ -246,9 +241,9 @@ impl Work<'_> {
             return Ok(set);
         }
         let source = self.plan.cabinets.get(cabinet).ok_or("there is no such cabinet")?;
-        let mut set = source.open(self.package, self.database).map_err(|error| error.to_string())?;
+        let mut set = source.open(self.origin).map_err(|error| error.to_string())?;
         let last = files.iter().map(|(index, _)| *index).max().unwrap_or_default();
-        while set.files().len() <= last && set.open_following().map_err(|error| with_cause(&error))? {}
+        has(&mut set, last).map_err(|error| with_cause(&error))?;
         Ok(set)
     }
 
@@ -274,6 +269,16 @@ impl Work<'_> {
     fn problem(&self, problem: String) {
         lock(&self.report).problems.push(problem);
     }
+}
+
+/// Opens following cabinets until the set has this file; gives the index back when it does.
+fn has(set: &mut CabinetSet, index: usize) -> Result<Option<usize>, CabinetError> {
+    while set.files().len() <= index {
+        if !set.open_following()? {
+            return Ok(None);
+        }
+    }
+    Ok(Some(index))
 }
 
 /// How a file is named in messages.

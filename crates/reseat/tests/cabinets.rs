@@ -1,0 +1,106 @@
+//! The commands for cabinets, on real sets and on sets made here, compared with other programs.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use support::{Place, Ran, has_tool, packages, run};
+
+fn json(ran: &Ran) -> Value {
+    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}:\n{}\n{}", ran.out, ran.err))
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// The names of a list.
+fn names(list: &Value) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|line| line["name"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The contents of the files in a folder.
+fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
+}
+
+#[test]
+fn any_cabinet_of_a_set_gives_the_whole_set() {
+    let Some(folder) = packages() else { return };
+    let place = Place::new();
+    let mut oracle = None;
+    if has_tool("cabextract") {
+        let out = place.path("oracle");
+        let cabinet = folder.join("split-1.cab");
+        let arguments = ["-q", "-d", text(&out), text(&cabinet)];
+        assert!(run(place.command("cabextract").args(arguments)).status.success());
+        oracle = Some(contents(&out));
+    }
+    for number in 1..=5 {
+        let cabinet = folder.join(format!("split-{number}.cab"));
+        let list = place.reseat(&["cab", "list", text(&cabinet), "--json"]);
+        let listed = names(&json(list.expect_code(0)));
+        let order = ["small1.bin", "small2.bin", "medium1.bin", "medium2.bin", "small3.bin", "medium3.bin"];
+        assert_eq!(listed, order, "split-{number}.cab");
+        let out = place.path(&format!("out-{number}"));
+        let ran = place.reseat(&["cab", "extract", text(&cabinet), text(&out), "--json"]);
+        assert_eq!(json(ran.expect_code(0))["files"], 6);
+        let found = contents(&out);
+        assert_eq!(found.len(), 6);
+        if let Some(oracle) = &oracle {
+            assert!(found == *oracle, "split-{number}.cab: cabextract unpacks other bytes");
+        }
+    }
+}
+
+#[test]
+fn a_missing_cabinet_of_a_set_is_said_and_the_rest_is_unpacked() {
+    let Some(folder) = packages() else { return };
+    let place = Place::new();
+    for number in [1, 2, 4, 5] {
+        fs::copy(folder.join(format!("split-{number}.cab")), place.path(&format!("split-{number}.cab")))
+            .unwrap();
+    }
+    let list = place.reseat(&["cab", "list", "split-1.cab", "--json"]);
+    let listed = names(&json(list.expect_code(1).expect_error(&["Split-3.CAB", "could not be opened"])));
+    assert!(listed.contains(&"small1.bin".to_owned()) && listed.len() < 6, "{listed:?}");
+    place.reseat(&["cab", "extract", "split-1.cab", "out"]).expect_code(1).expect_error(&["Split-3.CAB"]);
+    let whole = contents(&place.path("out"));
+    assert_eq!(whole["small1.bin"].len(), 2000);
+    assert!(whole.values().all(|bytes| !bytes.is_empty()), "no unfinished file is left");
+    // The cabinets before the fourth one cannot all be found.
+    place
+        .reseat(&["cab", "list", "split-4.cab"])
+        .expect_code(1)
+        .expect_error(&["Split-3.CAB", "not beside it"]);
+}
+
+#[test]
+fn files_of_a_cabinet_stay_in_the_folder_and_none_is_lost() {
+    let place = Place::new();
+    for (name, content) in [("one", "first"), ("two", "second"), ("bad", "evil")] {
+        place.write(name, content);
+    }
+    let entries = ["a.txt=one", "a.txt=two", "dir\\b.txt=two", "..\\bad=bad"];
+    place.reseat(&[&["cab", "create", "test.cab"][..], &entries].concat()).expect_code(0);
+    let ran = place.reseat(&["cab", "extract", "test.cab", "out"]);
+    ran.expect_code(1).expect_error(&["..\\\\bad would lie outside", "kept as 'a (2).txt'"]);
+    assert_eq!(place.read("out/a.txt"), "first");
+    assert_eq!(place.read("out/a (2).txt"), "second");
+    assert_eq!(place.read("out/dir/b.txt"), "second");
+    assert_eq!(place.read("bad"), "evil");
+    let again = place.reseat(&["cab", "extract", "test.cab", "out", "--only", "*/b.txt"]);
+    again.expect_code(1).expect_error(&["b.txt", "--overwrite"]);
+    place.write("out/dir/b.txt", "changed");
+    place.reseat(&["cab", "extract", "test.cab", "out", "--only", "b.*", "--overwrite"]).expect_code(0);
+    assert_eq!(place.read("out/dir/b.txt"), "second");
+    place
+        .reseat(&["cab", "extract", "test.cab", "out", "--only", "*.none"])
+        .expect_failure(&["no file matches"]);
+}
