@@ -1,6 +1,7 @@
 //! The primary installer of a session: it alone lists, shuts down and restarts.
 
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use crate::application::{Application, ApplicationList, ApplicationStatus, ApplicationType};
 use crate::cancel::CancelToken;
@@ -33,7 +34,7 @@ pub struct Primary {
     session: Session,
     /// The process that the session lives as long as.
     owner: UniqueProcess,
-    cancel: CancelToken,
+    cancel: Mutex<CancelToken>,
 }
 
 impl Primary {
@@ -65,7 +66,7 @@ impl Primary {
         }
         let session = Session::create(store, owner)?;
         tracing::debug!(key = %session.key, %owner, "session started");
-        Ok(Primary { session, owner, cancel: CancelToken::new() })
+        Ok(Primary { session, owner, cancel: Mutex::default() })
     }
 
     /// Takes up a session that the calling process, or a process that it descends from, owns.
@@ -82,7 +83,7 @@ impl Primary {
         if !lineage(pid).contains(&owner.pid) {
             return Err(Error::NotPrimary { key: key.clone(), pid });
         }
-        Ok(Primary { session, owner, cancel: CancelToken::new() })
+        Ok(Primary { session, owner, cancel: Mutex::default() })
     }
 
     /// The session's key, for secondary installers.
@@ -93,13 +94,14 @@ impl Primary {
     /// What another thread cancels the current shutdown or restart with (RmCancelCurrentTask). Once
     /// cancelled, the token stays so until [`Primary::renew_cancel_token`].
     pub fn cancel_token(&self) -> CancelToken {
-        self.cancel.clone()
+        self.cancel.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Makes later operations run again after a cancelled one; gives the new token.
-    pub fn renew_cancel_token(&mut self) -> CancelToken {
-        self.cancel = CancelToken::new();
-        self.cancel.clone()
+    pub fn renew_cancel_token(&self) -> CancelToken {
+        let token = CancelToken::new();
+        *self.cancel.lock().unwrap_or_else(PoisonError::into_inner) = token.clone();
+        token
     }
 
     /// Registers resources (RmRegisterResources). Each call writes once: register in batches.
@@ -137,7 +139,8 @@ impl Primary {
     ///   others did.
     /// - [`Error::Cancelled`] (1223).
     pub fn shut_down(&self, options: &ShutdownOptions, progress: &mut dyn FnMut(u32)) -> Result<(), Error> {
-        self.check_cancelled()?;
+        let cancel = self.cancel_token();
+        check_cancelled(&cancel)?;
         let mut list = self.list()?;
         if !list.reboot_reasons.is_empty() {
             return Err(Error::RebootRequired { reasons: list.reboot_reasons });
@@ -168,7 +171,7 @@ impl Primary {
                 );
                 break;
             }
-            refused.extend(self.stop_all(waiting, options, progress)?);
+            refused.extend(self.stop_all(waiting, options, &cancel, progress)?);
             list = self.list()?;
         }
         let stayed = |it: &&Application| !refused.iter().any(|refusal| refusal.process == it.process);
@@ -190,6 +193,7 @@ impl Primary {
         &self,
         applications: Vec<Application>,
         options: &ShutdownOptions,
+        cancel: &CancelToken,
         report: &mut dyn FnMut(u32),
     ) -> Result<Vec<Refusal>, Error> {
         // The last percent is for the look at the end.
@@ -198,7 +202,7 @@ impl Primary {
         let mut refused = Vec::new();
         let mut rest = applications;
         while let Some(rank) = rest.iter().map(|it| it.kind.shutdown_rank()).min() {
-            self.check_cancelled()?;
+            check_cancelled(cancel)?;
             let (group, later): (Vec<_>, Vec<_>) =
                 rest.into_iter().partition(|it| it.kind.shutdown_rank() == rank);
             rest = later;
@@ -206,8 +210,8 @@ impl Primary {
                 group.iter().map(|it| restart::prepare(&self.session.store, it)).collect();
             let (services, group): (Vec<_>, Vec<_>) =
                 group.into_iter().partition(|it| it.kind == ApplicationType::Service);
-            refused.extend(service::stop(&self.session, services, options, &self.cancel, &mut progress)?);
-            refused.extend(shutdown::stop(&self.session, group, options, &self.cancel, &mut progress)?);
+            refused.extend(service::stop(&self.session, services, options, cancel, &mut progress)?);
+            refused.extend(shutdown::stop(&self.session, group, options, cancel, &mut progress)?);
         }
         Ok(refused)
     }
@@ -224,7 +228,7 @@ impl Primary {
         if !history.shutdown_begun {
             return Err(Error::OutOfSequence);
         }
-        let outcome = restart::restart(&self.session, &history, &self.cancel, progress)?;
+        let outcome = restart::restart(&self.session, &history, &self.cancel_token(), progress)?;
         match outcome.refused.is_empty() {
             true => Ok(outcome.restarted),
             false => Err(Error::RestartFailed { applications: outcome.refused }),
@@ -281,10 +285,10 @@ impl Primary {
         }
         installers
     }
+}
 
-    fn check_cancelled(&self) -> Result<(), Error> {
-        if self.cancel.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
-    }
+fn check_cancelled(cancel: &CancelToken) -> Result<(), Error> {
+    if cancel.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
 }
 
 fn refusal(application: &Application, reason: &str) -> Refusal {

@@ -26,6 +26,9 @@ pub struct UniqueProcess {
     pub start_time: u64,
 }
 
+/// The units of a FILETIME in a second.
+const FILE_TIME_SECOND: u64 = 10_000_000;
+
 impl fmt::Display for UniqueProcess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}", self.pid, self.start_time)
@@ -41,6 +44,19 @@ impl UniqueProcess {
     /// The calling process.
     pub fn current() -> Option<UniqueProcess> {
         UniqueProcess::of(std::process::id())
+    }
+
+    /// How long after the start of the system it started, in the unit of a FILETIME: 100 ns.
+    pub fn file_time(self) -> u64 {
+        self.start_time.saturating_mul(FILE_TIME_SECOND / rustix::param::clock_ticks_per_second().max(1))
+    }
+
+    /// The process with this id that started so many units of 100 ns after the system; it need not exist.
+    pub fn with_file_time(pid: u32, time: u64) -> UniqueProcess {
+        let tick = FILE_TIME_SECOND / rustix::param::clock_ticks_per_second().max(1);
+        // What lies between two ticks is the start of no process.
+        let start_time = if time % tick.max(1) == 0 { time / tick.max(1) } else { u64::MAX };
+        UniqueProcess { pid, start_time }
     }
 
     /// Whether this very process still runs; one that only waits to be reaped does not.

@@ -258,7 +258,7 @@ fn a_shutdown_can_be_cancelled_from_another_thread() {
     let place = Place::new();
     let file = place.file("f");
     let stubborn = Helper::script("trap '' TERM; echo ready; exec sleep 1000", &file);
-    let mut primary = Primary::start_in(&place.store).unwrap();
+    let primary = Primary::start_in(&place.store).unwrap();
     primary.register(&Resources::files([file])).unwrap();
     let cancel = primary.cancel_token();
     let begun = Instant::now();

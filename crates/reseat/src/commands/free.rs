@@ -37,7 +37,6 @@ pub fn run(global: &Global, arguments: &Free) -> Result<ExitCode, Failure> {
         return result;
     }
     let interrupts = Interrupts::listen(session.cancel_token())?;
-    let mut session = session;
     let closed = close(global, &session, &options);
     // From here on Ctrl-C is the command's alone: what was closed is started again in any case.
     drop(session.renew_cancel_token());

@@ -80,7 +80,6 @@ fn restart(global: &Global, list: &StaleList) -> Result<(), Failure> {
     session.register(&Resources { processes, ..Resources::default() })?;
     let cancel = session.cancel_token();
     ctrlc::set_handler(move || cancel.cancel()).map_err(|error| Failure::new(&error))?;
-    let mut session = session;
     let bar = closing::progress_bar(global, "restarting");
     let closed =
         session.shut_down(&ShutdownOptions::default(), &mut |percent| bar.set_position(percent.into()));

@@ -1,0 +1,79 @@
+/*
+ * What restartmanager.h needs of the Windows types, for programs on Linux.
+ *
+ * WCHAR has 16 bits, as on Windows: write u"..." (C11), or compile with -fshort-wchar and write L"...".
+ */
+#ifndef RESEAT_WINDOWS_H
+#define RESEAT_WINDOWS_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+typedef char16_t WCHAR;
+extern "C" {
+#else
+#include <uchar.h>
+typedef char16_t WCHAR;
+#endif
+
+#define WINAPI
+#define CALLBACK
+
+typedef int BOOL;
+typedef uint8_t BYTE;
+typedef unsigned int UINT;
+typedef uint32_t DWORD;
+typedef uint32_t ULONG; /* 32 bits, as on Windows */
+typedef int32_t HRESULT;
+typedef BYTE *PBYTE;
+typedef DWORD *LPDWORD;
+typedef WCHAR *LPWSTR;
+typedef const WCHAR *LPCWSTR;
+typedef const WCHAR *PCWSTR;
+
+#ifndef FALSE
+#define FALSE 0
+#define TRUE 1
+#endif
+
+typedef struct _FILETIME {
+    DWORD dwLowDateTime;
+    DWORD dwHighDateTime;
+} FILETIME, *PFILETIME, *LPFILETIME;
+
+#define ERROR_SUCCESS 0u
+#define ERROR_FILE_NOT_FOUND 2u
+#define ERROR_INVALID_HANDLE 6u
+#define ERROR_OUTOFMEMORY 14u
+#define ERROR_WRITE_FAULT 29u
+#define ERROR_SEM_TIMEOUT 121u
+#define ERROR_BAD_ARGUMENTS 160u
+#define ERROR_MORE_DATA 234u
+#define ERROR_FAIL_NOACTION_REBOOT 350u
+#define ERROR_FAIL_SHUTDOWN 351u
+#define ERROR_FAIL_RESTART 352u
+#define ERROR_MAX_SESSIONS_REACHED 353u
+#define ERROR_REQUEST_OUT_OF_SEQUENCE 776u
+#define ERROR_SESSION_CREDENTIAL_CONFLICT 1219u
+#define ERROR_CANCELLED 1223u
+
+#define S_OK ((HRESULT)0)
+#define E_FAIL ((HRESULT)0x80004005)
+#define E_INVALIDARG ((HRESULT)0x80070057)
+
+/* In characters, with the zero at the end. */
+#define RESTART_MAX_CMD_LINE 1024
+
+#define RESTART_NO_CRASH 1
+#define RESTART_NO_HANG 2
+#define RESTART_NO_PATCH 4
+#define RESTART_NO_REBOOT 8
+
+/* The calling process wants to be started again with these arguments after an installer has closed it. */
+HRESULT WINAPI RegisterApplicationRestart(PCWSTR pwzCommandline, DWORD dwFlags);
+HRESULT WINAPI UnregisterApplicationRestart(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
