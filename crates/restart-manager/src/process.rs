@@ -55,7 +55,7 @@ impl UniqueProcess {
     pub fn with_file_time(pid: u32, time: u64) -> UniqueProcess {
         let tick = FILE_TIME_SECOND / rustix::param::clock_ticks_per_second().max(1);
         // What lies between two ticks is the start of no process.
-        let start_time = if time % tick.max(1) == 0 { time / tick.max(1) } else { u64::MAX };
+        let start_time = if time.is_multiple_of(tick.max(1)) { time / tick.max(1) } else { u64::MAX };
         UniqueProcess { pid, start_time }
     }
 
