@@ -25,11 +25,13 @@ pub struct Database {
     pub(crate) findings: Findings,
     kind: DatabaseKind,
     code_page: u16,
-    stored: Option<Stored>,
+    stored: Option<Arc<Stored>>,
     /// Tables that were put (present) or dropped (absent).
     changed: BTreeMap<String, Option<Arc<Table>>>,
     /// Tables of the file that were read.
     loaded: Mutex<HashMap<String, Arc<Table>>>,
+    /// Length of the data of the tables read so far.
+    table_bytes: AtomicU64,
     /// Streams that were put (present) or dropped (absent).
     streams: BTreeMap<String, Option<Stream>>,
     /// Storages that were put (present) or dropped (absent).
@@ -49,8 +51,25 @@ struct Stored {
     streams: Vec<(String, u32)>,
     positions: HashMap<String, u32>,
     storages: Vec<(String, u32)>,
-    /// Length of the data of the tables read so far.
-    table_bytes: AtomicU64,
+}
+
+/// A copy shares the file, and the tables that were read, until one of the two is changed.
+impl Clone for Database {
+    fn clone(&self) -> Self {
+        Self {
+            findings: self.findings.clone(),
+            kind: self.kind,
+            code_page: self.code_page,
+            stored: self.stored.clone(),
+            changed: self.changed.clone(),
+            loaded: Mutex::new(self.lock_loaded().clone()),
+            table_bytes: AtomicU64::new(self.table_bytes.load(Ordering::Relaxed)),
+            streams: self.streams.clone(),
+            storages: self.storages.clone(),
+            holds: self.holds.clone(),
+            summary: self.summary.clone(),
+        }
+    }
 }
 
 impl Database {
@@ -100,6 +119,7 @@ impl Database {
             stored: None,
             changed: BTreeMap::new(),
             loaded: Mutex::default(),
+            table_bytes: AtomicU64::new(0),
             streams: BTreeMap::new(),
             storages: BTreeMap::new(),
             holds: HashMap::new(),
@@ -162,18 +182,10 @@ impl Database {
         Ok(Self {
             kind,
             code_page: pool.code_page(),
-            stored: Some(Stored {
-                storage,
-                pool,
-                catalog,
-                tables,
-                streams,
-                positions,
-                storages,
-                table_bytes: AtomicU64::new(0),
-            }),
+            stored: Some(Arc::new(Stored { storage, pool, catalog, tables, streams, positions, storages })),
             changed: BTreeMap::new(),
             loaded: Mutex::default(),
+            table_bytes: AtomicU64::new(0),
             streams: BTreeMap::new(),
             storages: BTreeMap::new(),
             holds: HashMap::new(),
@@ -369,7 +381,7 @@ impl Database {
         let stream = stored.storage.stream(id, &self.findings)?;
         // Tables do not share their data, so that all together are no longer than the file. Without this, a
         // small file with many names for the same sectors could fill the memory.
-        let before = stored.table_bytes.fetch_add(stream.len(), Ordering::Relaxed);
+        let before = self.table_bytes.fetch_add(stream.len(), Ordering::Relaxed);
         if before.saturating_add(stream.len()) > stored.storage.file_length() {
             return Err(DatabaseError::SharedData { table: table.to_owned() });
         }
@@ -394,9 +406,10 @@ impl Database {
         names
     }
 
-    /// The strings of the file, which the database has no longer.
+    /// The strings of the file, which the database has no longer; none when it has a copy.
     pub(crate) fn take_pool(&mut self) -> StringPool {
-        self.stored.as_mut().map(|stored| std::mem::take(&mut stored.pool)).unwrap_or_default()
+        let stored = self.stored.as_mut().and_then(Arc::get_mut);
+        stored.map(|stored| std::mem::take(&mut stored.pool)).unwrap_or_default()
     }
 
     fn stored_columns(&self, table: &str) -> Option<&[Column]> {

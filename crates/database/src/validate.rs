@@ -5,14 +5,16 @@
 //! many packages; then only what the columns themselves say is checked.
 
 mod category;
+mod row;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::{ColumnType, Database, DatabaseError, Row, Table, Value};
 use category::Category;
+pub(crate) use row::{references, validate_row};
 
-const VALIDATION: &str = "_Validation";
+pub(crate) const VALIDATION: &str = "_Validation";
 
 /// A rule that a value breaks, by the error code that `MsiViewGetError` documents for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -78,6 +80,11 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// The number of the documented error code (enumeration MSIDBERROR).
+    pub fn number(self) -> u32 {
+        self as u32 + 1
+    }
+
     /// The name of the documented error code.
     pub fn code(self) -> &'static str {
         match self {

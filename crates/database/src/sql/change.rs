@@ -44,7 +44,7 @@ impl NewValue {
 }
 
 /// Whether a column can hold a value that has its type.
-fn check(value: &Value, column: &Column, span: Range<usize>) -> Result<(), SqlError> {
+pub fn check(value: &Value, column: &Column, span: Range<usize>) -> Result<(), SqlError> {
     let name = || column.name.clone();
     let cause = match (value, column.kind) {
         (Value::Null, _) if !column.nullable => SqlCause::Null { column: name() },
@@ -60,7 +60,7 @@ fn check(value: &Value, column: &Column, span: Range<usize>) -> Result<(), SqlEr
 }
 
 /// The places of the rows of one table for which the condition holds, ascending.
-fn matching(
+pub fn matching(
     table: &Arc<Table>,
     condition: Option<&Expression>,
     parameters: &[Parameter],

@@ -14,25 +14,9 @@ use crate::{Database, Table, Value};
 
 /// The rows of a SELECT.
 pub fn select(database: &Database, select: &Select, parameters: &[Parameter]) -> Result<Rows, SqlError> {
-    let mut tables: Vec<Arc<Table>> = Vec::with_capacity(select.tables.len());
-    for name in &select.tables {
-        if tables.iter().any(|table| table.name() == name.text) {
-            let cause = SqlCause::Duplicate { name: name.text.clone() };
-            return Err(SqlError::new(cause, name.span.clone()));
-        }
-        tables.push(relations::table(database, name)?);
-    }
-    let tables: Tables = tables.into();
+    let tables = tables(database, select)?;
     let names = Names { tables: &tables, parameters };
-    let columns: Vec<Place> = match &select.columns {
-        Some(columns) => columns.iter().map(|column| names.place(column)).collect::<Result<_, _>>()?,
-        None => {
-            let all = |(table, found): (usize, &Arc<Table>)| {
-                (0..found.columns().len()).map(move |column| Place { table, column })
-            };
-            tables.iter().enumerate().flat_map(all).collect()
-        }
-    };
+    let columns = columns(select, &names)?;
     let order: Vec<Place> =
         select.order.iter().map(|column| names.place(column)).collect::<Result<_, _>>()?;
     let mut steps = matching(&tables, select.condition.as_ref(), &names)?;
@@ -41,6 +25,32 @@ pub fn select(database: &Database, select: &Select, parameters: &[Parameter]) ->
         steps = distinct::distinct(steps, &tables, &columns);
     }
     Ok(Rows::new(tables, columns, steps))
+}
+
+/// The tables of a SELECT.
+pub fn tables(database: &Database, select: &Select) -> Result<Tables, SqlError> {
+    let mut tables: Vec<Arc<Table>> = Vec::with_capacity(select.tables.len());
+    for name in &select.tables {
+        if tables.iter().any(|table| table.name() == name.text) {
+            let cause = SqlCause::Duplicate { name: name.text.clone() };
+            return Err(SqlError::new(cause, name.span.clone()));
+        }
+        tables.push(relations::table(database, name)?);
+    }
+    Ok(tables.into())
+}
+
+/// The columns that a SELECT asks for.
+pub fn columns(select: &Select, names: &Names<'_>) -> Result<Vec<Place>, SqlError> {
+    match &select.columns {
+        Some(columns) => columns.iter().map(|column| names.place(column)).collect(),
+        None => {
+            let all = |(table, found): (usize, &Arc<Table>)| {
+                (0..found.columns().len()).map(move |column| Place { table, column })
+            };
+            Ok(names.tables.iter().enumerate().flat_map(all).collect())
+        }
+    }
 }
 
 /// The rows of the tables for which the condition holds.

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{Database, Value};
 
-fn shop() -> Database {
+pub(super) fn shop() -> Database {
     let mut database = Database::create();
     for statement in [
         "CREATE TABLE `Item` (`Item` CHAR(72) NOT NULL, `Group_` CHAR(72), `Price` SHORT, `Data` OBJECT PRIMARY KEY `Item`)",

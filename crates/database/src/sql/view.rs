@@ -25,7 +25,7 @@ impl<T: Into<Value>> From<T> for Parameter {
 /// A query that was read and can be executed with different parameters (page `working-with-queries.md`).
 #[derive(Debug, Clone)]
 pub struct View {
-    statement: Statement,
+    pub(super) statement: Statement,
     length: usize,
 }
 
