@@ -78,7 +78,7 @@ pub fn unsupported(session: &Session<'_, '_>, row: &CustomAction) -> Result<Opti
     })
 }
 
-fn decode(row: &CustomAction) -> Result<DecodedAction, EngineError> {
+pub fn decode(row: &CustomAction) -> Result<DecodedAction, EngineError> {
     row.decode().map_err(|error| EngineError::Row {
         table: "CustomAction",
         row: row.action.to_string(),

@@ -213,6 +213,15 @@ pub enum EngineError {
     /// The package's database cannot be read.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// An operation cannot be tried out in memory.
+    #[error("{operation}")]
+    Rehearsal {
+        /// The operation.
+        operation: String,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The script failed and was rolled back.
     #[error(transparent)]
     Execution(#[from] ExecutionError),

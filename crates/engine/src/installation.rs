@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use reseat_database::{Database, DatabaseError, ProductCode, Reading, StorageError};
 use reseat_machine::products::{self, InstalledProduct};
-use reseat_machine::{Bitness, Machine, WindowsPath};
+use reseat_machine::{Bitness, Machine, MachineLock, WindowsPath};
 use reseat_package::{Package, Platform as PackagePlatform, Properties};
 use reseat_restart_manager::Restarted;
 use reseat_script::InstallScript;
@@ -93,36 +93,10 @@ pub fn install(
     interface: &mut dyn UserInterface,
     host: &dyn CustomActionHost,
 ) -> Result<Report, EngineError> {
-    if let Some(pending) = reseat_script::pending(machine)? {
-        return Err(EngineError::Interrupted { title: recovery::title(&pending) });
-    }
-    let _lock = machine.lock()?;
-    if let Some(pid) = machine.wine_server() {
-        return Err(EngineError::WineRuns { prefix: machine.prefix().to_owned(), pid });
-    }
-    let subject = Subject::find(machine, request)?;
-    check_platform(machine, request, &subject)?;
-
-    let mut installation = Installation {
-        machine,
-        request,
-        interface,
-        host,
-        transaction: None,
-        restart: None,
-        restart_required: false,
-    };
-    let mut properties = request.properties.clone();
-    if matches!(request.target, Target::Product(_)) {
-        properties.push(("REMOVE".to_owned(), "ALL".to_owned()));
-    }
-    let mut session = begin(&mut installation, subject, Purpose::Requested, &properties)?;
+    let (mut installation, subject, _lock) = prepare(machine, request, interface, host)?;
+    let mut session = begin_requested(&mut installation, subject)?;
     let result = run(&mut session);
-    let change = match (&session.installed, session.removes_product()) {
-        (_, true) => ProductChange::Removed,
-        (None, _) => ProductChange::Installed,
-        (Some(_), false) => ProductChange::Configured,
-    };
+    let change = session.change();
     if result.is_err() {
         execute::roll_back(&mut session);
     }
@@ -156,6 +130,54 @@ pub fn install(
     Ok(Report { outcome, product, name, version, change, restarted })
 }
 
+/// Takes the machine and finds the package that a request is about.
+///
+/// # Errors
+/// When the machine is not free, or the package is not for it.
+pub(crate) fn prepare<'m>(
+    machine: &'m Machine,
+    request: &'m Request,
+    interface: &'m mut dyn UserInterface,
+    host: &'m mut dyn CustomActionHost,
+) -> Result<(Installation<'m>, Subject, MachineLock), EngineError> {
+    if let Some(pending) = reseat_script::pending(machine)? {
+        return Err(EngineError::Interrupted { title: recovery::title(&pending) });
+    }
+    let lock = machine.lock()?;
+    if let Some(pid) = machine.wine_server() {
+        return Err(EngineError::WineRuns { prefix: machine.prefix().to_owned(), pid });
+    }
+    let subject = Subject::find(machine, request)?;
+    check_platform(machine, request, &subject)?;
+    let installation = Installation {
+        machine,
+        request,
+        interface,
+        host,
+        transaction: None,
+        restart: None,
+        restart_required: false,
+        plan: None,
+    };
+    Ok((installation, subject, lock))
+}
+
+/// The session that the user asked for.
+///
+/// # Errors
+/// When a property cannot be set.
+pub(crate) fn begin_requested<'s, 'm>(
+    installation: &'s mut Installation<'m>,
+    subject: Subject,
+) -> Result<Session<'s, 'm>, EngineError> {
+    let request = installation.request;
+    let mut properties = request.properties.clone();
+    if matches!(request.target, Target::Product(_)) {
+        properties.push(("REMOVE".to_owned(), "ALL".to_owned()));
+    }
+    begin(installation, subject, Purpose::Requested, &properties)
+}
+
 fn application(restarted: Restarted) -> RestartedApplication {
     RestartedApplication { name: restarted.name, old: restarted.old.pid, new: restarted.new.pid }
 }
@@ -185,7 +207,7 @@ pub fn remove_for_upgrade(
 }
 
 /// The package of an installation and what is known of its product.
-struct Subject {
+pub(crate) struct Subject {
     package: Package,
     path: PathBuf,
     installed: Option<InstalledProduct>,

@@ -11,6 +11,7 @@
 //! |---|---|
 //! | `request`, `platform` | what the user asks for, and what the package is told about the computer |
 //! | `installation` | one installation from its beginning to its end, and every way out |
+//! | `plan` | the same without changing anything: what an installation would do |
 //! | `session`, `context` | one package with its properties; what conditions and Formatted texts see |
 //! | `sequence`, `standard_action`, `actions/` | walking the sequence; all standard actions; one file for each or its family |
 //! | `support` | what of a package is not supported, found out before anything happens |
@@ -36,6 +37,7 @@ mod host;
 mod installation;
 mod interface;
 pub mod log;
+mod plan;
 mod platform;
 mod recovery;
 mod request;
@@ -57,6 +59,10 @@ pub use host::{
 };
 pub use installation::{ProductChange, Report, RestartedApplication, install, open_package};
 pub use interface::{FilesInUseAnswer, Message, Silent, UserInterface};
+pub use plan::{
+    ActionOutcome, ActionPlan, ApplicationPlan, ComponentPlan, FeaturePlan, FilePlan, ImmediateActions, Plan,
+    PlannedStep, ReplacedProduct, VolumePlan, plan,
+};
 pub use platform::{InstallerVersion, Platform, VersionError, WindowsVersion};
 pub use recovery::recover;
 pub use request::{CustomActions, Request, Target, UiLevel};

@@ -9,6 +9,7 @@ use crate::custom_action;
 use crate::error::EngineError;
 use crate::interface::Message;
 use crate::log::{plain, service};
+use crate::plan;
 use crate::session::Session;
 use crate::standard_action::{self, Service};
 
@@ -71,7 +72,8 @@ fn serve(session: &mut Session<'_, '_>, name: &str) -> Result<(), EngineError> {
         };
     }
     match session.package.find::<CustomAction>(name)? {
-        Some(action) => custom_action::run(session, &action),
+        Some(action) if plan::note_action(session, &action)? => custom_action::run(session, &action),
+        Some(_) => Ok(()),
         None => Err(EngineError::Row {
             table: SequenceTable::InstallExecute.name(),
             row: name.to_owned(),
@@ -106,7 +108,12 @@ pub fn rows_of(session: &Session<'_, '_>, tables: &[&'static str]) -> Result<Vec
 
 /// Ends the installation because a part is not supported, or goes on when the user wants that, saying so.
 pub fn refuse(session: &mut Session<'_, '_>, part: String) -> Result<(), EngineError> {
-    if session.installation.request.skip_unsupported {
+    if let Some(plan) = &mut session.installation.plan
+        && !session.installation.request.skip_unsupported
+    {
+        plan.obstacle(format!("not supported yet: {part}"));
+        Ok(())
+    } else if session.installation.request.skip_unsupported {
         session.tell(&Message::Warning(format!("skipped, not supported yet: {part}")));
         Ok(())
     } else {

@@ -19,8 +19,10 @@ use crate::builtin_properties;
 use crate::context::Context;
 use crate::error::EngineError;
 use crate::host::CustomActionHost;
+use crate::installation::ProductChange;
 use crate::interface::{Message, UserInterface};
 use crate::log::{plain, service};
+use crate::plan::Draft;
 use crate::request::Request;
 use crate::restart::Conversation;
 use crate::selection::{PlannedFile, Selection};
@@ -43,6 +45,8 @@ pub struct Installation<'m> {
     pub restart: Option<Conversation>,
     /// Whether something goes on with old files until it is started again.
     pub restart_required: bool,
+    /// What a plan collects; nothing in an installation.
+    pub plan: Option<Draft>,
 }
 
 /// Why the session runs.
@@ -92,6 +96,15 @@ impl<'s, 'm> Session<'s, 'm> {
     pub(crate) fn removes_product(&self) -> bool {
         self.installed.is_some()
             && self.property("REMOVE").is_some_and(|value| value.eq_ignore_ascii_case("ALL"))
+    }
+
+    /// What becomes of the product.
+    pub(crate) fn change(&self) -> ProductChange {
+        match (&self.installed, self.removes_product()) {
+            (_, true) => ProductChange::Removed,
+            (None, _) => ProductChange::Installed,
+            (Some(_), false) => ProductChange::Configured,
+        }
     }
 
     /// A property's value.

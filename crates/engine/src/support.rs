@@ -58,6 +58,12 @@ pub fn check(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         return Ok(());
     }
     if !session.installation.request.skip_unsupported {
+        if let Some(plan) = &mut session.installation.plan {
+            for part in parts {
+                plan.obstacle(format!("not supported yet: {part}"));
+            }
+            return Ok(());
+        }
         return Err(EngineError::Unsupported { parts });
     }
     for part in parts {

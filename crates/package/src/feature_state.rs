@@ -12,6 +12,7 @@ mod requests;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::component::Component;
 use crate::condition::{ConditionContext, ConditionError};
@@ -102,6 +103,19 @@ pub enum Limit {
     OtherClients,
     /// It has no code, so that it was never registered and cannot be removed.
     Unregistered,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Condition => "its condition does not hold",
+            Self::NeverOverwrite => "its key path is there, and it is never written over",
+            Self::HigherKeyFile => "its key file is there in a higher version",
+            Self::Permanent => "it is permanent",
+            Self::OtherClients => "another product uses it",
+            Self::Unregistered => "it has no code",
+        })
+    }
 }
 
 /// What happens to a component.

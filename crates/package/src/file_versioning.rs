@@ -115,6 +115,12 @@ impl fmt::Display for Decision {
     }
 }
 
+impl fmt::Display for Reason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.text())
+    }
+}
+
 impl Reason {
     fn text(self) -> &'static str {
         match self {

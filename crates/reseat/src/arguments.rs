@@ -62,6 +62,18 @@ Examples:
   reseat uninstall putty-0.68-installer.msi
   reseat uninstall 'PuTTY release 0.68'")]
     Uninstall(Uninstall),
+    /// Show what installing a package would do: features, files with their reasons, registry, custom actions, and who
+    /// would be closed
+    #[command(after_help = "\
+Examples:
+  reseat plan app.msi                           what install would do
+  reseat plan app.msi ADDLOCAL=Main --json | jq -r '.files[] | [.decision, .path, .reason] | @tsv'
+  reseat plan app.msi REMOVE=ALL                what removing the product would do
+
+Nothing is changed. Immediate custom actions that are programs are named and not run, unless --run-custom-actions is given.
+
+Exit codes: 0 the installation could go ahead, 1 something would stop it, 2 wrong usage.")]
+    Plan(Plan),
     /// List the installed products
     List,
     /// End or undo an installation that was interrupted
@@ -166,6 +178,22 @@ pub struct Install {
     #[arg(value_name = "PROPERTY=VALUE")]
     pub properties: Vec<String>,
     /// How it is installed
+    #[command(flatten)]
+    pub presented: Presented,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// The package file
+    pub package: PathBuf,
+    /// Properties, as NAME=VALUE
+    #[arg(value_name = "PROPERTY=VALUE")]
+    pub properties: Vec<String>,
+    /// Run immediate custom actions that are programs, which may change the machine
+    #[arg(long)]
+    pub run_custom_actions: bool,
+    /// How it would be installed
     #[command(flatten)]
     pub presented: Presented,
 }

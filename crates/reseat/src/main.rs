@@ -27,6 +27,7 @@ fn main() -> ExitCode {
     let result = match command {
         Command::Install(arguments) => commands::install::install(&global, arguments),
         Command::Uninstall(arguments) => commands::install::uninstall(&global, arguments),
+        Command::Plan(arguments) => commands::plan::run(&global, arguments),
         Command::List => commands::list::run(&global),
         Command::Recover => commands::recover::run(&global),
         Command::Who(arguments) => commands::who::run(&global, &arguments),

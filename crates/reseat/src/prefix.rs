@@ -88,6 +88,35 @@ pub fn open_or_create(global: &Global) -> Result<Prepared, Failure> {
     Ok(Prepared { machine: Machine::open(&folder)?, is_new: false })
 }
 
+/// A machine for a plan.
+pub struct Pretended {
+    /// The machine.
+    pub machine: Machine,
+    /// The folder that it is in when it was made for the plan.
+    _folder: Option<tempfile::TempDir>,
+}
+
+/// The machine; where none is yet, one that is like it and goes with the value. It is on the same volume if possible, whose
+/// free space counts.
+///
+/// # Errors
+/// As [`open_or_create`].
+pub fn open_or_pretend(global: &Global) -> Result<Pretended, Failure> {
+    let folder = folder(global)?;
+    if !is_vacant(&folder) {
+        return Ok(Pretended { machine: Machine::open(&folder)?, _folder: None });
+    }
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".reseat-plan-");
+    let nearest = folder.ancestors().skip(1).find(|ancestor| ancestor.is_dir());
+    let temporary = match nearest.map(|nearest| builder.tempdir_in(nearest)) {
+        Some(Ok(temporary)) => temporary,
+        _ => builder.tempdir()?,
+    };
+    let machine = Machine::create(&temporary.path().join("prefix"), Bitness::X64)?;
+    Ok(Pretended { machine, _folder: Some(temporary) })
+}
+
 fn is_vacant(folder: &Path) -> bool {
     match std::fs::read_dir(folder) {
         Ok(mut entries) => entries.next().is_none(),

@@ -15,6 +15,8 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use crate::failure::Failure;
+
 /// Writes the verbose log into a file.
 pub struct VerboseLog {
     out: Mutex<BufWriter<File>>,
@@ -22,11 +24,21 @@ pub struct VerboseLog {
 }
 
 impl VerboseLog {
+    /// The same for a command that the user gave a log file.
+    ///
+    /// # Errors
+    /// Number 1622 when the file cannot be written.
+    pub fn open(path: &Path) -> Result<Self, Failure> {
+        Self::create(path).map_err(|error| {
+            Failure::documented(1622, format!("the log {} cannot be written: {error}", path.display()))
+        })
+    }
+
     /// Creates the file and writes the first line.
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn create(path: &Path) -> io::Result<Self> {
+    fn create(path: &Path) -> io::Result<Self> {
         let mut out = BufWriter::new(File::create(path)?);
         let now = Zoned::now();
         writeln!(

@@ -3,7 +3,7 @@
 //! An operation is planned first: it looks at the machine and becomes a list of elementary [changes](crate::Change), each
 //! of which knows how to undo itself. It is executed by doing these changes.
 
-use reseat_machine::WindowsPath;
+use reseat_machine::{Machine, WindowsPath};
 use serde::{Deserialize, Serialize};
 
 use crate::change::Change;
@@ -129,6 +129,20 @@ impl Operation {
             Self::RemoveRegistryKey(work) => Some(work),
             Self::RegisterFont(work) => Some(work),
             _ => None,
+        }
+    }
+
+    /// Does to the registry in memory what executing it would do, for whoever looks ahead. Nothing is written; whoever calls
+    /// this discards the changes in the end. Fonts stay out: their titles are in files that are not there yet.
+    ///
+    /// # Errors
+    /// As when it is executed.
+    pub fn rehearse(&self, machine: &Machine) -> Result<(), Fault> {
+        match self.registry_work() {
+            Some(work) if !matches!(self, Self::RegisterFont(_)) => {
+                work.apply(&Site::new(machine, "", false))
+            }
+            _ => Ok(()),
         }
     }
 

@@ -27,6 +27,9 @@ const ROLLBACK_DISABLED: &str = "RollbackDisabled";
 pub fn install_initialize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     session.in_script = true;
     session.set_property("UpdateStarted", "1");
+    if session.installation.plan.is_some() {
+        return Ok(());
+    }
     if session.installation.transaction.is_none() {
         let id = uuid::Uuid::new_v4().simple().to_string();
         let title = session.property("ProductName").unwrap_or_default().to_owned();
@@ -50,6 +53,10 @@ pub fn install_execute(session: &mut Session<'_, '_>) -> Result<(), EngineError>
     let script = mem::take(&mut session.script);
     if script.steps.is_empty() {
         return Ok(());
+    }
+    let product = session.package.product_code().to_string();
+    if let Some(plan) = &mut session.installation.plan {
+        return plan.execute(session.installation.machine, &product, script);
     }
     let sources = session.take_sources()?;
     let installation = &mut *session.installation;
@@ -118,6 +125,9 @@ pub fn disable_rollback(session: &mut Session<'_, '_>) -> Result<(), EngineError
 /// Says at the end that a restart is needed.
 pub fn schedule_reboot(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     session.installation.restart_required = true;
+    if let Some(plan) = &mut session.installation.plan {
+        plan.restart("the package asks for it".to_owned());
+    }
     Ok(())
 }
 

@@ -29,6 +29,9 @@ pub fn install_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         let path = session.file_path(&file)?;
         let decision = decide_file(session, &file, &path)?;
         service!("File: {path};\t{decision}");
+        if let Some(plan) = &mut session.installation.plan {
+            plan.decided(&file, &path, &decision);
+        }
         if !decision.overwrite {
             continue;
         }

@@ -11,6 +11,7 @@ use crate::decision::decide_file;
 use crate::error::EngineError;
 use crate::interface::{FilesInUseAnswer, Message};
 use crate::log::{plain, service};
+use crate::plan::{self, VolumePlan};
 use crate::request::UiLevel;
 use crate::restart::{Conversation, SESSION_KEY_PROPERTY, Shutdown};
 use crate::selection::Doing;
@@ -84,9 +85,14 @@ fn affected(session: &Session<'_, '_>) -> Result<Affected, EngineError> {
     Ok(affected)
 }
 
-fn check_space(session: &Session<'_, '_>, needed: u64) -> Result<(), EngineError> {
+fn check_space(session: &mut Session<'_, '_>, needed: u64) -> Result<(), EngineError> {
     let available = session.machine().free_space('C')?;
-    if needed > available {
+    if let Some(plan) = &mut session.installation.plan {
+        if needed > available {
+            plan.obstacle(format!("{needed} bytes are needed on C: and {available} are free"));
+        }
+        plan.volume(VolumePlan { volume: "C:".to_owned(), needed, free: available });
+    } else if needed > available {
         return Err(EngineError::DiskSpace { volume: "C:".to_owned(), needed, available });
     }
     Ok(())
@@ -96,6 +102,9 @@ fn check_space(session: &Session<'_, '_>, needed: u64) -> Result<(), EngineError
 fn free_files(session: &mut Session<'_, '_>, files: &[WindowsPath]) -> Result<(), EngineError> {
     let machine = session.machine();
     let files: Vec<PathBuf> = files.iter().map(|path| machine.unix_path(path)).collect::<Result<_, _>>()?;
+    if session.installation.plan.is_some() {
+        return plan::note_users(session, &files);
+    }
     let silent =
         session.installation.request.ui_level == UiLevel::Silent || session.purpose == Purpose::Upgrade;
     let shutdown = Shutdown::from_property(session.property("MSIRMSHUTDOWN"));

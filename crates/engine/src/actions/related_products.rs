@@ -10,6 +10,7 @@ use crate::error::EngineError;
 use crate::installation;
 use crate::interface::Message;
 use crate::log::service;
+use crate::plan::ReplacedProduct;
 use crate::session::Session;
 
 /// Puts the codes of related products into the properties that the Upgrade table names.
@@ -82,6 +83,13 @@ pub fn remove_existing_products(session: &mut Session<'_, '_>) -> Result<(), Eng
                 None => "ALL".to_owned(),
             };
             session.tell(&Message::ActionData(installed.name.clone()));
+            if let Some(plan) = &mut session.installation.plan {
+                plan.replaces(ReplacedProduct {
+                    product: installed.code.to_string(),
+                    name: installed.name.clone(),
+                    version: installed.version.clone().unwrap_or_default(),
+                });
+            }
             let result = installation::remove_for_upgrade(session, &installed, &features);
             if let Err(error) = result {
                 if !row.attributes.has(UpgradeAttributes::IGNORE_REMOVE_FAILURE) {

@@ -42,7 +42,11 @@ pub fn uninstall(global: &Global, arguments: Uninstall) -> Result<ExitCode, Fail
     run(global, &machine, &request, &presented)
 }
 
-fn request(
+/// The request that a command line makes.
+///
+/// # Errors
+/// When an argument is no assignment of a property.
+pub fn request(
     global: &Global,
     target: Target,
     properties: &[String],
@@ -84,12 +88,7 @@ fn run(
     let mut work = || reseat_engine::install(machine, request, &mut terminal, &host);
     let result = match &presented.log {
         None => work(),
-        Some(path) => {
-            let log = VerboseLog::create(path).map_err(|error| {
-                Failure::documented(1622, format!("the log {} cannot be written: {error}", path.display()))
-            })?;
-            tracing::subscriber::with_default(Arc::new(log), work)
-        }
+        Some(path) => tracing::subscriber::with_default(Arc::new(VerboseLog::open(path)?), work),
     };
     terminal.finish();
     let report = result?;

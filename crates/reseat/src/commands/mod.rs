@@ -11,6 +11,7 @@ pub mod install;
 pub mod list;
 pub mod package;
 pub mod path;
+pub mod plan;
 pub mod recover;
 pub mod rm;
 pub mod sql;
