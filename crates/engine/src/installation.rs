@@ -138,7 +138,7 @@ pub(crate) fn prepare<'m>(
     machine: &'m Machine,
     request: &'m Request,
     interface: &'m mut dyn UserInterface,
-    host: &'m mut dyn CustomActionHost,
+    host: &'m dyn CustomActionHost,
 ) -> Result<(Installation<'m>, Subject, MachineLock), EngineError> {
     if let Some(pending) = reseat_script::pending(machine)? {
         return Err(EngineError::Interrupted { title: recovery::title(&pending) });

@@ -329,7 +329,7 @@ pub fn plan(
     request: &Request,
     immediate: ImmediateActions,
     interface: &mut dyn UserInterface,
-    host: &mut dyn CustomActionHost,
+    host: &dyn CustomActionHost,
 ) -> Result<Plan, EngineError> {
     let (mut installation, subject, _lock) = installation::prepare(machine, request, interface, host)?;
     installation.plan = Some(Draft::new(immediate));

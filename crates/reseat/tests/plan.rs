@@ -147,15 +147,14 @@ fn immediate_programs_run_only_when_a_plan_is_asked_to() {
         .with_binary("touch", "#!/bin/sh\n: >\"$1\"\n")
         .with_action("Now", 2, "touch", &format!("\"{}\"", note.display()), 1300)
         .with_action("Later", 2 + 1024, "touch", "later", 4100)
-        .with_binary("windows", "MZ")
-        .with_action("Windows", 2, "windows", "", 1301);
+        .with_action("Nested", 7, "inner", "", 1301);
     let package = product.save(&place, "test.msi");
     let package = package.to_str().unwrap();
     let text = place.reseat(&["plan", package]);
     text.expect_code(1);
     assert!(text.out.contains("Immediate programs were not run"), "{}", text.out);
     assert!(!note.exists());
-    let planned = plan(&place, Path::new(package), &["--skip-custom-action", "Windows"]);
+    let planned = plan(&place, Path::new(package), &["--skip-custom-action", "Nested"]);
     let actions: Vec<_> = planned["custom_actions"]
         .as_array()
         .unwrap()
@@ -164,14 +163,10 @@ fn immediate_programs_run_only_when_a_plan_is_asked_to() {
         .collect();
     assert_eq!(
         actions,
-        [
-            ["Now", "immediate", "runs"],
-            ["Windows", "immediate", "unsupported"],
-            ["Later", "deferred", "runs"]
-        ]
+        [["Now", "immediate", "runs"], ["Nested", "immediate", "unsupported"], ["Later", "deferred", "runs"]]
     );
     place
-        .reseat(&["plan", "-q", package, "--run-custom-actions", "--skip-custom-action", "Windows"])
+        .reseat(&["plan", "-q", package, "--run-custom-actions", "--skip-custom-action", "Nested"])
         .expect_code(0);
     assert!(note.exists());
 }

@@ -28,9 +28,9 @@ pub fn run(global: &Global, arguments: arguments::Plan) -> Result<ExitCode, Fail
     let prepared = prefix::open_or_pretend(global)?;
     let mut terminal = Terminal::new(global, Progress::None);
     let reseat = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("reseat"));
-    let mut host = NativeHost::new(prepared.machine.prefix().to_owned(), reseat);
+    let host = NativeHost::new(prepared.machine.prefix().to_owned(), reseat);
     let immediate = if run_custom_actions { ImmediateActions::Run } else { ImmediateActions::Name };
-    let mut work = || reseat_engine::plan(&prepared.machine, &request, immediate, &mut terminal, &mut host);
+    let mut work = || reseat_engine::plan(&prepared.machine, &request, immediate, &mut terminal, &host);
     let plan = match &presented.log {
         None => work(),
         Some(path) => tracing::subscriber::with_default(Arc::new(VerboseLog::open(path)?), work),
