@@ -144,6 +144,7 @@ pub fn how_words(how: How) -> &'static str {
         How::Executable => "runs it",
         How::WorkingDirectory => "working folder",
         How::RootDirectory => "root folder",
+        How::Script => "script",
     }
 }
 

@@ -12,6 +12,8 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, StatxFlags, fstatfs, openat, statx};
 use rustix::io::Errno;
 
+use crate::script::can_be_script;
+
 /// The identity of a file: device and inode number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct FileId {
@@ -41,6 +43,8 @@ pub(crate) enum Probe {
     Folder,
     /// Nobody has it open, mapped or running.
     Free,
+    /// So it is; but it can be a script, which is in use all the same.
+    FreeScript(FileId),
     /// Somebody has.
     InUse(FileId),
     /// The kernel would not say, or its word is not enough here.
@@ -69,7 +73,10 @@ pub(crate) fn probe(path: &Path) -> Probe {
         Err(_) => return Probe::Unknown(id),
     };
     match kernel::try_write_lease(file.as_fd()) {
-        Ok(()) if sees_mappings(id, file.as_fd()) => Probe::Free,
+        Ok(()) if sees_mappings(id, file.as_fd()) => match can_be_script(path, file.as_fd()) {
+            true => Probe::FreeScript(id),
+            false => Probe::Free,
+        },
         // Network file systems say the same when the server gave no delegation.
         Err(Errno::AGAIN) if !is_one_of(REMOTE, id, file.as_fd()) => Probe::InUse(id),
         _ => Probe::Unknown(id),

@@ -30,7 +30,7 @@
 //! | `primary`, `secondary` | what each sort of installer may do |
 //! | `session_key`, `session`, `store`, `journal` | where sessions are kept, safely for several processes |
 //! | `resource`, `application`, `error` | what goes in and comes out, with the documented numbers |
-//! | `who`, `lease`, `proc_scan`, `mapping` | who uses a file |
+//! | `who`, `lease`, `proc_scan`, `mapping`, `script` | who uses a file |
 //! | `process`, `critical`, `listing` | what a process is, and whether it may be stopped |
 //! | `shutdown`, `history`, `cancel`, `filter` | stopping, written down beforehand, and what must not be |
 //! | `unit`, `service`, `service_manager` | services, stopped and started through systemd |
@@ -56,6 +56,7 @@ mod registration;
 mod resource;
 mod restart;
 mod restart_plan;
+mod script;
 mod secondary;
 mod service;
 mod service_manager;

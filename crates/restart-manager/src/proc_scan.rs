@@ -5,6 +5,7 @@
 //! another one.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -19,6 +20,7 @@ use crate::error::Error;
 use crate::lease::{FileId, identify};
 use crate::mapping::{self, Mapping};
 use crate::process::{Stat, UniqueProcess};
+use crate::script::{Script, script_of};
 
 /// How a process uses a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -33,6 +35,8 @@ pub enum How {
     WorkingDirectory,
     /// As its root directory.
     RootDirectory,
+    /// As the script that it has read.
+    Script,
 }
 
 /// The files looked for, by inode number.
@@ -41,11 +45,22 @@ pub(crate) struct Targets {
     by_inode: HashMap<u64, Vec<(FileId, usize)>>,
     /// Folders are among them: working and root directories matter.
     pub(crate) folders: bool,
+    /// Scripts may be among them: what interpreters have read matters.
+    pub(crate) scripts: bool,
+    /// Others are: what processes hold matters.
+    held: bool,
 }
 
 impl Targets {
     /// Looks for this file too; `index` is how the caller names it.
     pub(crate) fn add(&mut self, file: FileId, index: usize) {
+        self.held = true;
+        self.by_inode.entry(file.inode).or_default().push((file, index));
+    }
+
+    /// Looks for it only among scripts: nobody holds it.
+    pub(crate) fn add_script(&mut self, file: FileId, index: usize) {
+        self.scripts = true;
         self.by_inode.entry(file.inode).or_default().push((file, index));
     }
 
@@ -84,6 +99,8 @@ pub struct Uninspected {
 pub(crate) struct Scan {
     pub(crate) hits: Vec<Hit>,
     pub(crate) uninspected: Vec<Uninspected>,
+    /// The names of scripts whose files could not be told.
+    pub(crate) hidden_scripts: Vec<OsString>,
 }
 
 /// Looks at every process. Those that end meanwhile are passed over.
@@ -108,6 +125,7 @@ pub(crate) fn scan(targets: &Targets) -> Result<Scan, Error> {
                 Ok(theirs) => {
                     found.hits.extend(theirs.hits);
                     found.uninspected.extend(theirs.uninspected);
+                    found.hidden_scripts.extend(theirs.hidden_scripts);
                     Ok(found)
                 }
                 Err(_) => Err(Error::ProcUnusable { reason: "a scanning thread failed".to_owned() }),
@@ -185,12 +203,27 @@ fn inspect(
         Ok(()) | Err(Errno::NOENT | Errno::SRCH) => {}
         Err(errno) => refused = refused.or(Some((what, errno))),
     };
-    note("open files", open_files(folder, targets, buffer, &mut uses));
-    note("mappings", mappings(folder, targets, &mut uses));
-    note("program", link(folder, "exe", How::Executable, targets, &mut uses));
+    if targets.held {
+        note("open files", open_files(folder, targets, buffer, &mut uses));
+        note("mappings", mappings(folder, targets, &mut uses));
+        note("program", link(folder, "exe", How::Executable, targets, &mut uses));
+    }
     if targets.folders {
         note("working directory", link(folder, "cwd", How::WorkingDirectory, targets, &mut uses));
         note("root directory", link(folder, "root", How::RootDirectory, targets, &mut uses));
+    }
+    if targets.scripts {
+        match script_of(folder) {
+            Script::File(script) if targets.by_inode.contains_key(&script.file.inode) => {
+                let start = Stat::read(folder).map(|stat| stat.start_time);
+                // A younger file has taken the place of the one that was read.
+                if start.is_some_and(|start| !script.is_younger_than(start)) {
+                    targets.mark(script.file, How::Script, &mut uses);
+                }
+            }
+            Script::Hidden(name) => found.hidden_scripts.push(name),
+            _ => {}
+        }
     }
     if !uses.is_empty() {
         // The same handle, so this is the process that was looked at.
@@ -292,6 +325,7 @@ const FOLDER_LIMIT: usize = 1_000_000;
 /// Why a part of it could not be read; what could be is added all the same.
 pub(crate) fn add_folder(targets: &mut Targets, folder: &Path, index: usize) -> Result<(), String> {
     targets.folders = true;
+    targets.scripts = true;
     let (own, _) = identify(CWD, folder).map_err(|errno| errno.to_string())?;
     targets.add(own, index);
     let mut trouble = None;

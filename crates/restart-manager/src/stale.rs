@@ -1,12 +1,13 @@
 //! What still runs old files: programs and libraries that have been deleted or replaced since they were loaded.
 //!
-//! Told by the kernel's own word that a mapped file's name is gone, not by times. Never run or believed is
-//! anything that a process says of itself: its environment and arguments are not read.
+//! Told by the kernel's own word that a mapped file's name is gone, not by times. Only of scripts, which
+//! nobody holds, the arguments name the file and times tell. Never run is anything that a process says of
+//! itself, and its environment is not read.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -22,6 +23,7 @@ use crate::listing;
 use crate::mapping;
 use crate::proc_scan::{all_processes, open_proc};
 use crate::process::{Stat, UniqueProcess};
+use crate::script::{Script, script_of};
 use crate::store::Store;
 use crate::unit::{Unit, unit_of};
 use crate::who::Uninspected;
@@ -239,6 +241,7 @@ fn inspect(proc: BorrowedFd<'_>, pid: u32) -> Result<Option<Found>, Errno> {
     }
     let mut files: Vec<StaleFile> =
         candidates.into_iter().filter_map(|(file, path)| judge_file(folder, file, path)).collect();
+    files.extend(old_script(folder));
     if files.is_empty() {
         return Ok(None);
     }
@@ -284,11 +287,30 @@ fn judge_file(folder: BorrowedFd<'_>, file: FileId, path: Vec<u8>) -> Option<Sta
     }
     // Code that was generated or unpacked there and deleted at once; but a program of that folder that was
     // replaced is old.
-    let temporary = [&b"/tmp/"[..], b"/var/tmp/"].iter().any(|it| path.starts_with(it));
-    if temporary && now.is_err() {
+    if is_temporary(&path) && now.is_err() {
         return None;
     }
     Some(StaleFile { path: PathBuf::from(OsString::from_vec(path)), replaced: now.is_ok() })
+}
+
+/// The script that a process has read, if its file is another one by now, was written to, or is gone.
+fn old_script(folder: BorrowedFd<'_>) -> Option<StaleFile> {
+    match script_of(folder) {
+        Script::File(script) => {
+            let start = Stat::read(folder)?.start_time;
+            let is_old = script.is_younger_than(start) || script.is_changed_since(start);
+            is_old.then_some(StaleFile { path: script.path, replaced: true })
+        }
+        // Many are made for one run, and deleted at once.
+        Script::Gone(path) if !is_temporary(path.as_os_str().as_bytes()) => {
+            Some(StaleFile { path, replaced: false })
+        }
+        _ => None,
+    }
+}
+
+fn is_temporary(path: &[u8]) -> bool {
+    [&b"/tmp/"[..], b"/var/tmp/"].iter().any(|it| path.starts_with(it))
 }
 
 impl Stale {

@@ -1,15 +1,20 @@
 //! Who uses these files?
 //!
 //! First every file is probed with a lease, which costs microseconds and asks nobody; only if one is in use,
-//! or the kernel would not say, are the processes looked through.
+//! or the kernel would not say, are the processes looked through. Files that can be scripts are looked for
+//! among interpreters as well, which read them and close them.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, openat};
 
 use crate::error::Error;
-use crate::lease::{Probe, probe};
+use crate::lease::{Probe, identify, probe};
 use crate::proc_scan::{self, Hit, Scan, Targets};
 use crate::process::UniqueProcess;
+use crate::script::can_be_script;
 
 pub use crate::proc_scan::{How, Uninspected};
 
@@ -69,6 +74,8 @@ enum Question {
     ByWhom,
     /// In use at all?
     InUse,
+    /// Read as a script?
+    Script,
     /// In use at all, and a part of it cannot even be looked for.
     InPart(String),
 }
@@ -86,11 +93,17 @@ pub fn uses(files: &[PathBuf]) -> Result<Usage, Error> {
             Probe::Missing => Question::Settled(FileState::Missing),
             Probe::Free => Question::Settled(FileState::Free),
             Probe::Unreachable(errno) => Question::Settled(FileState::Unknown(errno.to_string())),
+            Probe::FreeScript(id) => {
+                targets.add_script(id, index);
+                Question::Script
+            }
             Probe::InUse(id) => {
+                targets.scripts |= is_script(path);
                 targets.add(id, index);
                 Question::ByWhom
             }
             Probe::Unknown(id) => {
+                targets.scripts |= is_script(path);
                 targets.add(id, index);
                 Question::InUse
             }
@@ -109,8 +122,14 @@ pub fn uses(files: &[PathBuf]) -> Result<Usage, Error> {
         _ if used.contains(&index) => FileState::InUse,
         Question::ByWhom => match files.get(index).map(|path| probe(path)) {
             // Its user ended between the probe and the scan.
-            Some(Probe::Free) => FileState::Free,
+            Some(Probe::Free | Probe::FreeScript(_)) => FileState::Free,
             _ => FileState::InUseByUnknown,
+        },
+        Question::Script => match files.get(index).and_then(|path| path.file_name()) {
+            Some(name) if scan.hidden_scripts.iter().any(|it| it == name) => {
+                FileState::Unknown("a script of this name runs, and its file cannot be told".to_owned())
+            }
+            _ => FileState::Free,
         },
         Question::InPart(reason) => FileState::Unknown(reason),
         Question::InUse if scan.uninspected.is_empty() => FileState::Free,
@@ -120,6 +139,12 @@ pub fn uses(files: &[PathBuf]) -> Result<Usage, Error> {
     };
     let files = questions.into_iter().enumerate().map(answer).collect();
     Ok(Usage { users, uninspected: scan.uninspected, files })
+}
+
+fn is_script(path: &Path) -> bool {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let is_file = identify(CWD, path).is_ok_and(|(_, kind)| kind == FileType::RegularFile);
+    is_file && openat(CWD, path, flags, Mode::empty()).is_ok_and(|file| can_be_script(path, file.as_fd()))
 }
 
 fn file_user(hit: Hit) -> FileUser {

@@ -1,0 +1,159 @@
+//! Scripts count as used although their interpreters have closed them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking; the setting for tests does not reach their helper functions"
+)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use reseat_restart_manager::who::{FileState, How, uses};
+use reseat_restart_manager::{Primary, Resources, stale};
+use support::{Helper, Place};
+
+/// Interpreters, and a script for each that says "ready" and then waits.
+const SCRIPTS: [(&str, &str, &str); 5] = [
+    ("python3", "app.py", "import time\nprint('ready', flush=True)\ntime.sleep(1000)\n"),
+    ("perl", "app.pl", "$| = 1; print \"ready\\n\"; sleep 1000;\n"),
+    ("ruby", "app.rb", "$stdout.sync = true\nputs 'ready'\nsleep 1000\n"),
+    ("node", "app.js", "console.log('ready'); setInterval(() => {}, 1000000);\n"),
+    ("sh", "app.sh", "echo ready; read x\n"),
+];
+
+/// Whether an interpreter is there; in CI it has to be.
+fn has(interpreter: &str) -> bool {
+    let found =
+        Command::new(interpreter).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    // That of sh may be an error.
+    if found.is_ok() {
+        return true;
+    }
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{interpreter} is not installed");
+    println!("SKIPPED: {interpreter} is not installed");
+    false
+}
+
+/// Runs a command in a folder until the script says that it is ready.
+fn start(folder: &Path, command: &[&str]) -> Helper {
+    let mut helper =
+        Helper::spawn(Command::new(command[0]).args(&command[1..]).current_dir(folder).stdin(Stdio::piped()));
+    helper.wait_for("ready");
+    helper
+}
+
+/// How a process uses a file.
+fn how(helper: &Helper, file: &Path) -> Vec<How> {
+    let usage = uses(&[file.to_owned()]).unwrap();
+    let user = usage.users.into_iter().find(|user| user.process == helper.process);
+    user.map_or_else(Vec::new, |it| it.files[0].how.clone())
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+#[test]
+fn the_script_of_an_interpreter_is_used_and_its_arguments_are_not() {
+    let place = Place::new();
+    let folder = place.folder.path();
+    for (interpreter, name, text) in SCRIPTS.into_iter().filter(|it| has(it.0)) {
+        let script = write(folder, name, text);
+        // Of the same name in another folder, and an argument that looks like a script.
+        std::fs::create_dir_all(folder.join("other")).unwrap();
+        let namesake = write(&folder.join("other"), name, text);
+        let argument = write(folder, &format!("argument-{name}"), text);
+        for named in [name, script.to_str().unwrap()] {
+            let helper = start(folder, &[interpreter, named, argument.to_str().unwrap()]);
+            let found = how(&helper, &script);
+            assert!(found.contains(&How::Script), "{interpreter} {named}: {found:?}");
+            // Shells hold theirs open.
+            assert_eq!(found.contains(&How::Open), interpreter == "sh", "{interpreter}");
+            assert_eq!(how(&helper, &namesake), [], "{interpreter} {named}");
+            assert_eq!(how(&helper, &argument), [], "{interpreter} {named}");
+            let link = folder.join(format!("link-{name}"));
+            let _ = std::fs::hard_link(&script, &link);
+            assert!(how(&helper, &link).contains(&How::Script), "another hard link");
+        }
+    }
+}
+
+#[test]
+fn a_script_without_an_ending_is_known_by_its_first_line_and_found_in_its_folder() {
+    use std::os::unix::fs::PermissionsExt;
+    if !has("perl") {
+        return;
+    }
+    let place = Place::new();
+    let folder = place.folder.path();
+    let script =
+        write(folder, "tool", "#!/usr/bin/env -S perl -w\n$| = 1; print \"ready\\n\"; sleep 1000;\n");
+    std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).unwrap();
+    let helper = start(Path::new("/"), &[script.to_str().unwrap()]);
+    assert_eq!(how(&helper, &script), [How::Script]);
+    assert_eq!(how(&helper, folder), [How::Script]);
+    assert_eq!(uses(&[script]).unwrap().files, [FileState::InUse]);
+}
+
+#[test]
+fn an_installer_closes_who_runs_a_script() {
+    if !has("perl") {
+        return;
+    }
+    let place = Place::new();
+    let script = write(place.folder.path(), SCRIPTS[1].1, SCRIPTS[1].2);
+    let helper = start(place.folder.path(), &["perl", SCRIPTS[1].1]);
+    let primary = Primary::start_in(&place.store).unwrap();
+    primary.register(&Resources::files([script])).unwrap();
+    assert_eq!(primary.list().unwrap().applications[0].process, helper.process);
+    primary.shut_down(&Default::default(), &mut |_| {}).unwrap();
+    assert!(!helper.process.is_running());
+    primary.end().unwrap();
+}
+
+#[test]
+fn a_file_that_took_the_scripts_place_is_not_what_was_read() {
+    if !has("perl") {
+        return;
+    }
+    let place = Place::new();
+    let folder = place.folder.path();
+    let script = write(folder, SCRIPTS[1].1, SCRIPTS[1].2);
+    let helper = start(folder, &["perl", script.to_str().unwrap()]);
+    let replace = || {
+        let new = write(folder, "new", SCRIPTS[1].2);
+        std::fs::rename(new, &script).unwrap();
+    };
+    replace();
+    // Both times are known to a fraction of a second only.
+    let begun = Instant::now();
+    while !how(&helper, &script).is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "still taken for the one that was read");
+        replace();
+    }
+    let list = stale(None).unwrap();
+    let entry = list.entries.iter().find(|it| it.processes.contains(&helper.process)).unwrap();
+    assert_eq!((&entry.files[0].path, entry.files[0].replaced), (&script, true));
+}
+
+#[test]
+fn a_script_that_was_written_to_is_old_and_one_that_was_not_is_none() {
+    if !has("perl") {
+        return;
+    }
+    let place = Place::new();
+    let script = write(place.folder.path(), SCRIPTS[1].1, SCRIPTS[1].2);
+    let helper = start(place.folder.path(), &["perl", SCRIPTS[1].1]);
+    let is_old = || stale(None).unwrap().entries.iter().any(|it| it.processes.contains(&helper.process));
+    assert!(!is_old());
+    let file = std::fs::File::options().append(true).open(script).unwrap();
+    file.set_modified(SystemTime::now() + Duration::from_secs(10)).unwrap();
+    assert!(is_old());
+}
