@@ -15,6 +15,7 @@
 //! | `session`, `context` | one package with its properties; what conditions and Formatted texts see |
 //! | `sequence`, `standard_action`, `actions/` | walking the sequence; all standard actions; one file for each or its family |
 //! | `support` | what of a package is not supported, found out before anything happens |
+//! | `installed_folders` | where an installed product lies |
 //! | `selection`, `decision` | states of features, components and files; which files are replaced |
 //! | `source`, `beside` | where files come from; what lies beside a package |
 //! | `custom_action`, `host` | when custom actions run and what their results mean; who runs them |
@@ -35,6 +36,7 @@ mod error;
 mod functions;
 mod host;
 mod installation;
+mod installed_folders;
 mod interface;
 pub mod log;
 mod plan;

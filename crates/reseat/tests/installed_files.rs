@@ -262,3 +262,17 @@ fn what_a_package_of_our_own_installs_is_gone_after_its_removal() {
     let left = snapshot::line_differences(&registry_before, &registry(&place));
     assert!(left.is_empty(), "{}", left.join("\n"));
 }
+
+#[test]
+fn a_product_is_removed_from_the_folder_that_it_was_installed_to() {
+    let place = Place::with_prefix();
+    let package = Product::new()
+        .with_file("Readme", "readme.txt", "text")
+        .with_key_file("Readme")
+        .with_folder("Sub", "sub")
+        .save(&place, "test.msi");
+    place.install(&package, &["INSTALLDIR=C:\\Elsewhere"]).expect_code(0);
+    assert!(place.drive_c("Elsewhere/readme.txt").is_file() && place.drive_c("Elsewhere/sub").is_dir());
+    place.reseat(&["uninstall", "-q", "Test"]).expect_code(0);
+    assert!(!place.drive_c("Elsewhere").exists());
+}

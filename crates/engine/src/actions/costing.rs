@@ -15,6 +15,7 @@ use reseat_package::{
 
 use crate::decision::decide_file;
 use crate::error::EngineError;
+use crate::installed_folders;
 use crate::log::service;
 use crate::selection::Selection;
 use crate::session::Session;
@@ -41,9 +42,12 @@ pub fn file_cost(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
 pub fn cost_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     file_cost(session)?;
     let mut folders = Vec::new();
+    let installed = installed_folders::find(session)?;
     if let Some(mut selection) = session.selection.take() {
         let properties = &session.properties;
-        selection.resolve_folders(&|name| properties.get(name).map(str::to_owned));
+        selection.resolve_folders(&|name| {
+            installed.get(name).map(String::as_str).or_else(|| properties.get(name)).map(str::to_owned)
+        });
         folders.extend(selection.folders().iter().map(|(name, path)| (name.clone(), path.clone())));
         session.selection = Some(selection);
     }
