@@ -1,10 +1,17 @@
 //! Hosts that run the code of custom actions.
 //!
-//! So far there is one: [`NativeHost`] runs programs of this machine, ELF files and scripts that begin with `#!`, for the
-//! custom action types 2, 18, 34 and 50. Windows code is recognised and refused by name.
+//! | host | runs |
+//! |---|---|
+//! | [`NativeHost`] | programs of this machine, ELF files and scripts that begin with `#!`, for the types 2, 18, 34 and 50 |
+//! | [`WineHost`] | Windows libraries and programs under Wine, with the Windows side of Reseat (the folder `windows`) |
+//! | [`Hosts`] | whatever comes, with the host that can run it, or says what is missing |
 
+mod hosts;
 mod native;
+mod windows;
 mod words;
 
+pub use hosts::Hosts;
 pub use native::NativeHost;
+pub use windows::{Missing, WINDOWS_FOLDER_VARIABLE, WindowsFiles, WineHost};
 pub use words::{SplitError, split};

@@ -23,6 +23,7 @@ use rustix::io::FdFlags;
 use rustix::process::{Pid, PidfdFlags, Signal};
 use tempfile::TempPath;
 
+use crate::windows::describe;
 use crate::words::split;
 
 /// How long a program may run unless told otherwise.
@@ -50,6 +51,15 @@ impl NativeHost {
     #[must_use]
     pub fn with_time_limit(self, time_limit: Duration) -> Self {
         Self { time_limit, ..self }
+    }
+
+    /// What a Windows program is called in messages.
+    pub(crate) fn windows_program(&self, program: &Program) -> String {
+        match program {
+            Program::Binary { name, .. } => format!("the Windows program {name}"),
+            Program::File(path) => format!("the Windows program {}", path.display()),
+            Program::FirstArgument => "a Windows program".to_owned(),
+        }
     }
 
     fn follow(
@@ -181,11 +191,7 @@ impl CustomActionHost for NativeHost {
     }
 
     fn program_refusal(&self, program: &Program) -> Option<String> {
-        Some(match program {
-            Program::Binary { name, .. } => format!("the Windows program {name}"),
-            Program::File(path) => format!("the Windows program {}", path.display()),
-            Program::FirstArgument => "a Windows program".to_owned(),
-        })
+        Some(self.windows_program(program))
     }
 
     fn finish(&self) {
@@ -196,18 +202,23 @@ impl CustomActionHost for NativeHost {
     }
 }
 
-/// The kind and name of Windows code.
-fn describe(code: &WindowsCode) -> String {
-    match code {
-        WindowsCode::Library { library, entry_point } => {
-            let library = match library {
-                Program::Binary { name, .. } => name.clone(),
-                Program::File(path) => path.display().to_string(),
-                Program::FirstArgument => String::new(),
-            };
-            format!("the Windows library {library}, entry point {entry_point}")
+/// Whether a program is one for Windows: by its file, or where only the command line names it, by the way it is named.
+pub(crate) fn is_windows_program(program: &Program, command_line: &str) -> bool {
+    let begins_as_one = |reader: &mut dyn Read| {
+        let mut beginning = Vec::new();
+        reader.take(2).read_to_end(&mut beginning).is_ok() && beginning == b"MZ"
+    };
+    match program {
+        Program::Binary { package, name } => {
+            let database = Database::open(package, Reading::Permissive).ok();
+            let stream = database.and_then(|it| it.stream(&format!("Binary.{name}")).ok().flatten());
+            stream.is_some_and(|mut stream| begins_as_one(&mut stream))
         }
-        WindowsCode::Script { language, .. } => format!("a {language:?}"),
+        Program::File(path) => File::open(path).is_ok_and(|mut file| begins_as_one(&mut file)),
+        Program::FirstArgument => {
+            let name = command_line.trim_start().trim_start_matches(['"', '\'']);
+            !name.is_empty() && !name.starts_with('/')
+        }
     }
 }
 

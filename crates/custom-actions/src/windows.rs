@@ -1,0 +1,40 @@
+//! Windows code under Wine: a host program of ours in the prefix loads it and forwards the functions that it calls.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `host` | running an action: starting a host, serving its calls, what its end means |
+//! | `process`, `frame` | one host process, and what is said on its two pipes |
+//! | `wine`, `files` | starting Wine; the built Windows side and its copy in the prefix |
+//! | `image`, `missing` | what a file of Windows code is, and what keeps it from running |
+
+mod files;
+mod frame;
+mod host;
+mod image;
+mod missing;
+mod process;
+mod wine;
+
+pub use files::{WINDOWS_FOLDER_VARIABLE, WindowsFiles};
+pub use host::WineHost;
+pub use missing::Missing;
+
+pub(crate) use image::Image;
+pub(crate) use host::{image_of_file, image_of_stream};
+
+use reseat_engine::{Program, WindowsCode};
+
+/// The kind and name of Windows code.
+pub(crate) fn describe(code: &WindowsCode) -> String {
+    match code {
+        WindowsCode::Library { library, entry_point } => {
+            let library = match library {
+                Program::Binary { name, .. } => name.clone(),
+                Program::File(path) => path.display().to_string(),
+                Program::FirstArgument => String::new(),
+            };
+            format!("the Windows library {library}, entry point {entry_point}")
+        }
+        WindowsCode::Script { language, .. } => format!("a {language:?}"),
+    }
+}

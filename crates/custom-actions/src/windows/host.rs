@@ -1,0 +1,353 @@
+//! Runs Windows code: a fresh host process under Wine for each action, so that one that crashes costs only itself.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{Cursor, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use reseat_database::{Database, Reading};
+use reseat_engine::{CallResult, Functions, HostError, Program, ProgramCall, WindowsCall, WindowsCode};
+use reseat_machine::Machine;
+
+use super::files::{Bits, SessionFolder, WindowsFiles};
+use super::frame::{Frame, Said};
+use super::image::Image;
+use super::missing::{self, Missing};
+use super::process::{HostProcess, ProcessError};
+use super::wine::Wine;
+
+/// How long an action may run unless told otherwise.
+const TIME_LIMIT: Duration = Duration::from_secs(60 * 60);
+
+/// How many lines of one action go to the log.
+const MOST_LINES: usize = 100_000;
+
+/// How long a host may take to read an answer, whatever is left of the action's time.
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+
+/// Runs Windows code under Wine.
+#[derive(Debug)]
+pub struct WineHost<'m> {
+    machine: &'m Machine,
+    wine: Wine,
+    files: WindowsFiles,
+    session: RefCell<Option<SessionFolder>>,
+    time_limit: Duration,
+}
+
+impl<'m> WineHost<'m> {
+    /// A host for this machine, with the Windows side that `reseat`, the running program, finds.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn find(machine: &'m Machine, reseat: &Path) -> Result<Self, Missing> {
+        let files = WindowsFiles::find(reseat).ok_or(Missing::WindowsSide)?;
+        Self::new(machine, files)
+    }
+
+    /// A host for this machine with this Windows side.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn new(machine: &'m Machine, files: WindowsFiles) -> Result<Self, Missing> {
+        let wine = Wine::find(machine.prefix()).ok_or(Missing::Wine)?;
+        Ok(Self { machine, wine, files, session: RefCell::default(), time_limit: TIME_LIMIT })
+    }
+
+    /// The same with another limit on how long an action may run.
+    #[must_use]
+    pub fn with_time_limit(self, time_limit: Duration) -> Self {
+        Self { time_limit, ..self }
+    }
+
+    /// Removes what was made in the prefix for the installation. What runs goes on.
+    pub fn finish(&self) {
+        self.session.take();
+    }
+
+    /// Why code of this width, or managed code, cannot run here.
+    pub(crate) fn image_refusal(&self, image: Image) -> Option<Missing> {
+        if image.bits == Bits::B32 && !self.files.has(Bits::B32) {
+            return Some(Missing::Host32);
+        }
+        if image.bits == Bits::B32 && missing::lacks_32_bit(self.machine.prefix()) {
+            return Some(Missing::Wine32);
+        }
+        (image.is_managed && missing::lacks_dot_net(self.machine.prefix())).then_some(Missing::DotNet)
+    }
+
+    /// Runs Windows code within the session whose functions these are.
+    ///
+    /// # Errors
+    /// See [`reseat_engine::CustomActionHost::run_windows`].
+    pub fn run_windows(
+        &self,
+        call: &WindowsCall,
+        functions: &mut dyn Functions,
+        output: &mut dyn FnMut(&str),
+    ) -> Result<CallResult, HostError> {
+        let run = Run { action: &call.action, deadline: Instant::now() + self.time_limit, limit: self.time_limit };
+        let WindowsCode::Library { library, entry_point } = &call.code else {
+            return Err(HostError::Unsupported { what: super::describe(&call.code) });
+        };
+        let (path, image) = self.stage(&run, library)?;
+        let image = image.ok_or_else(|| HostError::Unsupported {
+            what: format!("{} is no Windows library for this processor; it", shown(library).display()),
+        })?;
+        if let Some(missing) = self.image_refusal(image) {
+            return Err(HostError::Unsupported { what: format!("{} ({missing})", super::describe(&call.code)) });
+        }
+        let mut process = self.start(&run, image.bits)?;
+        let request = Frame::new(b'M').number(call.session_handle).text(&path).text(entry_point);
+        self.follow(&run, &mut process, request, functions, output).inspect(|_| process.quit())
+    }
+
+    /// Runs a Windows program.
+    ///
+    /// # Errors
+    /// See [`reseat_engine::CustomActionHost::run`].
+    pub fn run_program(
+        &self,
+        call: &ProgramCall,
+        output: &mut dyn FnMut(&str),
+    ) -> Result<CallResult, HostError> {
+        let run = Run { action: &call.action, deadline: Instant::now() + self.time_limit, limit: self.time_limit };
+        let (command_line, image) = match &call.program {
+            Program::FirstArgument => (call.command_line.clone(), None),
+            program => {
+                let (path, image) = self.stage(&run, program)?;
+                (format!("\"{path}\" {}", call.command_line), image)
+            }
+        };
+        if let Some(missing) = image.and_then(|image| self.image_refusal(Image { is_managed: false, ..image })) {
+            let what = format!("the Windows program {} ({missing})", shown(&call.program).display());
+            return Err(HostError::Unsupported { what });
+        }
+        let folder = match &call.working_folder {
+            Some(folder) => self.windows_path(&run, folder)?,
+            None => String::new(),
+        };
+        let mut request = Frame::new(b'P')
+            .text(&command_line)
+            .text(&folder)
+            .byte(call.wait.into())
+            .number(u32::try_from(call.environment.len()).unwrap_or_default());
+        for (name, value) in &call.environment {
+            request = request.text(name).text(value);
+        }
+        // A program of either width is started from a host of 64 bit.
+        let mut process = self.start(&run, Bits::B64)?;
+        let result = self.follow(&run, &mut process, request, &mut NoFunctions, output)?;
+        process.quit();
+        Ok(if call.wait { result } else { CallResult::Started })
+    }
+
+    /// Has the code at a place where Windows programs find it.
+    fn stage(&self, run: &Run<'_>, program: &Program) -> Result<(String, Option<Image>), HostError> {
+        match program {
+            Program::Binary { package, name } => {
+                let failed = |source: Box<dyn std::error::Error + Send + Sync>| HostError::Source {
+                    name: name.clone(),
+                    package: package.clone(),
+                    source,
+                };
+                let database =
+                    Database::open(package, Reading::Permissive).map_err(|error| failed(error.into()))?;
+                let stream =
+                    database.stream(&format!("Binary.{name}")).map_err(|error| failed(error.into()))?;
+                let mut stream = stream.ok_or_else(|| failed("the Binary table has no such stream".into()))?;
+                let (name, path) =
+                    self.in_session(|session| session.write(&mut stream)).map_err(|error| failed(error.into()))?;
+                let image = File::open(&path).and_then(|mut file| Image::read(&mut file));
+                let image = image.map_err(|error| failed(error.into()))?;
+                let path = self.in_session(|session| Ok(session.windows_path(&name)));
+                Ok((path.map_err(|error| failed(error.into()))?, image))
+            }
+            Program::File(path) => {
+                let start = |source| HostError::Start { program: path.clone(), source };
+                let image = File::open(path).and_then(|mut file| Image::read(&mut file)).map_err(start)?;
+                Ok((self.windows_path(run, path)?, image))
+            }
+            Program::FirstArgument => Err(run.trouble("it has no file".to_owned())),
+        }
+    }
+
+    fn windows_path(&self, run: &Run<'_>, path: &Path) -> Result<String, HostError> {
+        let found = self.machine.windows_path(path).map(|path| path.as_str().to_owned());
+        found.ok_or_else(|| run.trouble(format!("has no drive for {}", path.display())))
+    }
+
+    /// The folder in the prefix, made at the first use.
+    fn in_session<T>(
+        &self,
+        work: impl FnOnce(&mut SessionFolder) -> std::io::Result<T>,
+    ) -> std::io::Result<T> {
+        let mut session = self.session.borrow_mut();
+        let session = match &mut *session {
+            Some(session) => session,
+            none => none.insert(SessionFolder::make(self.machine.prefix())?),
+        };
+        work(session)
+    }
+
+    fn start(&self, run: &Run<'_>, bits: Bits) -> Result<HostProcess, HostError> {
+        let host = self.in_session(|session| Ok((session.host(&self.files, bits)?, session.overrides())));
+        let (host, overrides) = host.map_err(|error| run.trouble(format!("cannot be put into the prefix: {error}")))?;
+        let runs = self.machine.wine_server().is_some();
+        let command = self.wine.command(&host, &overrides);
+        let began = Instant::now();
+        let process = HostProcess::start(command, bits.number(), self.wine.hello_limit(runs));
+        let process = process.map_err(|error| run.trouble(error.to_string()))?;
+        tracing::debug!(
+            action = run.action,
+            pid = process.pid(),
+            windows_pid = process.windows_pid,
+            milliseconds = began.elapsed().as_millis(),
+            "a host for Windows code runs"
+        );
+        Ok(process)
+    }
+
+    /// Sends a request and serves the calls that come until it is done.
+    fn follow(
+        &self,
+        run: &Run<'_>,
+        process: &mut HostProcess,
+        request: Frame,
+        functions: &mut dyn Functions,
+        output: &mut dyn FnMut(&str),
+    ) -> Result<CallResult, HostError> {
+        let mut lines = 0_usize;
+        let mut say = |line: &str| {
+            lines = lines.saturating_add(1);
+            match lines.cmp(&MOST_LINES) {
+                std::cmp::Ordering::Less => output(line),
+                std::cmp::Ordering::Equal => output("... and more"),
+                std::cmp::Ordering::Greater => {}
+            }
+        };
+        let result = self.serve(run, process, request, functions, &mut say);
+        process.printed_lines(&mut say);
+        result.map_err(|error| match error {
+            Trouble::Host(error) => error,
+            Trouble::Process(ProcessError::TimedOut) => {
+                process.kill();
+                HostError::Hung { action: run.action.to_owned(), seconds: run.limit.as_secs() }
+            }
+            Trouble::Process(ProcessError::Ended(ending)) => match ending.signal() {
+                Some(signal) => run.trouble(format!("was ended by signal {signal}")),
+                None => HostError::ProcessEnded { action: run.action.to_owned(), status: ending.status() },
+            },
+            Trouble::Process(error) => run.trouble(error.to_string()),
+        })
+    }
+
+    fn serve(
+        &self,
+        run: &Run<'_>,
+        process: &mut HostProcess,
+        request: Frame,
+        functions: &mut dyn Functions,
+        output: &mut dyn FnMut(&str),
+    ) -> Result<CallResult, Trouble> {
+        process.say(request, run.deadline)?;
+        loop {
+            match process.hear(run.deadline)? {
+                Said::Call(call) => {
+                    let answer = functions.call(&call);
+                    // What it called may have taken long: another action, or a question to the user.
+                    let deadline = run.deadline.max(Instant::now() + ANSWER_LIMIT);
+                    process.say(Frame::answer(&answer), deadline)?;
+                }
+                Said::Line(line) => output(&line),
+                Said::Done(code) => return Ok(CallResult::Exited(code.cast_signed())),
+                Said::Failed { error, what } => {
+                    let text = format!("cannot use {what}: error {error}{}", meaning(error));
+                    return Err(run.trouble(text).into());
+                }
+                Said::Crashed { exception, place } => {
+                    return Err(HostError::Crashed { action: run.action.to_owned(), exception, place }.into());
+                }
+                Said::Hello { .. } => return Err(ProcessError::OutOfTurn("a second hello").into()),
+                Said::Bytes(_) => return Err(ProcessError::OutOfTurn("bytes").into()),
+            }
+        }
+    }
+}
+
+/// One action that is run.
+struct Run<'r> {
+    action: &'r str,
+    deadline: Instant,
+    limit: Duration,
+}
+
+impl Run<'_> {
+    fn trouble(&self, what: String) -> HostError {
+        HostError::Channel { action: self.action.to_owned(), what }
+    }
+}
+
+/// Why an action did not come to its end.
+enum Trouble {
+    Host(HostError),
+    Process(ProcessError),
+}
+
+impl From<HostError> for Trouble {
+    fn from(error: HostError) -> Self {
+        Self::Host(error)
+    }
+}
+
+impl From<ProcessError> for Trouble {
+    fn from(error: ProcessError) -> Self {
+        Self::Process(error)
+    }
+}
+
+/// For programs, which call none.
+struct NoFunctions;
+
+impl Functions for NoFunctions {
+    fn call(&mut self, _call: &reseat_engine::FunctionCall) -> reseat_engine::FunctionAnswer {
+        reseat_engine::FunctionAnswer { code: 120, values: Vec::new() }
+    }
+}
+
+fn shown(program: &Program) -> PathBuf {
+    match program {
+        Program::Binary { name, .. } => PathBuf::from(name),
+        Program::File(path) => path.clone(),
+        Program::FirstArgument => PathBuf::new(),
+    }
+}
+
+/// What the usual errors of loading code mean.
+fn meaning(error: u32) -> &'static str {
+    match error {
+        2 | 3 => ", not found",
+        126 => ", a library that it needs is missing",
+        127 => ", no such entry point",
+        193 => ", no library or program for this processor",
+        740 => ", it asks to be run as administrator",
+        1114 => ", its initialisation failed",
+        _ => "",
+    }
+}
+
+/// The kind of Windows code that a stream of the package is.
+pub(crate) fn image_of_stream(package: &Path, name: &str) -> Option<Image> {
+    let database = Database::open(package, Reading::Permissive).ok()?;
+    let mut bytes = Vec::new();
+    database.stream(&format!("Binary.{name}")).ok()??.take(64 << 20).read_to_end(&mut bytes).ok()?;
+    Image::read(&mut Cursor::new(bytes)).ok()?
+}
+
+/// The kind of Windows code that a file is.
+pub(crate) fn image_of_file(path: &Path) -> Option<Image> {
+    let mut file = File::open(path).ok()?;
+    file.rewind().ok()?;
+    Image::read(&mut file).ok()?
+}

@@ -1,0 +1,30 @@
+/* The host: a program that carries out the installer's requests under Wine, see PROTOCOL.md. */
+#ifndef HOST_H
+#define HOST_H
+
+#include "frame.h"
+
+/* ---- channel.c ---- */
+void open_channel(void);
+/* Waits for a request; gives its kind, or 0 when the installer is gone. */
+char receive(struct frame *request);
+/* Sends a frame whole, whatever other threads do. */
+void send_frame(char kind, const struct frame *content);
+void send_done(uint32_t result);
+/* A line for the log. */
+void send_line(const WCHAR *text);
+/* The request could not be carried out: an error of the system, and at what. */
+void send_failed(uint32_t error, const WCHAR *what);
+/* Calls one of the installer's functions; what the proxies do is found by the name ReseatCall. */
+int call_installer(const struct frame *call, struct frame *answer);
+
+/* ---- library.c, program.c ---- */
+void run_library(struct rest *request);
+void run_program(struct rest *request);
+
+/* ---- crash.c, redirect.c ---- */
+void report_crashes(void);
+/* Loads the libraries that stand in for the system's, and leads whoever asks for those by their path to ours. */
+int load_proxies(void);
+
+#endif
