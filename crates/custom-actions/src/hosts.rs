@@ -65,7 +65,9 @@ impl CustomActionHost for Hosts<'_> {
             (Ok(host), WindowsCode::Library { library, .. }) => {
                 match (image(library), library) {
                     (Some(image), _) => host.image_refusal(image)?.to_string(),
-                    (None, Program::Binary { .. }) => "it is no Windows library for this processor".to_owned(),
+                    (None, Program::Binary { .. }) => {
+                        "it is no Windows library for this processor".to_owned()
+                    }
                     // It may be installed first.
                     (None, _) => return None,
                 }

@@ -19,8 +19,8 @@ pub use files::{WINDOWS_FOLDER_VARIABLE, WindowsFiles};
 pub use host::WineHost;
 pub use missing::Missing;
 
-pub(crate) use image::Image;
 pub(crate) use host::{image_of_file, image_of_stream};
+pub(crate) use image::Image;
 
 use reseat_engine::{Program, WindowsCode};
 

@@ -176,7 +176,10 @@ mod tests {
         let mut session = SessionFolder::make(prefix.path()).unwrap();
         let (name, path) = session.write(&mut &b"MZ"[..]).unwrap();
         assert_eq!(name, "MSI0001.tmp");
-        assert_eq!(session.windows_path(&name), format!(r"C:\windows\Installer\{}\MSI0001.tmp", session.name()));
+        assert_eq!(
+            session.windows_path(&name),
+            format!(r"C:\windows\Installer\{}\MSI0001.tmp", session.name())
+        );
         assert_eq!(fs::read(path).unwrap(), b"MZ");
         drop(session);
         assert!(!prefix.path().join("drive_c/windows/Installer").exists());

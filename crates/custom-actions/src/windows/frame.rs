@@ -221,7 +221,11 @@ mod tests {
     fn a_call_cut_anywhere_is_refused() {
         let bytes = call();
         for length in 5..bytes.len() - 1 {
-            assert_eq!(read(b'C', &bytes[5..length]), Err(FrameError::Short { kind: 'C' }), "cut at {length}");
+            assert_eq!(
+                read(b'C', &bytes[5..length]),
+                Err(FrameError::Short { kind: 'C' }),
+                "cut at {length}"
+            );
         }
     }
 

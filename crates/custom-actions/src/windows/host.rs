@@ -87,7 +87,8 @@ impl<'m> WineHost<'m> {
         functions: &mut dyn Functions,
         output: &mut dyn FnMut(&str),
     ) -> Result<CallResult, HostError> {
-        let run = Run { action: &call.action, deadline: Instant::now() + self.time_limit, limit: self.time_limit };
+        let run =
+            Run { action: &call.action, deadline: Instant::now() + self.time_limit, limit: self.time_limit };
         let WindowsCode::Library { library, entry_point } = &call.code else {
             return Err(HostError::Unsupported { what: super::describe(&call.code) });
         };
@@ -96,7 +97,9 @@ impl<'m> WineHost<'m> {
             what: format!("{} is no Windows library for this processor; it", shown(library).display()),
         })?;
         if let Some(missing) = self.image_refusal(image) {
-            return Err(HostError::Unsupported { what: format!("{} ({missing})", super::describe(&call.code)) });
+            return Err(HostError::Unsupported {
+                what: format!("{} ({missing})", super::describe(&call.code)),
+            });
         }
         let mut process = self.start(&run, image.bits)?;
         let request = Frame::new(b'M').number(call.session_handle).text(&path).text(entry_point);
@@ -112,7 +115,8 @@ impl<'m> WineHost<'m> {
         call: &ProgramCall,
         output: &mut dyn FnMut(&str),
     ) -> Result<CallResult, HostError> {
-        let run = Run { action: &call.action, deadline: Instant::now() + self.time_limit, limit: self.time_limit };
+        let run =
+            Run { action: &call.action, deadline: Instant::now() + self.time_limit, limit: self.time_limit };
         let (command_line, image) = match &call.program {
             Program::FirstArgument => (call.command_line.clone(), None),
             program => {
@@ -120,7 +124,9 @@ impl<'m> WineHost<'m> {
                 (format!("\"{path}\" {}", call.command_line), image)
             }
         };
-        if let Some(missing) = image.and_then(|image| self.image_refusal(Image { is_managed: false, ..image })) {
+        if let Some(missing) =
+            image.and_then(|image| self.image_refusal(Image { is_managed: false, ..image }))
+        {
             let what = format!("the Windows program {} ({missing})", shown(&call.program).display());
             return Err(HostError::Unsupported { what });
         }
@@ -156,9 +162,11 @@ impl<'m> WineHost<'m> {
                     Database::open(package, Reading::Permissive).map_err(|error| failed(error.into()))?;
                 let stream =
                     database.stream(&format!("Binary.{name}")).map_err(|error| failed(error.into()))?;
-                let mut stream = stream.ok_or_else(|| failed("the Binary table has no such stream".into()))?;
-                let (name, path) =
-                    self.in_session(|session| session.write(&mut stream)).map_err(|error| failed(error.into()))?;
+                let mut stream =
+                    stream.ok_or_else(|| failed("the Binary table has no such stream".into()))?;
+                let (name, path) = self
+                    .in_session(|session| session.write(&mut stream))
+                    .map_err(|error| failed(error.into()))?;
                 let image = File::open(&path).and_then(|mut file| Image::read(&mut file));
                 let image = image.map_err(|error| failed(error.into()))?;
                 let path = self.in_session(|session| Ok(session.windows_path(&name)));
@@ -193,7 +201,8 @@ impl<'m> WineHost<'m> {
 
     fn start(&self, run: &Run<'_>, bits: Bits) -> Result<HostProcess, HostError> {
         let host = self.in_session(|session| Ok((session.host(&self.files, bits)?, session.overrides())));
-        let (host, overrides) = host.map_err(|error| run.trouble(format!("cannot be put into the prefix: {error}")))?;
+        let (host, overrides) =
+            host.map_err(|error| run.trouble(format!("cannot be put into the prefix: {error}")))?;
         let runs = self.machine.wine_server().is_some();
         let command = self.wine.command(&host, &overrides);
         let began = Instant::now();

@@ -56,7 +56,7 @@ mod tests {
     use std::io::Cursor;
 
     fn image(machine: [u8; 2], rest: &[u8]) -> Vec<u8> {
-        let mut bytes = vec![0; 64];
+        let mut bytes = [0; 64];
         bytes[..2].copy_from_slice(b"MZ");
         bytes[60] = 64;
         [&bytes[..], b"PE\0\0", &machine, rest].concat()

@@ -15,7 +15,9 @@ pub enum Missing {
     #[error("32-bit code, and the Windows side of Reseat was built without 32 bit")]
     Host32,
     /// Wine, or the prefix, has no 32-bit support.
-    #[error("32-bit code, and Wine has no 32-bit support in this prefix; wine32 is to be installed and a new prefix made")]
+    #[error(
+        "32-bit code, and Wine has no 32-bit support in this prefix; wine32 is to be installed and a new prefix made"
+    )]
     Wine32,
     /// The prefix has no .NET runtime.
     #[error("managed code, and the prefix has no .NET runtime")]
@@ -42,12 +44,17 @@ pub(crate) fn lacks_32_bit(prefix: &Path) -> bool {
         return is_64_bit && !windows.join("syswow64/kernel32.dll").exists();
     }
     // Only what is known: Wine may be elsewhere altogether.
-    Path::new("/usr/lib/wine/wine64").exists() && !PLACES_OF_32_BIT.iter().any(|place| Path::new(place).exists())
+    Path::new("/usr/lib/wine/wine64").exists()
+        && !PLACES_OF_32_BIT.iter().any(|place| Path::new(place).exists())
 }
 
 /// Whether no .NET runtime is to be seen in the prefix: neither Microsoft's nor Wine's own.
 pub(crate) fn lacks_dot_net(prefix: &Path) -> bool {
     let windows = prefix.join("drive_c/windows");
-    let runtimes = ["mono", "Microsoft.NET/Framework64/v4.0.30319/mscorlib.dll", "Microsoft.NET/Framework/v4.0.30319/mscorlib.dll"];
+    let runtimes = [
+        "mono",
+        "Microsoft.NET/Framework64/v4.0.30319/mscorlib.dll",
+        "Microsoft.NET/Framework/v4.0.30319/mscorlib.dll",
+    ];
     !runtimes.iter().any(|place| windows.join(place).exists())
 }

@@ -81,7 +81,6 @@ pub(crate) struct HostProcess {
     received: Vec<u8>,
     /// Its process id for Windows.
     pub(crate) windows_pid: u32,
-    pub(crate) bits: u32,
 }
 
 impl HostProcess {
@@ -101,7 +100,7 @@ impl HostProcess {
         let child = command.spawn().map_err(start)?;
         // It holds the other ends.
         drop(command);
-        let mut host = Self { child, input, output, printed, received: Vec::new(), windows_pid: 0, bits };
+        let mut host = Self { child, input, output, printed, received: Vec::new(), windows_pid: 0 };
         for pipe in [host.input.as_fd(), host.output.as_fd()] {
             rustix::io::ioctl_fionbio(pipe, true).map_err(|error| start(error.into()))?;
         }
@@ -252,7 +251,8 @@ fn wait(fd: std::os::fd::BorrowedFd<'_>, flags: PollFlags, deadline: Instant) ->
     if left.is_zero() {
         return Err(ProcessError::TimedOut);
     }
-    let timeout = Timespec { tv_sec: left.as_secs().min(3600).cast_signed(), tv_nsec: left.subsec_nanos().into() };
+    let timeout =
+        Timespec { tv_sec: left.as_secs().min(3600).cast_signed(), tv_nsec: left.subsec_nanos().into() };
     match rustix::event::poll(&mut [PollFd::from_borrowed_fd(fd, flags)], Some(&timeout)) {
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(error) => Err(ProcessError::Channel(error.into())),
@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn a_host_says_hello_and_is_told_to_quit() {
         let host = start(&format!("{HELLO} cat >/dev/null")).unwrap();
-        assert_eq!((host.windows_pid, host.bits), (32, 64));
+        assert_eq!(host.windows_pid, 32);
         host.quit();
     }
 

@@ -64,4 +64,3 @@ impl Wine {
         if runs && self.is_prepared() { WARM_LIMIT } else { COLD_LIMIT }
     }
 }
-

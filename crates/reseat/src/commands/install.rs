@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use reseat_custom_actions::NativeHost;
+use reseat_custom_actions::Hosts;
 use reseat_engine::{CustomActions, EngineError, Outcome, Platform, Report, Request, Target, UiLevel};
 use reseat_machine::Machine;
 use reseat_package::parse_assignment;
@@ -83,7 +83,7 @@ fn run(
 ) -> Result<ExitCode, Failure> {
     let mut terminal = Terminal::new(global, presented.progress);
     let reseat = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("reseat"));
-    let host = NativeHost::new(machine.prefix().to_owned(), reseat);
+    let host = Hosts::find(machine, &reseat);
     catch_interrupt()?;
     let mut work = || reseat_engine::install(machine, request, &mut terminal, &host);
     let result = match &presented.log {

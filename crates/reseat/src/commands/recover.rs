@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use reseat_custom_actions::NativeHost;
+use reseat_custom_actions::Hosts;
 
 use crate::arguments::Global;
 use crate::failure::Failure;
@@ -13,7 +13,7 @@ use crate::prefix;
 pub fn run(global: &Global) -> Result<ExitCode, Failure> {
     let machine = prefix::open(global)?;
     let reseat = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("reseat"));
-    let host = NativeHost::new(machine.prefix().to_owned(), reseat);
+    let host = Hosts::find(&machine, &reseat);
     let lines = reseat_engine::recover(&machine, &host)?;
     if lines.is_empty() {
         println!("nothing to recover");
