@@ -94,6 +94,7 @@ pub fn install(
     host: &dyn CustomActionHost,
 ) -> Result<Report, EngineError> {
     let (mut installation, subject, _lock) = prepare(machine, request, interface, host)?;
+    recovery::tidy(machine, host)?;
     let mut session = begin_requested(&mut installation, subject)?;
     let result = run(&mut session);
     let change = session.change();
@@ -140,10 +141,9 @@ pub(crate) fn prepare<'m>(
     interface: &'m mut dyn UserInterface,
     host: &'m dyn CustomActionHost,
 ) -> Result<(Installation<'m>, Subject, MachineLock), EngineError> {
-    if let Some(pending) = reseat_script::pending(machine)? {
-        return Err(EngineError::Interrupted { title: recovery::title(&pending) });
-    }
+    // First of all: the rollback script of an installation that is at work is not that of an interrupted one.
     let lock = machine.lock()?;
+    recovery::check(machine)?;
     if let Some(pid) = machine.wine_server() {
         return Err(EngineError::WineRuns { prefix: machine.prefix().to_owned(), pid });
     }
@@ -178,7 +178,7 @@ pub(crate) fn begin_requested<'s, 'm>(
     begin(installation, subject, Purpose::Requested, &properties)
 }
 
-fn application(restarted: Restarted) -> RestartedApplication {
+pub(crate) fn application(restarted: Restarted) -> RestartedApplication {
     RestartedApplication { name: restarted.name, old: restarted.old.pid, new: restarted.new.pid }
 }
 

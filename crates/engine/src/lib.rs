@@ -66,7 +66,7 @@ pub use plan::{
     PlannedStep, ReplacedProduct, VolumePlan, plan,
 };
 pub use platform::{InstallerVersion, Platform, VersionError, WindowsVersion};
-pub use recovery::recover;
+pub use recovery::{Recovered, RecoveredInstallation, recover};
 pub use request::{CustomActions, Request, Target, UiLevel};
 pub use restart::SESSION_KEY_PROPERTY;
 pub use source::local_time;

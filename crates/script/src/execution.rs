@@ -1,5 +1,7 @@
 //! One transaction on one machine.
 
+use std::collections::HashSet;
+
 use reseat_machine::Machine;
 
 use crate::change::Change;
@@ -79,7 +81,12 @@ impl<'m> Execution<'m> {
             Rollback::Enabled => {
                 let folder = journal::folder()?;
                 site.keep_folder(folder.drive())?;
-                Some(Journal::create(machine, id, title)?)
+                let created = Journal::create(machine, id, title);
+                if created.is_err() {
+                    // The first error is the one that matters.
+                    drop(site.remove_keep_folders(&HashSet::new()));
+                }
+                Some(created?)
             }
             Rollback::Disabled => None,
         };

@@ -1,7 +1,8 @@
 //! Ending a transaction whose process was killed.
 
-use reseat_machine::Machine;
+use reseat_machine::{Machine, MachineError, WindowsPath};
 
+use crate::backup::KEEP_FOLDER;
 use crate::commit::CommitReport;
 use crate::environment::Environment;
 use crate::error::ExecutionError;
@@ -31,8 +32,17 @@ pub enum PendingState {
     RollBack,
     /// All is installed; commit custom actions are left to run.
     Commit,
-    /// Only backups are left to be removed.
+    /// It is committed: only backups are left to be removed.
     Tidy,
+    /// It is rolled back: only backups are left to be removed.
+    Undone,
+}
+
+impl PendingState {
+    /// Whether the machine is in the state before or after already, and only backups are left to be removed.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Tidy | Self::Undone)
+    }
 }
 
 /// How an interrupted transaction ended.
@@ -76,6 +86,14 @@ pub fn recover(
     environment: &mut dyn Environment,
 ) -> Result<Option<Recovery>, ExecutionError> {
     let Some(id) = journal::list(machine).map_err(JournalError::from)?.into_iter().next() else {
+        // One that was cut off before its journal, or after it, may have left these.
+        for drive in 'A'..='Z' {
+            let folder = WindowsPath::root(drive).and_then(|root| root.join(KEEP_FOLDER));
+            let folder = folder.map_err(MachineError::from)?;
+            if machine.may_change(&folder).is_ok() {
+                machine.remove_folder(&folder)?;
+            }
+        }
         return Ok(None);
     };
     let (mut execution, contents) = Execution::resume(machine, &id)?;
@@ -99,7 +117,7 @@ impl<'m> Execution<'m> {
         self.records = contents.records;
         tracing::info!(id = pending.id, title = pending.title, state = ?pending.state, "recovering");
         let mut cause = None;
-        if pending.state != PendingState::RollBack {
+        if matches!(pending.state, PendingState::Commit | PendingState::Tidy) {
             match self.finish_commit(environment, &marks) {
                 Ok(report) => return Ok(Recovery::Committed { pending, report }),
                 Err(error @ ExecutionError::Action { .. }) => cause = Some(error),
@@ -138,6 +156,8 @@ fn describe(id: String, contents: &Contents, marks: &Marks) -> Pending {
     });
     let state = if marks.committed {
         PendingState::Tidy
+    } else if marks.undone == Some(0) {
+        PendingState::Undone
     } else if marks.commit_begun && !marks.rollback_begun {
         PendingState::Commit
     } else {

@@ -194,8 +194,11 @@ impl Execution<'_> {
                 let folder = journal::folder().and_then(|folder| self.site.machine.sync_folder(&folder));
                 report.problems.extend(folder.err().map(Problem::Remove));
             }
+            report.complete = !report.problems.iter().any(|problem| matches!(problem, Problem::Remove(_)));
             if self.site.step().is_err() {
                 report.complete = false;
+            }
+            if !report.complete {
                 return report;
             }
             self.tidy(&mut report.problems);
@@ -294,20 +297,26 @@ impl Execution<'_> {
         }
     }
 
-    /// Removes backups and journal; the transaction is over.
+    /// Removes backups and journal; the transaction is over. A backup that cannot be removed keeps the journal, so that
+    /// [`recover`](crate::recover) tries again.
     pub(crate) fn tidy(&mut self, problems: &mut Vec<Problem>) {
         let mut drives: HashSet<char> = self.journal.iter().map(|journal| journal.path().drive()).collect();
+        let mut all_gone = true;
         for record in std::mem::take(&mut self.records) {
             let Record::Changes { changes, .. } = record else { continue };
             for change in changes {
                 drives.extend(change.path().map(WindowsPath::drive));
                 if let Err(fault) = change.discard(&mut self.site) {
+                    all_gone = false;
                     problems.push(Problem::Backup { change, fault });
                 }
                 if self.site.stopped() {
                     return;
                 }
             }
+        }
+        if !all_gone {
+            return;
         }
         self.remove_journal(problems);
         if let Err(error) = self.site.remove_keep_folders(&drives) {

@@ -217,7 +217,7 @@ fn killed_at_any_step_and_again_in_the_recovery_it_is_before_or_after() {
                 let mut host = host(&trial);
                 through = until(&trial, Some(kill), no_links, commit, &mut host).is_some();
                 let must_be_after = commit && through;
-                let committed = matches!(pending(&trial.machine()).unwrap(), Some(p) if p.state != PendingState::RollBack);
+                let committed = matches!(pending(&trial.machine()).unwrap(), Some(p) if matches!(p.state, PendingState::Commit | PendingState::Tidy));
                 // These are killed too, if they do not come to their end before.
                 let _ = recover_until(&trial, Some(second), no_links, &mut host);
                 let _ = recover_until(&trial, Some(second + 3), no_links, &mut host);

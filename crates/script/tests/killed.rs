@@ -165,7 +165,9 @@ fn a_killed_installation_is_recovered_to_before_or_after() {
         let machine = Machine::open(&prefix).unwrap();
         let _lock = machine.lock().unwrap();
         let left = pending(&machine).unwrap();
-        let committing = left.as_ref().is_some_and(|pending| pending.state != PendingState::RollBack);
+        let committing = left
+            .as_ref()
+            .is_some_and(|pending| matches!(pending.state, PendingState::Commit | PendingState::Tidy));
         match recover(&machine, &mut Loud).unwrap() {
             Some(Recovery::RolledBack { report, .. }) => assert!(report.complete, "{report:?}"),
             Some(Recovery::Committed { report, .. }) => assert!(report.problems.is_empty(), "{report:?}"),

@@ -17,6 +17,7 @@ use crate::error::EngineError;
 use crate::host::CustomActionHost;
 use crate::interface::{Message, UserInterface};
 use crate::log::service;
+use crate::recovery::with_causes;
 use crate::session::Session;
 use crate::source::Sources;
 
@@ -87,7 +88,7 @@ pub fn install_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError
         match transaction.commit(&mut environment) {
             Ok(report) => {
                 for problem in report.problems {
-                    session.tell(&Message::Warning(format!("commit: {problem}")));
+                    session.tell(&Message::Warning(format!("commit: {}", with_causes(&problem))));
                 }
             }
             Err(failure) => {
@@ -108,7 +109,11 @@ pub fn roll_back(session: &mut Session<'_, '_>) {
         let mut environment = Running::to_end(installation.interface, installation.host);
         let report = transaction.roll_back(&mut environment);
         for problem in report.problems {
-            session.tell(&Message::Warning(format!("rollback: {problem}")));
+            session.tell(&Message::Warning(format!("rollback: {}", with_causes(&problem))));
+        }
+        if !report.complete && !report.disabled {
+            let text = "the installation could not be undone to its end; 'reseat recover' tries again";
+            session.tell(&Message::Warning(text.to_owned()));
         }
     }
 }

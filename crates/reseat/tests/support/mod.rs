@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod everything;
+pub mod meddler;
 pub mod product;
 pub mod scene;
 pub mod snapshot;
@@ -20,7 +22,18 @@ pub struct Place {
 impl Place {
     /// A place whose prefix does not exist yet.
     pub fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("reseat-test-").tempdir().expect("a temporary folder");
+        Self::within(&std::env::temp_dir())
+    }
+
+    /// The same in memory, where that is possible: for tests that write and sync thousands of times.
+    pub fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() { Self::within(memory) } else { Self::new() }
+    }
+
+    fn within(parent: &Path) -> Self {
+        let folder = tempfile::Builder::new().prefix("reseat-test-").tempdir_in(parent);
+        let folder = folder.expect("a temporary folder");
         for name in ["home", "tmp", "data"] {
             std::fs::create_dir(folder.path().join(name)).expect("a folder");
         }

@@ -31,6 +31,7 @@ const TABLES: &[(&str, &str, usize)] = &[
     ("CustomAction", "Action:s72 Type:i2 Source:S72 Target:S255", 1),
     ("Binary", "Name:s72 Data:v0", 1),
     ("Error", "Error:i2 Message:L0", 1),
+    ("Environment", "Environment:s72 Name:l255 Value:L255 Component_:s72", 1),
     ("Registry", "Registry:s72 Root:i2 Key:l255 Name:L255 Value:L0 Component_:s72", 1),
     ("RemoveFile", "FileKey:s72 Component_:s72 FileName:L255 DirProperty:s72 InstallMode:i2", 1),
     ("DuplicateFile", "FileKey:s72 Component_:s72 File_:s72 DestName:L255 DestFolder:S72", 1),
@@ -278,6 +279,16 @@ impl Product {
     pub fn with_standard_actions(mut self, actions: &[(&str, i32)]) -> Self {
         for (action, sequence) in actions {
             self.row("InstallExecuteSequence", &[action, "", &sequence.to_string()]);
+        }
+        self
+    }
+
+    /// Sets the condition of an action in the sequence.
+    pub fn with_condition(mut self, action: &str, condition: &str) -> Self {
+        for row in self.rows.entry("InstallExecuteSequence").or_default() {
+            if row[0] == action {
+                row[1] = condition.to_owned();
+            }
         }
         self
     }

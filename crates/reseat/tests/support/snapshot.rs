@@ -70,7 +70,11 @@ pub fn assert_same(before: &Tree, after: &Tree) {
 
 /// The keys and values of a registry file, without the times at which keys were changed: one line each, with its key.
 pub fn registry(prefix: &Path, file: &str) -> BTreeSet<String> {
-    let text = fs::read_to_string(prefix.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+    registry_of(&fs::read_to_string(prefix.join(file)).unwrap_or_else(|error| panic!("{file}: {error}")))
+}
+
+/// The same of its text.
+pub fn registry_of(text: &str) -> BTreeSet<String> {
     let mut lines = BTreeSet::new();
     let mut key = String::new();
     let mut value = String::new();
