@@ -109,15 +109,17 @@ impl Machine {
         std::fs::create_dir_all(parent).map_err(failed)?;
         let unfinished = unfinished_name(parent, &absolute);
         std::fs::create_dir(&unfinished).map_err(failed)?;
-        let made = fill(&unfinished, bitness, user)
-            .and_then(|()| std::fs::rename(&unfinished, &absolute).map_err(failed));
+        let made = fill(&unfinished, bitness, user).and_then(|()| {
+            std::fs::rename(&unfinished, &absolute).map_err(failed)?;
+            std::fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)
+        });
         if let Err(error) = made {
-            if let Err(left) = std::fs::remove_dir_all(&unfinished) {
-                tracing::warn!(folder = %unfinished.display(), error = %left, "an unfinished prefix is left");
+            let left = if unfinished.exists() { &unfinished } else { &absolute };
+            if let Err(error) = std::fs::remove_dir_all(left) {
+                tracing::warn!(folder = %left.display(), %error, "an unfinished prefix is left");
             }
             return Err(error);
         }
-        std::fs::File::open(parent).and_then(|parent| parent.sync_all()).map_err(failed)?;
         Self::open(&absolute)
     }
 }

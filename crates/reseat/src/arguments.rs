@@ -142,6 +142,9 @@ pub struct Presented {
     /// The Windows Installer that the package sees [default: 5.0]
     #[arg(long, value_name = "VERSION")]
     pub installer: Option<InstallerVersion>,
+    /// Undo or finish an interrupted installation first
+    #[arg(long)]
+    pub recover: bool,
     /// Go on without actions and tables that are not supported yet, naming each
     #[arg(long)]
     pub skip_unsupported: bool,

@@ -243,7 +243,7 @@ impl Scene {
     }
 
     #[track_caller]
-    fn is_sound(self) {
+    fn expect_sound(self) {
         let shown = self.problems.iter().take(40).cloned().collect::<Vec<_>>().join("\n");
         assert!(self.problems.is_empty(), "{} problems:\n{shown}", self.problems.len());
     }
@@ -310,7 +310,7 @@ fn an_installation_is_done_or_undone_whatever_call_fails() {
     }
     let mut scene = Scene::new("installation", true, |place| words(&["install", "-q", &ready(place)]));
     scene.suffers_everything();
-    scene.is_sound();
+    scene.expect_sound();
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn a_rollback_comes_to_its_end_whatever_call_fails() {
     }
     let mut scene = Scene::new("rollback", false, |place| words(&["install", "-q", &ready(place), "FAIL=1"]));
     scene.suffers_everything();
-    scene.is_sound();
+    scene.expect_sound();
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn an_upgrade_is_done_or_undone_whatever_call_fails() {
         words(&["install", "-q", newer.save(place, "newer.msi").to_str().unwrap()])
     });
     scene.suffers_everything();
-    scene.is_sound();
+    scene.expect_sound();
 }
 
 #[test]
@@ -344,7 +344,7 @@ fn a_removal_is_done_or_undone_whatever_call_fails() {
     }
     let mut scene = Scene::new("removal", true, |place| words(&["uninstall", "-q", &installed(place)]));
     scene.suffers_everything();
-    scene.is_sound();
+    scene.expect_sound();
 }
 
 #[test]
@@ -377,7 +377,7 @@ fn a_recovery_comes_to_its_end_whatever_call_fails() {
         }
     }
     scene.reports();
-    scene.is_sound();
+    scene.expect_sound();
 }
 
 #[test]

@@ -85,6 +85,9 @@ fn run(
     let reseat = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("reseat"));
     let host = Hosts::find(machine, &reseat);
     catch_interrupt()?;
+    if presented.recover {
+        super::recover::first(global, machine, &host)?;
+    }
     let mut work = || reseat_engine::install(machine, request, &mut terminal, &host);
     let result = match &presented.log {
         None => work(),

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use reseat_custom_actions::Hosts;
+use reseat_engine::Recovered;
+use reseat_machine::Machine;
 use serde_json::json;
 
 use crate::arguments::Global;
@@ -29,25 +31,51 @@ pub fn run(global: &Global) -> Result<ExitCode, Failure> {
         });
         let installations: Vec<_> = installations.collect();
         output::json(&json!({ "installations": installations, "restarted": recovered.restarted }));
-    } else if recovered.installations.is_empty() && recovered.restarted.is_empty() {
-        println!("nothing to recover");
-    }
-    for installation in recovered.installations.iter().filter(|_| !global.json) {
-        if installation.finished {
-            println!("{}: finished", installation.title);
-        } else {
-            println!("{}: undone, {} changes", installation.title, installation.undone);
+    } else {
+        for line in lines(&recovered) {
+            println!("{line}");
+        }
+        if recovered.installations.is_empty() && recovered.restarted.is_empty() {
+            println!("nothing to recover");
         }
     }
-    for application in recovered.restarted.iter().filter(|_| !global.json) {
-        println!("{}: started again, process {}", application.name, application.new);
+    check(&recovered)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Recovers the machine before something else is done with it.
+pub fn first(global: &Global, machine: &Machine, host: &NativeHost) -> Result<(), Failure> {
+    let recovered = reseat_engine::recover(machine, host)?;
+    if !global.quiet {
+        for line in lines(&recovered) {
+            eprintln!("{line}");
+        }
     }
+    check(&recovered)
+}
+
+fn lines(recovered: &Recovered) -> Vec<String> {
+    let installations = recovered.installations.iter().map(|installation| {
+        if installation.finished {
+            format!("{}: finished", installation.title)
+        } else {
+            format!("{}: undone, {} changes", installation.title, installation.undone)
+        }
+    });
+    let restarted = recovered
+        .restarted
+        .iter()
+        .map(|application| format!("{}: started again, process {}", application.name, application.new));
+    installations.chain(restarted).collect()
+}
+
+fn check(recovered: &Recovered) -> Result<(), Failure> {
     for problem in recovered.installations.iter().flat_map(|installation| &installation.problems) {
         eprintln!("reseat: warning: {problem}");
     }
-    if !recovered.is_complete() {
-        let failure = Failure::documented(1603, "the recovery did not come to its end");
-        return Err(failure.with_hint("'reseat recover' tries again when the cause is gone"));
+    if recovered.is_complete() {
+        return Ok(());
     }
-    Ok(ExitCode::SUCCESS)
+    let failure = Failure::documented(1603, "the recovery did not come to its end");
+    Err(failure.with_hint("'reseat recover' tries again when the cause is gone"))
 }
