@@ -62,9 +62,7 @@ pub fn recover(machine: &Machine, host: &dyn CustomActionHost) -> Result<Recover
 /// [`EngineError::Interrupted`] when one has to be recovered first.
 pub(crate) fn check(machine: &Machine) -> Result<(), EngineError> {
     match reseat_script::pending(machine)? {
-        Some(pending) if !pending.state.is_over() => {
-            Err(EngineError::Interrupted { title: title(&pending) })
-        }
+        Some(pending) if !pending.state.is_over() => Err(EngineError::Interrupted { title: title(&pending) }),
         _ => Ok(()),
     }
 }

@@ -130,7 +130,21 @@ impl Scene {
         entries.flatten().any(|entry| entry.path().extension().is_some_and(|end| end == "rbs"))
     }
 
-    fn which(&self) -> (Which, Vec<String>) {
+    /// What there is. What a rollback custom action would have undone is left when that could not be run.
+    fn which(&self, ran: &Meddled) -> (Which, Vec<String>) {
+        let found = self.found();
+        if found.0 != Which::Neither || !ran.ran.err.contains("rollback custom action UndoMake failed") {
+            return found;
+        }
+        for made in [1, 2].map(|version| format!("made by version {version}.0.0")) {
+            if !self.before.tree.contains_key(&format!("drive_c/{made}")) {
+                drop(std::fs::remove_file(self.place.drive_c(&made)));
+            }
+        }
+        self.found()
+    }
+
+    fn found(&self) -> (Which, Vec<String>) {
         let now = state(&self.place.prefix());
         if now == self.before {
             return (Which::Before, Vec::new());
@@ -163,7 +177,7 @@ impl Scene {
         if ran.ran.status.code().is_some() && !self.is_pending() {
             // One that is empty hurts nobody, and goes with the next installation or recovery.
             drop(std::fs::remove_dir(self.place.drive_c("Config.Msi")));
-            let (which, differences) = self.which();
+            let (which, differences) = self.which(&ran);
             let expected = match (ran.ran.status.code(), which) {
                 (Some(0), Which::After) | (Some(1), Which::Before) => true,
                 // After a command that fails whatever happens.
@@ -188,7 +202,7 @@ impl Scene {
         if pending == recovered.ran.out.contains("nothing to recover") {
             self.problem(when, "the recovery said something else", &recovered);
         }
-        let (which, differences) = self.which();
+        let (which, differences) = self.which(ran);
         match which {
             Which::Before => self.befores += 1,
             Which::After => self.afters += 1,
@@ -201,7 +215,7 @@ impl Scene {
             self.problem(when, &format!("the commit action ran {commits} times"), ran);
         }
         let again = self.recover(Meddling::Nothing);
-        if self.which().0 != which || !again.ran.out.contains("nothing to recover") {
+        if self.which(ran).0 != which || !again.ran.out.contains("nothing to recover") {
             self.problem(when, "a second recovery did something", &again);
         }
     }
@@ -324,6 +338,23 @@ fn a_rollback_comes_to_its_end_whatever_call_fails() {
 }
 
 #[test]
+fn a_commit_that_fails_is_undone_or_finished_whatever_call_fails() {
+    if !meddler::is_possible() {
+        return;
+    }
+    let mut scene =
+        Scene::new("failed commit", false, |place| words(&["install", "-q", &ready(place), "FAILCOMMIT=1"]));
+    // Where it cannot be written down that it is undone, it is finished later, without the action that failed.
+    let failing = scene.arguments.pop();
+    scene.reset();
+    scene.run(Meddling::Nothing).ran.expect_code(0);
+    scene.after = state(&scene.place.prefix()).content();
+    scene.arguments.extend(failing);
+    scene.suffers_everything();
+    scene.expect_sound();
+}
+
+#[test]
 fn an_upgrade_is_done_or_undone_whatever_call_fails() {
     if !meddler::is_possible() {
         return;
@@ -368,7 +399,7 @@ fn a_recovery_comes_to_its_end_whatever_call_fails() {
                 let ran = scene.recover(meddling);
                 scene.runs += 1;
                 if ran.ran.status.code() == Some(0)
-                    && (scene.is_pending() || scene.which().0 == Which::Neither)
+                    && (scene.is_pending() || scene.which(&ran).0 == Which::Neither)
                 {
                     scene.problem(&when, "success without being over", &ran);
                 }

@@ -87,7 +87,7 @@ pub(crate) fn bring_back(
 /// Removes a backup with all that belongs to it.
 pub(crate) fn discard(site: &mut Site<'_>, backup: &WindowsPath) -> Result<(), Fault> {
     site.machine.remove_file(backup)?;
-    site.step()
+    discard_siblings(site, backup)
 }
 
 /// Removes what belongs to a backup but is not the backup.

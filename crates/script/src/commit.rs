@@ -99,6 +99,8 @@ impl<'m> Execution<'m> {
                 self.sync_changes().map_err(ExecutionError::Sync)?;
             }
             self.run_commit_actions(environment, marks, &mut report)?;
+            // From here on it may be in the journal, also when writing it fails.
+            self.commit_begun = true;
             self.mark_commit(&Record::Committed)?;
         }
         self.tidy(&mut report.problems);
@@ -150,6 +152,7 @@ impl<'m> Execution<'m> {
             if let Some(journal) = &mut self.journal {
                 journal.reserve();
             }
+            self.commit_begun = true;
             self.mark_commit(&Record::CommitBegun)?;
         }
         for (number, action) in actions {

@@ -71,7 +71,8 @@ impl Content<'_> {
             Self::Same(from) => match backup::link(site, from, at) {
                 Ok(Linked::Yes) => Ok(()),
                 Ok(Linked::No) | Err(Fault::Machine(MachineError::CrossesDrives { .. })) => {
-                    copy(from, at, path, site)
+                    copy(from, at, path, site)?;
+                    keep_mode(from, at, path, site)
                 }
                 Err(fault) => Err(fault),
             },
@@ -94,6 +95,14 @@ fn copy(from: &WindowsPath, at: &WindowsPath, path: &WindowsPath, site: &Site<'_
         site.machine.set_attributes(at, attributes)?;
     }
     Ok(())
+}
+
+/// Gives a copy that takes the place of its original the permissions of that.
+fn keep_mode(from: &WindowsPath, at: &WindowsPath, path: &WindowsPath, site: &Site<'_>) -> Result<(), Fault> {
+    let read = |source| Fault::Read { path: from.clone(), source };
+    let permissions = site.machine.open_file(from)?.metadata().map_err(read)?.permissions();
+    let write = |source| Fault::Write { path: path.clone(), source };
+    site.machine.open_file(at)?.set_permissions(permissions).map_err(write)
 }
 
 /// Writes a source to a file, and returns how it begins.

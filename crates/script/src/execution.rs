@@ -47,6 +47,8 @@ pub struct Execution<'m> {
     /// Whether custom actions ran, so that more may have been changed than is known here.
     pub(crate) programs_ran: bool,
     pub(crate) failed: bool,
+    /// Whether the journal may say that a commit has begun or is done.
+    pub(crate) commit_begun: bool,
 }
 
 impl std::fmt::Debug for Execution<'_> {
@@ -101,6 +103,7 @@ impl<'m> Execution<'m> {
             registry_kept: Vec::new(),
             programs_ran: false,
             failed: false,
+            commit_begun: false,
         })
     }
 
@@ -133,6 +136,7 @@ impl<'m> Execution<'m> {
             registry_kept: Vec::new(),
             programs_ran: false,
             failed: true,
+            commit_begun: false,
         }
     }
 

@@ -115,6 +115,7 @@ impl<'m> Execution<'m> {
         let marks = Marks::of(&contents.records);
         let pending = describe(self.site.id.clone(), &contents, &marks);
         self.records = contents.records;
+        self.commit_begun = (marks.commit_begun || marks.committed) && !marks.rollback_begun;
         tracing::info!(id = pending.id, title = pending.title, state = ?pending.state, "recovering");
         let mut cause = None;
         if matches!(pending.state, PendingState::Commit | PendingState::Tidy) {
@@ -137,7 +138,11 @@ impl Marks {
                 Record::Started { number, .. } => drop(marks.started.insert(*number)),
                 Record::Finished { number } => drop(marks.finished.insert(*number)),
                 Record::CommitBegun => marks.commit_begun = true,
-                Record::RollbackBegun => marks.rollback_begun = true,
+                Record::RollbackBegun => {
+                    marks.rollback_begun = true;
+                    // Its mark was written and could not be synced.
+                    marks.committed = false;
+                }
                 Record::Committed => marks.committed = true,
                 Record::Undone { number } => {
                     marks.undone = Some(marks.undone.map_or(*number, |before| before.min(*number)));

@@ -100,10 +100,14 @@ pub(crate) fn discard(site: &mut Site<'_>, backup: &str) -> Result<(), Fault> {
     let failed = |error: Errno| fault("remove the backup of", backup, error);
     check(backup).map_err(failed)?;
     let folder = prefix(site).map_err(failed)?;
-    match rustix::fs::unlinkat(&folder, backup, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => site.step(),
-        Err(error) => Err(failed(error)),
+    // Where hard links do not work there may be unfinished copies as well.
+    for end in ["", ".new", ".rst", ".rst.new"] {
+        match rustix::fs::unlinkat(&folder, format!("{backup}{end}"), AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(error) => return Err(failed(error)),
+        }
     }
+    site.step()
 }
 
 /// Makes `to` the same file as `from`, or a copy of it where hard links do not work.

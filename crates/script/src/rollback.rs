@@ -153,7 +153,11 @@ impl Execution<'_> {
             }
             return report;
         }
-        self.mark(&Record::RollbackBegun, &mut report);
+        if !self.mark(&Record::RollbackBegun, &mut report) && self.commit_begun {
+            // The journal says that a commit has begun: a recovery would finish what is half undone.
+            report.complete = false;
+            return report;
+        }
         let records = std::mem::take(&mut self.records);
         let entries = self.entries(&records, marks);
         let mut left = entries

@@ -52,7 +52,8 @@ fn write(path: &Path, content: &str, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// A version with all of it. `FAIL=1` makes it fail at the end; its commit action notes itself in the file `commits`.
+/// A version with all of it. `FAIL=1` makes it fail at the end, `FAILCOMMIT=1` in
+/// the commit; its commit action notes itself in the file `commits`.
 pub fn everything(place: &Place, version: &str) -> Product {
     let made = place.drive_c(&format!("made by version {version}"));
     let (made, commits) = (made.to_str().unwrap(), place.path("commits"));
@@ -121,4 +122,6 @@ pub fn everything(place: &Place, version: &str) -> Product {
         .with_action("Fails", 2 + DEFERRED, "fail", "", 6500)
         .with_binary("fail", "#!/bin/sh\nexit 7\n")
         .with_condition("Fails", "FAIL")
+        .with_action("FailsLate", 2 + COMMIT, "fail", "", 6510)
+        .with_condition("FailsLate", "FAILCOMMIT")
 }
