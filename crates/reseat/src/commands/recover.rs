@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use reseat_custom_actions::Hosts;
-use reseat_engine::Recovered;
+use reseat_engine::{CustomActionHost, Recovered};
 use reseat_machine::Machine;
 use serde_json::json;
 
@@ -44,7 +44,7 @@ pub fn run(global: &Global) -> Result<ExitCode, Failure> {
 }
 
 /// Recovers the machine before something else is done with it.
-pub fn first(global: &Global, machine: &Machine, host: &NativeHost) -> Result<(), Failure> {
+pub fn first(global: &Global, machine: &Machine, host: &dyn CustomActionHost) -> Result<(), Failure> {
     let recovered = reseat_engine::recover(machine, host)?;
     if !global.quiet {
         for line in lines(&recovered) {
