@@ -149,7 +149,17 @@ pub(crate) fn prepare<'m>(
     }
     let subject = Subject::find(machine, request)?;
     check_platform(machine, request, &subject)?;
-    let installation = Installation {
+    Ok((unlocked(machine, request, interface, host), subject, lock))
+}
+
+/// An installation that has nothing yet, for whoever only looks.
+pub(crate) fn unlocked<'m>(
+    machine: &'m Machine,
+    request: &'m Request,
+    interface: &'m mut dyn UserInterface,
+    host: &'m dyn CustomActionHost,
+) -> Installation<'m> {
+    Installation {
         machine,
         request,
         interface,
@@ -158,8 +168,18 @@ pub(crate) fn prepare<'m>(
         restart: None,
         restart_required: false,
         plan: None,
-    };
-    Ok((installation, subject, lock))
+    }
+}
+
+/// A session that is asked for nothing.
+///
+/// # Errors
+/// When the Property table cannot be read.
+pub(crate) fn begin_idle<'s, 'm>(
+    installation: &'s mut Installation<'m>,
+    subject: Subject,
+) -> Result<Session<'s, 'm>, EngineError> {
+    begin(installation, subject, Purpose::Requested, &[])
 }
 
 /// The session that the user asked for.
@@ -243,7 +263,7 @@ impl Subject {
     }
 
     /// The package that was kept when the product was installed.
-    fn cached(machine: &Machine, product: InstalledProduct) -> Result<Self, EngineError> {
+    pub(crate) fn cached(machine: &Machine, product: InstalledProduct) -> Result<Self, EngineError> {
         let kept = product.local_package.clone().unwrap_or_default();
         let absent = || EngineError::CachedPackage { product: product.code, path: kept.clone() };
         let path = WindowsPath::parse(&kept).map_err(|_| absent())?;
@@ -256,7 +276,10 @@ impl Subject {
 }
 
 /// The installed product that a code, a package file or a name means.
-fn find_product(machine: &Machine, name: &str) -> Result<InstalledProduct, EngineError> {
+///
+/// # Errors
+/// When none or several are named so.
+pub fn find_product(machine: &Machine, name: &str) -> Result<InstalledProduct, EngineError> {
     let unknown = || EngineError::UnknownProduct { name: name.to_owned() };
     if let Ok(code) = name.parse::<ProductCode>() {
         return products::product(machine.registry()?, code).ok_or_else(unknown);

@@ -15,7 +15,7 @@
 //! | `session`, `context` | one package with its properties; what conditions and Formatted texts see |
 //! | `sequence`, `standard_action`, `actions/` | walking the sequence; all standard actions; one file for each or its family |
 //! | `support` | what of a package is not supported, found out before anything happens |
-//! | `installed_folders` | where an installed product lies |
+//! | `inventory`, `installed_folders` | what an installed product consists of, and where it lies |
 //! | `selection`, `decision` | states of features, components and files; which files are replaced |
 //! | `source`, `beside` | where files come from; what lies beside a package |
 //! | `custom_action`, `host` | when custom actions run and what their results mean; who runs them |
@@ -38,6 +38,7 @@ mod host;
 mod installation;
 mod installed_folders;
 mod interface;
+mod inventory;
 pub mod log;
 mod plan;
 mod platform;
@@ -59,8 +60,9 @@ pub use host::{
     CallResult, CustomActionHost, HostError, Program, ProgramCall, ScriptLanguage, ScriptSource, WindowsCall,
     WindowsCode,
 };
-pub use installation::{ProductChange, Report, RestartedApplication, install, open_package};
+pub use installation::{ProductChange, Report, RestartedApplication, find_product, install, open_package};
 pub use interface::{FilesInUseAnswer, Message, Silent, UserInterface};
+pub use inventory::{Inventory, InventoryComponent, Item, ItemKind, ItemPlace, ItemState, inventory};
 pub use plan::{
     ActionOutcome, ActionPlan, ApplicationPlan, ComponentPlan, FeaturePlan, FilePlan, ImmediateActions, Plan,
     PlannedStep, ReplacedProduct, VolumePlan, plan,

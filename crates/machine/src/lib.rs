@@ -7,6 +7,7 @@
 //! | paths as packages name them | [`WindowsPath`] (`windows_path.rs`) |
 //! | the prefix: opening, making, locking | `machine.rs`, `prefix.rs`, `lock.rs`, `wine_server.rs` |
 //! | files: handles beneath a drive's folder, names in any letter case | `drive.rs`, `place.rs`, `open_folders.rs`, `folder_names.rs`, `files.rs`, `metadata.rs`, `locations.rs` |
+//! | what waits for the next start of Windows | `pending_operations.rs` |
 //! | known folders, environment | [`KnownFolder`] (`folders.rs`), [`environment`] |
 //! | the registry: keys, hives and views, Wine's files | `registry_key.rs`, [`Registry`] (`registry.rs`), `registry_view.rs`, `registry_value.rs`; `registry_file.rs`, `registry_section.rs`, `registry_path.rs`, `registry_text.rs`, `registry_store.rs` |
 //! | shortcuts | [`ShellLink`] (`shell_link.rs`) |
@@ -28,6 +29,7 @@ mod lock;
 mod machine;
 mod metadata;
 mod open_folders;
+mod pending_operations;
 mod place;
 mod prefix;
 pub mod products;
@@ -50,6 +52,7 @@ pub use folders::KnownFolder;
 pub use lock::MachineLock;
 pub use machine::{Bitness, Machine};
 pub use metadata::{Attributes, FileKind, Metadata};
+pub use pending_operations::{FailedOperation, PendingOperation};
 pub use registry::Registry;
 pub use registry_file::RegistryFileError;
 pub use registry_key::{ClassesOf, Hive, RegistryError, RegistryKey, View};

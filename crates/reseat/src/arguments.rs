@@ -76,6 +76,37 @@ Exit codes: 0 the installation could go ahead, 1 something would stop it, 2 wron
     Plan(Plan),
     /// List the installed products
     List,
+    /// Show an installed product: its features, components and everything that it has brought
+    #[command(after_help = "\
+Examples:
+  reseat show 'PuTTY release 0.68'
+  reseat show '{55717628-7AE6-4BCF-A046-FA2768945E76}' --json | jq -r '.items[].what'")]
+    Show(Show),
+    /// Say which product, feature and component has brought a file, folder, registry key, value or service
+    #[command(after_help = "\
+Examples:
+  reseat why 'C:\\Program Files\\PuTTY\\putty.exe'
+  reseat why ~/.wine/drive_c/windows/app.ini    by its Linux path
+  reseat why 'HKLM\\Software\\SimonTatham'       a key, and what is below it
+
+Exit codes: 0 found, 1 no installed product has brought it, 2 wrong usage.")]
+    Why(Why),
+    /// Check that files, registry and the records of installed products agree
+    #[command(after_help = "\
+Examples:
+  reseat check                                  every product
+  reseat check 'PuTTY release 0.68' --json
+
+Exit codes: 0 all is as it was installed, 1 something is missing or was changed, 2 wrong usage.")]
+    Check(Check),
+    /// List the file operations that wait for the next start of Windows, or carry them out
+    #[command(after_help = "\
+Examples:
+  reseat reboot-pending
+  reseat reboot-pending --apply
+
+Exit codes: 0 nothing waits, or all was carried out; 10 something waits; 1 something could not be carried out.")]
+    RebootPending(RebootPending),
     /// End or undo an installation that was interrupted
     Recover,
     /// Show who uses files, folders, programs or services
@@ -199,6 +230,36 @@ pub struct Plan {
     /// How it would be installed
     #[command(flatten)]
     pub presented: Presented,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The product: its code, its package file, or its name
+    pub product: String,
+}
+
+/// Arguments of `why`.
+#[derive(Debug, Args)]
+pub struct Why {
+    /// A Windows or Linux path, a registry key, or the name of a service
+    #[arg(value_name = "FILE|KEY")]
+    pub what: String,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The product: its code, its package file, or its name [default: all]
+    pub product: Option<String>,
+}
+
+/// Arguments of `reboot-pending`.
+#[derive(Debug, Args)]
+pub struct RebootPending {
+    /// Carry them out
+    #[arg(long)]
+    pub apply: bool,
 }
 
 /// Arguments of `uninstall`.

@@ -8,6 +8,7 @@ mod closing;
 mod commands;
 mod extraction;
 mod failure;
+mod inventories;
 mod output;
 mod package_file;
 mod prefix;
@@ -29,6 +30,10 @@ fn main() -> ExitCode {
         Command::Uninstall(arguments) => commands::install::uninstall(&global, arguments),
         Command::Plan(arguments) => commands::plan::run(&global, arguments),
         Command::List => commands::list::run(&global),
+        Command::Show(arguments) => commands::show::run(&global, &arguments),
+        Command::Why(arguments) => commands::why::run(&global, &arguments),
+        Command::Check(arguments) => commands::check::run(&global, &arguments),
+        Command::RebootPending(arguments) => commands::reboot_pending::run(&global, &arguments),
         Command::Recover => commands::recover::run(&global),
         Command::Who(arguments) => commands::who::run(&global, &arguments),
         Command::Free(arguments) => commands::free::run(&global, &arguments),

@@ -117,7 +117,8 @@ fn edit(session: &Session<'_, '_>, section: &str, key: &str, change: IniChange) 
     IniEdit { section: session.format(section).text, key: session.format(key).text, change }
 }
 
-fn path(
+/// The file that a row names.
+pub fn path(
     session: &Session<'_, '_>,
     table: &'static str,
     row: &str,

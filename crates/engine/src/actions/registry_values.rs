@@ -99,7 +99,8 @@ pub fn key(
     Ok(RegistryKey { hive, view, path }.in_classes_of(whose))
 }
 
-fn name(session: &Session<'_, '_>, row: &RegistryRow) -> String {
+/// The name of a row's value.
+pub fn name(session: &Session<'_, '_>, row: &RegistryRow) -> String {
     session.format(row.name.as_deref().unwrap_or_default()).text
 }
 
@@ -123,7 +124,8 @@ fn rest_of_strings(
     Ok(if rest.is_empty() { None } else { Some(RegistryValue::MultiString(rest)) })
 }
 
-fn value(
+/// The value that a row asks for.
+pub fn value(
     session: &Session<'_, '_>,
     row: &RegistryRow,
     key: &RegistryKey,

@@ -50,7 +50,8 @@ pub fn remove_shortcuts(session: &mut Session<'_, '_>) -> Result<(), EngineError
     folders::remove_empty(session, folders)
 }
 
-fn path(session: &Session<'_, '_>, row: &Shortcut) -> Result<WindowsPath, EngineError> {
+/// The path of a shortcut.
+pub fn path(session: &Session<'_, '_>, row: &Shortcut) -> Result<WindowsPath, EngineError> {
     let folder = session.directory_path("Shortcut", &row.shortcut, &row.directory)?;
     let mut name = row.name.name(NAMES).to_owned();
     if !name.to_ascii_lowercase().ends_with(".lnk") {

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub mod cab;
+pub mod check;
 pub mod diff;
 pub mod dump;
 pub mod extract;
@@ -12,8 +13,10 @@ pub mod list;
 pub mod package;
 pub mod path;
 pub mod plan;
+pub mod reboot_pending;
 pub mod recover;
 pub mod rm;
+pub mod show;
 pub mod sql;
 pub mod stale;
 pub mod streams;
@@ -21,3 +24,4 @@ pub mod tables;
 pub mod transform;
 pub mod validate;
 pub mod who;
+pub mod why;
