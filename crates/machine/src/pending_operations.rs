@@ -85,7 +85,7 @@ fn key() -> RegistryKey {
 
 /// Reads the pairs. The value is looked at as bytes: empty texts, which end other lists, stand for removals here.
 fn read(data: &[u8]) -> Vec<PendingOperation> {
-    let units = data.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    let units = data.as_chunks::<2>().0.iter().copied().map(u16::from_le_bytes);
     let text: String =
         char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
     let mut texts = text.split('\0');
