@@ -231,6 +231,12 @@ pub enum CabinetError {
         /// The limit.
         limit: u64,
     },
+    /// The cabinets of a set cannot be so small.
+    #[error("cabinets of {most} bytes are too small for their tables and a part of a file")]
+    TooSmall {
+        /// The largest size wanted, in bytes.
+        most: u64,
+    },
     /// Compressing a block failed.
     #[error("a block of '{file}' could not be compressed: {reason}")]
     Compress {

@@ -123,7 +123,7 @@ impl Header {
         Ok(())
     }
 
-    /// The header as stored, for a single cabinet without reserved areas.
+    /// The header as stored, without reserved areas.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEADER_SIZE as usize);
         bytes.extend(SIGNATURE);
@@ -133,8 +133,16 @@ impl Header {
         bytes.extend(self.files_offset.to_le_bytes());
         bytes.extend([0; 4]);
         bytes.extend([VERSION_MINOR, VERSION_MAJOR]);
-        for field in [self.folders, self.files, 0, self.set_id, self.index] {
+        let previous = if self.previous.is_some() { FLAG_PREVIOUS } else { 0 };
+        let next = if self.next.is_some() { FLAG_NEXT } else { 0 };
+        for field in [self.folders, self.files, previous | next, self.set_id, self.index] {
             bytes.extend(field.to_le_bytes());
+        }
+        for neighbour in self.previous.iter().chain(&self.next) {
+            for text in [&neighbour.name, &neighbour.disk] {
+                bytes.extend(text.as_bytes());
+                bytes.push(0);
+            }
         }
         bytes
     }

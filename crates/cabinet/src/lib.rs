@@ -7,7 +7,8 @@
 //!   two share.
 //! - `header`: the raw tables, read and written; `part`: one file of a set, read with checked offsets.
 //! - `file`, `date_time`: what a cabinet says about a file.
-//! - `writer`: [`CabinetWriter`], new cabinets, stored or MSZIP.
+//! - `writer`, `set_writer`: [`CabinetWriter`] and [`CabinetSetWriter`], new cabinets: stored, MSZIP or LZX; `contents`: what they
+//!   hold; `encoder`: how it is compressed; `layout`: which block and file goes into which cabinet of a set.
 //! - `error`: [`CabinetError`], and [`DecodeError`] for what is inside a block.
 //!
 //! Memory: reading takes a folder's window (2 MB at most) and one block, whatever the size of the files; writing takes
@@ -35,27 +36,34 @@
 //! ```
 
 mod block;
+mod contents;
 mod date_time;
 mod decoder;
+mod encoder;
 mod error;
 mod file;
 mod folder;
 mod header;
+mod layout;
 mod lzx;
 mod mszip;
 mod part;
 mod quantum;
 mod set;
+mod set_writer;
 mod slots;
 #[cfg(test)]
 mod test_cabinet;
 mod window;
 mod writer;
 
+pub use contents::WriterOptions;
 pub use date_time::DosDateTime;
 pub use decoder::Compression;
+pub use encoder::WriterCompression;
 pub use error::{CabinetError, DecodeError};
 pub use file::{CabinetFile, attributes};
 pub use part::ReadSeek;
 pub use set::{CabinetSet, NextCabinet};
-pub use writer::{CabinetWriter, WriterCompression, WriterOptions};
+pub use set_writer::{CabinetName, CabinetSetWriter};
+pub use writer::CabinetWriter;

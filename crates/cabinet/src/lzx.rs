@@ -4,11 +4,16 @@
 //! Each data block of the cabinet is one frame of 32 KB (the last one may be shorter) whose bits start afresh at a byte;
 //! LZX's own blocks, the trees and the repeated offsets go on across frames.
 
+mod bit_writer;
 mod bits;
+mod code;
 mod code_lengths;
+mod compressor;
 #[cfg(test)]
 mod encoder;
 mod huffman;
+mod matches;
+mod parse;
 mod translation;
 
 use crate::block::BLOCK_SIZE;
@@ -19,6 +24,8 @@ use bits::Bits;
 use code_lengths::read_lengths;
 use huffman::{Huffman, MAX_LENGTH};
 use translation::Translation;
+
+pub(crate) use compressor::{Compressor, MOST_FRAMES};
 
 /// Literals come first in the main tree.
 const LITERALS: usize = 256;

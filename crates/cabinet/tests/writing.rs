@@ -10,8 +10,8 @@ use std::io::Cursor;
 
 use proptest::prelude::*;
 use reseat_cabinet::{
-    CabinetError, CabinetSet, CabinetWriter, Compression, DosDateTime, WriterCompression, WriterOptions,
-    attributes,
+    CabinetError, CabinetSet, CabinetSetWriter, CabinetWriter, Compression, DosDateTime, ReadSeek,
+    WriterCompression, WriterOptions, attributes,
 };
 use support::{content, has_tool, run};
 
@@ -49,20 +49,48 @@ fn sample() -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
+fn compressions() -> impl Strategy<Value = WriterCompression> {
+    prop_oneof![
+        Just(WriterCompression::Stored),
+        (0u8..=9).prop_map(|level| WriterCompression::Mszip { level }),
+        (15u8..=17).prop_map(|window_bits| WriterCompression::Lzx { window_bits }),
+    ]
+}
+
+/// A set in memory, each cabinet by its name.
+fn write_set(files: &[(String, Vec<u8>)], most: u64, options: WriterOptions) -> Vec<Vec<u8>> {
+    let name = Box::new(|number| format!("{number}.cab"));
+    let mut writer = CabinetSetWriter::create(most, name, options).unwrap();
+    for (name, bytes) in files {
+        writer.add(name, bytes.as_slice(), None, 0).unwrap();
+    }
+    writer.finish(|_| Ok(Vec::new())).unwrap()
+}
+
+fn read_set(cabinets: Vec<Vec<u8>>) -> CabinetSet {
+    let first = Box::new(Cursor::new(cabinets[0].clone()));
+    let next = move |name: &str| -> std::io::Result<Box<dyn ReadSeek>> {
+        let number: usize = name.strip_suffix(".cab").unwrap().parse().unwrap();
+        Ok(Box::new(Cursor::new(cabinets[number - 1].clone())))
+    };
+    let mut set = CabinetSet::open(first, Box::new(next)).unwrap();
+    set.open_all().unwrap();
+    set
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_files_survive_writing_and_reading(
         files in prop::collection::vec(("[a-zA-Zé\\\\.]{1,20}", 0usize..80_000, any::<u64>(), 1u64..256), 0..8),
-        level in prop::option::of(0u8..=9),
+        compression in compressions(),
         folder_size in prop::sample::select(vec![0u64, 50_000, u64::MAX]),
     ) {
         let files: Vec<_> = files
             .into_iter()
             .map(|(name, length, seed, spread)| (name, bytes_of(length, seed, spread)))
             .collect();
-        let compression = level.map_or(WriterCompression::Stored, |level| WriterCompression::Mszip { level });
         let options = WriterOptions { compression, set_id: 7, folder_size };
         let mut set = read(write(&files, options));
         prop_assert_eq!(set.files().len(), files.len());
@@ -79,6 +107,75 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_set_survives_writing_and_reading(
+        files in prop::collection::vec((0usize..90_000, any::<u64>(), 1u64..256), 1..8),
+        compression in compressions(),
+        most in 300u64..60_000,
+        folder_size in prop::sample::select(vec![0u64, 50_000, u64::MAX]),
+    ) {
+        let files: Vec<_> = (0..).zip(files).map(|(number, (length, seed, spread))| {
+            // Many small ones and some empty ones too.
+            let length = if seed % 3 == 0 { length % 40 } else { length };
+            (format!("file {number}"), bytes_of(length, seed, spread))
+        }).collect();
+        let cabinets = write_set(&files, most, WriterOptions { compression, set_id: 9, folder_size });
+        for cabinet in &cabinets {
+            prop_assert!(cabinet.len() as u64 <= most);
+        }
+        let mut set = read_set(cabinets);
+        prop_assert_eq!(set.files().len(), files.len());
+        for (index, (name, bytes)) in files.iter().enumerate() {
+            prop_assert_eq!(&set.files()[index].name, name);
+            prop_assert!(content(&mut set, index).unwrap() == *bytes, "{}", name);
+        }
+    }
+}
+
+#[test]
+fn other_programs_read_sets() {
+    if !has_tool("cabextract") || run("7z", ["i"]).is_none() {
+        return;
+    }
+    let files = sample();
+    let mszip = WriterCompression::Mszip { level: 6 };
+    let lzx = WriterCompression::Lzx { window_bits: 18 };
+    for (compression, folder_size, most) in [
+        (mszip, u64::MAX, 60_000),
+        (lzx, u64::MAX, 60_000),
+        (lzx, 50_000, 33_000),
+        (WriterCompression::Stored, u64::MAX, 100_000),
+        (mszip, 50_000, 20_000),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let options = WriterOptions { compression, set_id: 77, folder_size };
+        let cabinets = write_set(&files, most, options);
+        assert!(cabinets.len() > 3);
+        for (index, cabinet) in cabinets.iter().enumerate() {
+            fs::write(folder.path().join(format!("{}.cab", index + 1)), cabinet).unwrap();
+        }
+        let (first, out) = (folder.path().join("1.cab"), folder.path().join("out"));
+        let arguments = [OsStr::new("-q"), OsStr::new("-d"), out.as_os_str(), first.as_os_str()];
+        assert!(run("cabextract", arguments).is_some(), "cabextract refuses {options:?}");
+        for (name, bytes) in &files {
+            assert!(fs::read(out.join(name)).unwrap() == *bytes, "{name} differs, {options:?}");
+        }
+        assert!(run("7z", [OsStr::new("t"), first.as_os_str()]).is_some(), "7z refuses {options:?}");
+    }
+}
+
+#[test]
+fn a_set_of_too_small_cabinets_is_refused() {
+    let name = Box::new(|number: usize| number.to_string());
+    let mut writer = CabinetSetWriter::create(60, name, WriterOptions::default()).unwrap();
+    writer.add("a", [1; 100].as_slice(), None, 0).unwrap();
+    let error = writer.finish(|_| Ok(Vec::new())).unwrap_err();
+    assert!(matches!(error, CabinetError::TooSmall { most: 60 }), "{error}");
+}
+
 #[test]
 fn other_programs_read_what_is_written() {
     if !has_tool("cabextract") || run("7z", ["i"]).is_none() {
@@ -87,9 +184,14 @@ fn other_programs_read_what_is_written() {
     let files = sample();
     let folder = tempfile::tempdir().unwrap();
     let mszip = WriterCompression::Mszip { level: 6 };
-    for (compression, folder_size) in
-        [(WriterCompression::Stored, u64::MAX), (mszip, u64::MAX), (mszip, 50_000)]
-    {
+    let lzx = WriterCompression::Lzx { window_bits: 21 };
+    for (compression, folder_size) in [
+        (WriterCompression::Stored, u64::MAX),
+        (mszip, u64::MAX),
+        (mszip, 50_000),
+        (lzx, u64::MAX),
+        (lzx, 50_000),
+    ] {
         let cabinet = folder.path().join("new.cab");
         fs::write(&cabinet, write(&files, WriterOptions { compression, set_id: 1, folder_size })).unwrap();
         let out = folder.path().join("out");

@@ -104,3 +104,49 @@ fn files_of_a_cabinet_stay_in_the_folder_and_none_is_lost() {
         .reseat(&["cab", "extract", "test.cab", "out", "--only", "*.none"])
         .expect_failure(&["no file matches"]);
 }
+
+#[test]
+fn sets_are_made_that_other_programs_read() {
+    let place = Place::new();
+    let mut expected = BTreeMap::new();
+    let mut state = 1u32;
+    for number in 0..12 {
+        let name = format!("file{number}");
+        let step = |_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 28) as u8
+        };
+        let content: Vec<u8> = (0..number * 9000).map(step).collect();
+        place.write(&name, &content);
+        expected.insert(name, content);
+    }
+    let names: Vec<&str> = expected.keys().map(String::as_str).collect();
+    for (compress, max_size) in [("lzx", "50K"), ("mszip", "40000"), ("none", "0.1M"), ("none", "100K")] {
+        let pattern = format!("{compress}*.cab");
+        let options = ["--compress", compress, "--max-size", max_size, "--json"];
+        let arguments = [&["cab", "create", &pattern][..], &names, &options].concat();
+        let ran = place.reseat(&arguments);
+        if max_size == "0.1M" {
+            ran.expect_code(2).expect_error(&["--max-size"]);
+            continue;
+        }
+        let made = json(ran.expect_code(0));
+        let made = made.as_array().unwrap();
+        assert!(made.len() > 2, "{made:?}");
+        assert!(made.iter().all(|line| line["size"].as_u64().unwrap() <= 102_400));
+        let first = format!("{compress}1.cab");
+        assert!(made[0]["cabinet"].as_str().unwrap().ends_with(&first));
+        let own = format!("own-{compress}");
+        place.reseat(&["cab", "extract", &first, &own]).expect_code(0);
+        assert!(contents(&place.path(&own)) == expected, "{compress}");
+        if has_tool("cabextract") {
+            let other = format!("other-{compress}");
+            let ran = run(place.command("cabextract").args(["-q", "-d", &other, &first]));
+            assert!(ran.status.success() && ran.err.is_empty(), "{}", ran.err);
+            assert!(contents(&place.path(&other)) == expected, "{compress}");
+        }
+    }
+    place.reseat(&["cab", "create", "small.cab", "file3", "--max-size", "50"]).expect_failure(&["too small"]);
+    place.reseat(&["cab", "create", "small.cab", "file3", "absent", "--max-size", "9M"]).expect_code(2);
+    assert!(!place.path("small1.cab").exists());
+}

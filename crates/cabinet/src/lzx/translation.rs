@@ -1,6 +1,8 @@
 //! The translation of x86 calls: the compressor made the operands of E8 bytes absolute, so that calls of one function
 //! look alike; here they become relative again. It works on each frame by itself and only on the first 32768 frames.
 
+use crate::block::BLOCK_SIZE;
+
 /// Frames that are translated.
 const FRAMES: u64 = 32_768;
 /// The last bytes of a frame are left alone, so frames of up to this length are as they are.
@@ -51,6 +53,37 @@ impl Translation {
 
 /// `offset` is that of the frame; the first 32768 frames end at 2^30, so positions fit an i32.
 fn translate(frame: &mut [u8], offset: i32, size: i32) {
+    for_each_call(frame, offset, |position, absolute| {
+        if absolute < position.wrapping_neg() || absolute >= size {
+            absolute
+        } else if absolute >= 0 {
+            absolute.wrapping_sub(position)
+        } else {
+            absolute.wrapping_add(size)
+        }
+    });
+}
+
+/// What a compressor does: makes the operands of calls absolute in the frame at `offset` of the folder's data.
+pub(crate) fn make_absolute(frame: &mut [u8], offset: usize, size: i32) {
+    if offset / BLOCK_SIZE >= FRAMES as usize || frame.len() <= TAIL {
+        return;
+    }
+    for_each_call(frame, offset as i32, |position, relative| {
+        // Readers leave operands alone that are below the negative position or not below the size.
+        let start = position.wrapping_neg();
+        if relative < start || relative >= size {
+            relative
+        } else if relative < size.wrapping_sub(position) {
+            relative.wrapping_add(position)
+        } else {
+            relative.wrapping_sub(size)
+        }
+    });
+}
+
+/// Gives each call's position and operand, and writes the operand that comes back. The tail of the frame is left alone.
+fn for_each_call(frame: &mut [u8], offset: i32, change: impl Fn(i32, i32) -> i32) {
     let end = frame.len().saturating_sub(TAIL);
     let mut index = 0;
     while index < end {
@@ -62,12 +95,7 @@ fn translate(frame: &mut [u8], offset: i32, size: i32) {
         let operand = frame.get_mut(index + 1..).and_then(|rest| rest.first_chunk_mut::<4>());
         let Some(operand) = operand else { return };
         let position = offset.wrapping_add(index as i32);
-        let absolute = i32::from_le_bytes(*operand);
-        if absolute >= position.wrapping_neg() && absolute < size {
-            let relative =
-                if absolute >= 0 { absolute.wrapping_sub(position) } else { absolute.wrapping_add(size) };
-            *operand = relative.to_le_bytes();
-        }
+        *operand = change(position, i32::from_le_bytes(*operand)).to_le_bytes();
         index += 5;
     }
 }
@@ -116,6 +144,17 @@ mod tests {
             [(0, -1001), (999, -2), (4999, 3998), (5000, 5000), (-1001, 3999), (-1002, -1002), (-1, 4999)];
         for (stored, expected) in cases {
             assert_eq!(translated(1000, 5000, &call(stored)), call(expected), "{stored}");
+        }
+    }
+
+    #[test]
+    fn what_is_made_absolute_becomes_relative_again() {
+        for operand in [0, 1, -1, 3999, 4000, 4001, 4999, 5000, -999, -1000, -1001, -1002, i32::MAX, i32::MIN]
+        {
+            let frame = call(operand);
+            let mut stored = frame.clone();
+            make_absolute(&mut stored, 1000, 5000);
+            assert_eq!(translated(1000, 5000, &stored), frame, "{operand}");
         }
     }
 

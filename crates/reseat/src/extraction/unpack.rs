@@ -237,11 +237,13 @@ impl Work<'_> {
     /// A set of this cabinet in which the files are listed.
     fn take(&self, cabinet: usize, files: &[(usize, usize)]) -> Result<CabinetSet, String> {
         let kept = lock(&self.sets).get_mut(&cabinet).and_then(Vec::pop);
-        if let Some(set) = kept {
-            return Ok(set);
-        }
-        let source = self.plan.cabinets.get(cabinet).ok_or("there is no such cabinet")?;
-        let mut set = source.open(self.origin).map_err(|error| error.to_string())?;
+        let mut set = match kept {
+            Some(set) => set,
+            None => {
+                let source = self.plan.cabinets.get(cabinet).ok_or("there is no such cabinet")?;
+                source.open(self.origin).map_err(|error| error.to_string())?
+            }
+        };
         let last = files.iter().map(|(index, _)| *index).max().unwrap_or_default();
         has(&mut set, last).map_err(|error| with_cause(&error))?;
         Ok(set)

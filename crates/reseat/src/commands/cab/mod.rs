@@ -1,16 +1,15 @@
-//! `reseat cab`: lists, unpacks and makes cabinets.
+//! `reseat cab`: lists and unpacks cabinets; `create` makes them.
 
-use std::fs::File;
-use std::io::BufReader;
+mod create;
+
 use std::path::Path;
 use std::process::ExitCode;
 
-use jiff::Zoned;
-use reseat_cabinet::{CabinetSet, CabinetWriter, DosDateTime, WriterCompression, WriterOptions};
+use reseat_cabinet::{CabinetSet, WriterCompression};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::arguments::{Cab, Global};
+use crate::arguments::{Cab, Compress, Global};
 use crate::extraction::{CabinetSource, CabinetSourceError, Choice, Existing, Origin, Plan, Target, unpack};
 use crate::failure::{self, Failure};
 use crate::{output, progress};
@@ -30,13 +29,14 @@ pub fn run(global: &Global, command: &Cab) -> Result<ExitCode, Failure> {
             let existing = if *overwrite { Existing::Replace } else { Existing::Keep };
             extract(global, cabinet, folder, existing, &Choice { only: only.clone(), flat: false })
         }
-        Cab::Create { cabinet, files, store } => {
-            let mut options = WriterOptions::default();
-            if *store {
-                options.compression = WriterCompression::Stored;
-            }
-            create(cabinet, files, options)?;
-            Ok(ExitCode::SUCCESS)
+        Cab::Create { cabinet, files, compress, store, max_size } => {
+            let compression = match compress {
+                _ if *store => WriterCompression::Stored,
+                Compress::None => WriterCompression::Stored,
+                Compress::Mszip => WriterCompression::Mszip { level: 6 },
+                Compress::Lzx => WriterCompression::Lzx { window_bits: 21 },
+            };
+            create::run(global, cabinet, files, compression, *max_size)
         }
     }
 }
@@ -128,37 +128,4 @@ fn extract(
         eprintln!("{}: {} files, {} bytes", folder.display(), done.files, done.bytes);
     }
     Ok(code)
-}
-
-fn create(cabinet: &Path, files: &[String], options: WriterOptions) -> Result<(), Failure> {
-    let folder = cabinet.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let temporary = tempfile::NamedTempFile::new_in(folder)?;
-    let mut writer = CabinetWriter::create_with(temporary, options)?;
-    for file in files {
-        let (name, path) = match file.split_once('=') {
-            Some((name, path)) => (name.to_owned(), Path::new(path)),
-            None => {
-                let path = Path::new(file);
-                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                (name, path)
-            }
-        };
-        let content =
-            File::open(path).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
-        let modified = modified(&content)?;
-        writer.add(&name, &mut BufReader::new(content), modified, 0)?;
-    }
-    let temporary = writer.finish()?;
-    temporary.as_file().sync_all()?;
-    temporary.persist(cabinet).map_err(|error| Failure::from(error.error))?;
-    Ok(())
-}
-
-/// When a file was changed, in local time, as cabinets write it.
-fn modified(file: &File) -> Result<Option<DosDateTime>, Failure> {
-    let Ok(time) = Zoned::try_from(file.metadata()?.modified()?) else { return Ok(None) };
-    let part = |number: i8| u8::try_from(number).unwrap_or(0);
-    let year = u16::try_from(time.year()).unwrap_or(0);
-    let (month, day) = (part(time.month()), part(time.day()));
-    Ok(DosDateTime::new(year, month, day, part(time.hour()), part(time.minute()), part(time.second())))
 }
