@@ -71,6 +71,8 @@ pub fn progress_bar(global: &Global, message: &'static str) -> ProgressBar {
 #[derive(Debug, Serialize)]
 pub struct Row {
     application: String,
+    /// The title of its main window.
+    window: Option<String>,
     pid: u32,
     user: String,
     service: Option<String>,
@@ -88,6 +90,7 @@ impl Row {
     pub fn of(application: &Application) -> Self {
         Self {
             application: application.name.clone(),
+            window: application.window.clone(),
             pid: application.process.pid,
             user: application.user_id.map(user_name).unwrap_or_default(),
             service: application.service.clone(),
@@ -107,7 +110,7 @@ pub fn print(global: &Global, applications: &[Application]) {
     let headings = ["application", "pid", "user", "service", "type", "restart", "status"];
     output::list(global, &headings, &rows, |row| {
         vec![
-            row.application.clone(),
+            with_window(&row.application, &row.window),
             row.pid.to_string(),
             row.user.clone(),
             row.service.clone().unwrap_or_default(),
@@ -116,6 +119,11 @@ pub fn print(global: &Global, applications: &[Application]) {
             row.status.clone(),
         ]
     });
+}
+
+/// An application's name, with the title of its main window if it has one.
+pub fn with_window(name: &str, window: &Option<String>) -> String {
+    window.as_ref().map_or_else(|| name.to_owned(), |title| format!("{name} {title:?}"))
 }
 
 /// Whether it can be started again, in a word.

@@ -172,6 +172,8 @@ pub struct Application {
     pub process: UniqueProcess,
     /// The application's name.
     pub name: String,
+    /// The title of its main window, if it has one.
+    pub window: Option<String>,
     /// The short name, if it is a service.
     pub service: Option<String>,
     /// What sort of application it is.

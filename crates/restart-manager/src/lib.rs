@@ -34,6 +34,7 @@
 //! | `process`, `critical`, `listing` | what a process is, and whether it may be stopped |
 //! | `shutdown`, `history`, `cancel`, `filter` | stopping, written down beforehand, and what must not be |
 //! | `unit`, `service`, `service_manager` | services, stopped and started through systemd |
+//! | `window` | windows of the display, and the request to close them |
 //! | `stale` | what still runs old files |
 //! | `registration`, `restart_plan`, `restart`, `detach` | starting again |
 
@@ -67,6 +68,7 @@ mod stale;
 mod store;
 mod unit;
 pub mod who;
+mod window;
 
 pub use application::{Application, ApplicationList, ApplicationStatus, ApplicationType, RebootReasons};
 pub use cancel::CancelToken;

@@ -20,6 +20,7 @@ use crate::service;
 use crate::session::Session;
 use crate::store::Store;
 use crate::who::{FileState, FileUse, How, uses};
+use crate::window;
 
 /// Lists for a session of these installer processes.
 pub(crate) fn list(session: &Session, installers: &[u32]) -> Result<ApplicationList, Error> {
@@ -109,6 +110,7 @@ fn assemble(
         }
     }
     service::classify(&mut list.applications);
+    find_windows(&mut list.applications);
     for application in &mut list.applications {
         if let Some(entry) = history.entry(application.process) {
             application.status.insert(entry.status);
@@ -156,6 +158,7 @@ fn describe(store: Option<&Store>, judge: &Judge, process: UniqueProcess, used: 
     Some(Application {
         process,
         name: application_name(folder, &stat),
+        window: None,
         service: None,
         kind: if critical.is_some() { ApplicationType::Critical } else { ApplicationType::Console },
         status: ApplicationStatus::RUNNING,
@@ -168,6 +171,25 @@ fn describe(store: Option<&Store>, judge: &Judge, process: UniqueProcess, used: 
         critical,
         restarted_as: None,
     })
+}
+
+/// Tells which of the applications have windows.
+fn find_windows(applications: &mut [Application]) {
+    let is_plain = |it: &Application| it.kind == ApplicationType::Console;
+    if !applications.iter().any(is_plain) {
+        return;
+    }
+    let windows = window::windows().unwrap_or_default();
+    for application in applications.iter_mut().filter(|it| is_plain(it)) {
+        let mut own = windows.iter().filter(|it| it.pid == application.process.pid).peekable();
+        if own.peek().is_some() {
+            application.kind = ApplicationType::OtherWindow;
+        }
+        if let Some(main) = own.find(|it| it.is_main) {
+            application.kind = ApplicationType::MainWindow;
+            application.window = Some(main.title.clone());
+        }
+    }
 }
 
 /// The file name of the program where the kernel's name is only the beginning of it, else the kernel's name:
@@ -211,6 +233,7 @@ fn from_history(entry: Entry) -> Application {
     Application {
         process,
         name: entry.application.name,
+        window: None,
         service: entry.application.service.as_ref().map(|it| it.unit.name.clone()),
         kind: entry.application.kind,
         status,

@@ -277,7 +277,7 @@ fn has_ended(entry: &Entry, until: Instant) -> bool {
     }
     // Without the record of the request nobody knows whether it was made: made twice it does no harm, and not
     // made the application might be stopping now and be lost.
-    if !entry.asked && shutdown::request(process, &pinned).is_err() {
+    if !entry.asked && shutdown::ask(process, &pinned).is_err() {
         return !process.is_running();
     }
     shutdown::wait_for_end(&pinned, until)

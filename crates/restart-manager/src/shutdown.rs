@@ -1,9 +1,10 @@
 //! Asks applications to stop and waits for them.
 //!
-//! As the page "Guidelines for Applications" describes it for console programs: a request, a time to follow
-//! it, and force only when the installer asks for it. The request is SIGTERM, followed by SIGCONT because a
-//! stopped process would not see it. Programs that Wine runs hear SIGINT instead, which reaches them as
-//! CTRL_C_EVENT; SIGTERM would end them unheard.
+//! As the page "Guidelines for Applications" describes it: a request, a time to follow it, and force only when
+//! the installer asks for it. An application with a window is asked to close that, and may ask its user back:
+//! while a window stays open it is sent no signal. Others are sent SIGTERM, followed by SIGCONT because a stopped
+//! process would not see it. Programs that Wine runs hear SIGINT instead, which reaches them as CTRL_C_EVENT;
+//! SIGTERM would end them unheard.
 
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use crate::history::{Action, Stopping};
 use crate::journal::Outlives;
 use crate::process::{PinnedProcess, UniqueProcess, program_path};
 use crate::session::Session;
+use crate::window;
 
 /// How applications are shut down (RM_SHUTDOWN_TYPE).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,11 +49,21 @@ impl Default for ShutdownOptions {
 /// How long the kernel may take to end a process after SIGKILL.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often the display is asked whether windows have closed.
+const WINDOW_INTERVAL: Duration = Duration::from_millis(250);
+
+/// How long an application without a window may still take before it is sent the signal.
+const WINDOWLESS_PATIENCE: Duration = Duration::from_secs(5);
+
 /// One that is being stopped.
 struct Victim {
     application: Stopping,
     process: PinnedProcess,
     gone: bool,
+    /// It was asked to close its windows, and has not been sent a signal.
+    has_windows: bool,
+    /// Since when none of them is on the screen.
+    hidden_since: Option<Instant>,
 }
 
 /// Reports progress in percent, never backwards.
@@ -81,7 +93,13 @@ pub(crate) fn stop(
     let mut victims = Vec::new();
     for application in applications {
         match application.process.pin() {
-            Ok(process) => victims.push(Victim { application, process, gone: false }),
+            Ok(process) => victims.push(Victim {
+                application,
+                process,
+                gone: false,
+                has_windows: false,
+                hidden_since: None,
+            }),
             // Ended meanwhile: nobody is in the way.
             Err(Errno::SRCH) => progress.step(1),
             Err(errno) => {
@@ -95,9 +113,16 @@ pub(crate) fn stop(
         victims.iter().map(|it| Action::Stopping(Box::new(it.application.clone()))).collect();
     session.record(&intent, Outlives::System)?;
     let mut asked = Vec::new();
+    let with_windows = window::ask_to_close(victims.iter().map(|it| it.application.process.pid).collect());
     for victim in &mut victims {
         let process = victim.application.process;
-        match request(process, &victim.process) {
+        victim.has_windows = with_windows.contains(&process.pid);
+        let request = match victim.has_windows {
+            // A stopped one would not see the request.
+            true => victim.process.send(Signal::CONT),
+            false => request(process, &victim.process),
+        };
+        match request {
             Ok(true) => asked.push(Action::Asked { process }),
             Ok(false) => {
                 victim.gone = true;
@@ -130,7 +155,9 @@ pub(crate) fn stop(
     for victim in victims.iter().filter(|it| !it.gone) {
         let reason = match options.force {
             true => "did not end after SIGKILL".to_owned(),
-            false => format!("did not stop within {} s", options.timeout.as_secs_f32()),
+            false => {
+                format!("did not stop within {} s{}", options.timeout.as_secs_f32(), open_window(victim))
+            }
         };
         stayed.push(Action::NotStopped { process: victim.application.process, reason: reason.clone() });
         refused.push(refusal(&victim.application, reason));
@@ -144,8 +171,25 @@ fn refusal(application: &Stopping, reason: String) -> Refusal {
     Refusal { process: application.process, name: application.name.clone(), reason }
 }
 
-/// Asks a process to stop; `Ok(false)` when it has already ended.
-pub(crate) fn request(process: UniqueProcess, pinned: &PinnedProcess) -> Result<bool, Errno> {
+/// What a window that stays open is called, for who may have to answer a question there.
+fn open_window(victim: &Victim) -> String {
+    let pid = victim.application.process.pid;
+    let windows = if victim.has_windows { window::windows() } else { None };
+    let open = windows.into_iter().flatten().filter(|it| it.is_shown && it.pid == pid);
+    // The question is asked in the window that was opened last.
+    open.last().map_or_else(String::new, |it| format!("; its window {:?} is still open", it.title))
+}
+
+/// Asks a process to stop, by its window if it has one; `Ok(false)` when it has already ended.
+pub(crate) fn ask(process: UniqueProcess, pinned: &PinnedProcess) -> Result<bool, Errno> {
+    match window::ask_to_close([process.pid].into()).is_empty() {
+        true => request(process, pinned),
+        false => pinned.send(Signal::CONT),
+    }
+}
+
+/// Sends a process the signal to stop; `Ok(false)` when it has already ended.
+fn request(process: UniqueProcess, pinned: &PinnedProcess) -> Result<bool, Errno> {
     let signal = if runs_under_wine(process) { Signal::INT } else { Signal::TERM };
     if !pinned.send(signal)? {
         return Ok(false);
@@ -178,7 +222,11 @@ fn wait(
 ) -> Result<Finish, Error> {
     let until = Instant::now() + time;
     loop {
-        let ended = poll_once(victims, until, cancel);
+        let next_look = match victims.iter().any(|it| it.has_windows && !it.gone) {
+            true => until.min(Instant::now() + WINDOW_INTERVAL),
+            false => until,
+        };
+        let ended = poll_once(victims, next_look, cancel);
         let mut actions = Vec::new();
         for index in ended {
             if let Some(victim) = victims.get_mut(index) {
@@ -190,6 +238,7 @@ fn wait(
             session.record(&actions, Outlives::Process)?;
             progress.step(actions.len());
         }
+        signal_those_without_windows(victims, WINDOWLESS_PATIENCE.min(time / 4));
         if victims.iter().all(|it| it.gone) {
             return Ok(Finish::All);
         }
@@ -198,6 +247,27 @@ fn wait(
         }
         if Instant::now() >= until {
             return Ok(Finish::Some);
+        }
+    }
+}
+
+/// Sends the signal to those that have closed their windows and still go on after this time, in which they may
+/// save what they have: closing was their consent.
+fn signal_those_without_windows(victims: &mut [Victim], patience: Duration) {
+    let waits = |it: &Victim| it.has_windows && !it.gone;
+    if !victims.iter().any(waits) {
+        return;
+    }
+    // A display that gives no answer may show a question all the same.
+    let Some(windows) = window::windows() else { return };
+    for victim in victims.iter_mut().filter(|it| waits(it)) {
+        let process = victim.application.process;
+        if windows.iter().any(|it| it.pid == process.pid && it.is_shown) {
+            victim.hidden_since = None;
+        } else if victim.hidden_since.get_or_insert_with(Instant::now).elapsed() >= patience {
+            victim.has_windows = false;
+            // An error shows as a process that goes on.
+            let _ = request(process, &victim.process);
         }
     }
 }

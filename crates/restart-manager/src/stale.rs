@@ -342,6 +342,7 @@ mod tests {
         Application {
             process: UniqueProcess { pid: u32::MAX, start_time: 1 },
             name: "a".to_owned(),
+            window: None,
             service: (kind == ApplicationType::Service).then(|| "a.service".to_owned()),
             kind,
             status: ApplicationStatus::RUNNING,

@@ -17,6 +17,8 @@ use crate::restart_arguments::Who;
 #[derive(Serialize)]
 struct Line {
     application: String,
+    /// The title of its main window.
+    window: Option<String>,
     pid: u32,
     user: String,
     unit: Option<String>,
@@ -45,6 +47,7 @@ pub fn run(global: &Global, arguments: &Who) -> Result<ExitCode, Failure> {
         let user = application.user_id.map(closing::user_name).unwrap_or_default();
         let line = |uses: String, file: Option<PathBuf>| Line {
             application: application.name.clone(),
+            window: application.window.clone(),
             pid: application.process.pid,
             user: user.clone(),
             unit: unit_of(application.process.pid).map(|unit| unit.name),
@@ -107,7 +110,11 @@ fn print(global: &Global, lines: &[Line]) {
     output::list(global, &headings, lines, |line| {
         let kind =
             line.critical.as_ref().map_or(line.kind.to_owned(), |reason| format!("{critical}: {reason}"));
-        let mut cells = vec![line.application.clone(), line.pid.to_string(), line.user.clone()];
+        let mut cells = vec![
+            closing::with_window(&line.application, &line.window),
+            line.pid.to_string(),
+            line.user.clone(),
+        ];
         if has_units {
             cells.push(line.unit.clone().unwrap_or_default());
         }
