@@ -175,9 +175,9 @@ fn refusal(application: &Stopping, reason: String) -> Refusal {
 fn open_window(victim: &Victim) -> String {
     let pid = victim.application.process.pid;
     let windows = if victim.has_windows { window::windows() } else { None };
-    let open = windows.into_iter().flatten().filter(|it| it.is_shown && it.pid == pid);
+    let mut open = windows.into_iter().flatten().filter(|it| it.is_shown && it.pid == pid);
     // The question is asked in the window that was opened last.
-    open.last().map_or_else(String::new, |it| format!("; its window {:?} is still open", it.title))
+    open.next_back().map_or_else(String::new, |it| format!("; its window {:?} is still open", it.title))
 }
 
 /// Asks a process to stop, by its window if it has one; `Ok(false)` when it has already ended.
