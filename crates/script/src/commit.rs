@@ -48,24 +48,26 @@ const FEW: usize = 48;
 struct Changed {
     files: HashSet<WindowsPath>,
     folders: HashSet<WindowsPath>,
+    backups: HashSet<WindowsPath>,
 }
 
 impl Changed {
     /// Adds what a change touched; false when it is too much.
     fn add(&mut self, change: &Change) -> bool {
-        let (file, folders) = match change {
-            Change::MakeFolder { path } => (None, [Some(path.clone()), path.parent()]),
-            Change::CreateFile { path } => (Some(path), [path.parent(), None]),
-            Change::ReplaceFile { path, backup, .. } => (Some(path), [path.parent(), backup.parent()]),
+        let (file, folders, backup) = match change {
+            Change::MakeFolder { path } => (None, [Some(path.clone()), path.parent()], None),
+            Change::CreateFile { path } => (Some(path), [path.parent(), None], None),
+            Change::ReplaceFile { path, backup, .. } => (Some(path), [path.parent(), None], backup.parent()),
             Change::DropFile { path, backup } | Change::DropFolder { path, backup } => {
-                (None, [path.parent(), backup.parent()])
+                (None, [path.parent(), None], backup.parent())
             }
             // Saving the registry waits for the disk.
-            Change::SaveRegistryFile { .. } => (None, [None, None]),
+            Change::SaveRegistryFile { .. } => (None, [None, None], None),
         };
         self.files.extend(file.cloned());
         self.folders.extend(folders.into_iter().flatten());
-        self.files.len() + self.folders.len() <= FEW
+        self.backups.extend(backup);
+        self.files.len() + self.folders.len() + self.backups.len() <= FEW
     }
 }
 
@@ -123,7 +125,10 @@ impl<'m> Execution<'m> {
                 return machine.sync_all();
             }
         }
-        machine.sync_files(&changed.files, &changed.folders).or_else(|error| {
+        // The names of the backups come first: on a file system that writes down only what is synced (btrfs), the name of a
+        // new file must not be on the disk before that of the file that it replaces.
+        let backups_first = machine.sync_files([], &changed.backups);
+        backups_first.and_then(|()| machine.sync_files(&changed.files, &changed.folders)).or_else(|error| {
             tracing::debug!(%error, "cannot sync file by file");
             machine.sync_all()
         })
@@ -179,10 +184,12 @@ impl<'m> Execution<'m> {
                 }
                 Ok(()) => {}
             }
+            // What it did has to last as long as the word that it is done.
+            self.site.machine.sync_all().map_err(ExecutionError::Sync)?;
             self.mark_commit(&Record::Finished { number })?;
             report.actions.push(action.action);
         }
-        self.site.machine.sync_all().map_err(ExecutionError::Sync)
+        Ok(())
     }
 
     fn mark_commit(&mut self, mark: &Record) -> Result<(), ExecutionError> {

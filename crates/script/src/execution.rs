@@ -1,8 +1,8 @@
 //! One transaction on one machine.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use reseat_machine::Machine;
+use reseat_machine::{Machine, WindowsPath};
 
 use crate::change::Change;
 use crate::custom_action::{ActionKind, Phase, ScheduledAction};
@@ -42,6 +42,8 @@ pub struct Execution<'m> {
     pub(crate) reached: u64,
     /// Whether the script changed the registry since it was saved.
     pub(crate) registry_changed: bool,
+    /// What was taken away, with the folder of its backup.
+    dropped: HashMap<WindowsPath, Option<WindowsPath>>,
     /// The registry's files that are kept.
     registry_kept: Vec<String>,
     /// Whether custom actions ran, so that more may have been changed than is known here.
@@ -100,6 +102,7 @@ impl<'m> Execution<'m> {
             next: 1,
             reached: 0,
             registry_changed: false,
+            dropped: HashMap::new(),
             registry_kept: Vec::new(),
             programs_ran: false,
             failed: false,
@@ -133,6 +136,7 @@ impl<'m> Execution<'m> {
             next: u64::MAX,
             reached: u64::MAX,
             registry_changed: false,
+            dropped: HashMap::new(),
             registry_kept: Vec::new(),
             programs_ran: false,
             failed: true,
@@ -201,6 +205,32 @@ impl<'m> Execution<'m> {
             return Ok(());
         }
         self.note(Record::Changes { number, action: step.action.clone(), changes: changes.to_vec() })
+    }
+
+    /// Where something is made anew, that the old one was taken away has to be on disk before the journal says that a new one
+    /// is made: undoing that would remove the old one. Not all file systems bring it there with the journal.
+    pub(crate) fn sync_dropped<'c>(
+        &mut self,
+        changes: impl Iterator<Item = &'c Change> + Clone,
+    ) -> Result<(), ExecutionError> {
+        let mut folders = HashSet::new();
+        for change in changes.clone() {
+            if let Change::CreateFile { path } | Change::MakeFolder { path } = change
+                && let Some(backups) = self.dropped.remove(path)
+            {
+                folders.extend(path.parent());
+                folders.extend(backups);
+            }
+        }
+        for change in changes {
+            if let Change::DropFile { path, backup } | Change::DropFolder { path, backup } = change {
+                self.dropped.insert(path.clone(), backup.parent());
+            }
+        }
+        if folders.is_empty() || !self.site.keeps {
+            return Ok(());
+        }
+        self.site.machine.sync_files([], &folders).map_err(ExecutionError::Sync)
     }
 
     /// Enters a record into the journal, and remembers it for a rollback.

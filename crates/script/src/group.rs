@@ -57,6 +57,7 @@ impl Execution<'_> {
                 break;
             }
         }
+        self.sync_dropped(group.iter().flat_map(|planned| planned.plan.iter().flatten()))?;
         self.sync_journal()?;
         Ok(group)
     }
@@ -146,6 +147,7 @@ impl Execution<'_> {
         };
         let all: Vec<Change> = done.into_iter().chain(changes.iter().cloned()).collect();
         self.note_changes(number, step, &all)?;
+        self.sync_dropped(changes.iter())?;
         self.sync_journal()?;
         Ok(Ok(changes))
     }

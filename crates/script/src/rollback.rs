@@ -279,7 +279,11 @@ impl Execution<'_> {
         if let Err(fault) = self.site.program_ran() {
             report.problems.push(Problem::Registry(fault));
         }
-        self.mark(&Record::Finished { number }, report);
+        // What it did has to last as long as the word that it is done.
+        match self.site.machine.sync_all() {
+            Ok(()) => drop(self.mark(&Record::Finished { number }, report)),
+            Err(error) => tracing::warn!(%error, "cannot sync after a rollback custom action"),
+        }
         match outcome {
             Err(failure) if !action.ignore_result => {
                 report.problems.push(Problem::Action { action: action.action.clone(), failure });

@@ -2,9 +2,11 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod disk;
 pub mod everything;
 pub mod meddler;
 pub mod product;
+pub mod recording;
 pub mod scene;
 pub mod snapshot;
 
