@@ -356,6 +356,7 @@ fn begin<'s, 'm>(
         migrated_features: Vec::new(),
         sources: None,
         script: InstallScript::default(),
+        isolates: false,
         in_script: false,
         owns_transaction: false,
         action: String::new(),

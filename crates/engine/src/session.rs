@@ -76,6 +76,8 @@ pub struct Session<'s, 'm> {
     pub(crate) sources: Option<Sources>,
     /// Operations that have not been executed yet.
     pub(crate) script: InstallScript,
+    /// Whether the components of the IsolatedComponent table are isolated (action IsolateComponents).
+    pub(crate) isolates: bool,
     /// Whether InstallInitialize has run and InstallFinalize has not.
     pub(crate) in_script: bool,
     /// Whether this session opened the transaction, and so commits it.

@@ -70,14 +70,23 @@ impl Signature {
         languages(self.languages_list.as_deref())
     }
 
-    /// Whether a file of the right name is within all bounds. Languages count only when a version is asked for.
+    /// Whether a file has the languages that are asked for: all of them, and none when none is.
+    fn has_languages(&self, file: &FoundFile) -> bool {
+        let wanted = self.languages();
+        if wanted.is_empty() {
+            return file.languages.iter().all(|language| *language == 0);
+        }
+        wanted.iter().all(|language| file.languages.contains(language))
+    }
+
+    /// Whether a file of the right name is within all bounds. Languages count only when the file's version is the lowest
+    /// that is asked for.
     pub fn matches(&self, file: &FoundFile) -> bool {
         let size = |bound: i32| u64::try_from(bound).unwrap_or_default();
-        let versioned = self.version_min.is_some() || self.version_max.is_some();
-        let languages = self.languages();
-        self.version_min.is_none_or(|minimum| file.version.is_some_and(|version| version >= minimum))
-            && self.version_max.is_none_or(|maximum| file.version.is_some_and(|version| version <= maximum))
-            && (!versioned || languages.iter().all(|language| file.languages.contains(language)))
+        self.version_min.is_none_or(|minimum| {
+            file.version
+                .is_some_and(|version| version > minimum || (version == minimum && self.has_languages(file)))
+        }) && self.version_max.is_none_or(|maximum| file.version.is_some_and(|version| version <= maximum))
             && self.size_min.is_none_or(|minimum| file.size >= size(minimum))
             && self.size_max.is_none_or(|maximum| file.size <= size(maximum))
             && self.date_min.is_none_or(|minimum| file.date >= minimum.cast_unsigned())

@@ -200,6 +200,11 @@ impl IniText {
     }
 }
 
+/// The value of an entry in the bytes of an .ini file.
+pub fn ini_value(bytes: &[u8], section: &str, key: &str) -> Option<String> {
+    IniText::read(bytes).value(&plain(section), &plain(key))
+}
+
 /// A text in one line.
 fn plain(text: &str) -> String {
     text.replace(['\r', '\n', '\0'], " ").trim().to_owned()

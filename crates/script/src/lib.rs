@@ -75,6 +75,7 @@ pub use edit_ini_file::{EditIniFile, IniChange, IniEdit};
 pub use environment::{Answer, Environment, SourceError};
 pub use error::{ExecutionError, Fault};
 pub use execution::{Execution, Rollback};
+pub use ini_text::ini_value;
 pub use install_file::{InstallFile, Source};
 pub use journal::JournalError;
 pub use move_file::MoveFile;

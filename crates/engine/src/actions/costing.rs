@@ -13,6 +13,7 @@ use reseat_package::{
     Component, Feature, FeatureComponent, FeatureCondition, FileRow, InstallState, KeyPath,
 };
 
+use crate::actions::shared_libraries;
 use crate::decision::decide_file;
 use crate::error::EngineError;
 use crate::installed_folders;
@@ -148,6 +149,8 @@ impl InstalledStates for Known<'_, '_, '_> {
     fn has_other_clients(&self, component: &Component) -> bool {
         let own = self.session.package.product_code();
         self.clients(component).iter().any(|client| client.product != Some(own))
+            // What cannot be read counts nobody.
+            || shared_libraries::has_other_users(self.session, component).unwrap_or(false)
     }
 
     fn has_higher_key_file(&self, component: &Component) -> bool {

@@ -28,6 +28,7 @@ const ROLLBACK_DISABLED: &str = "RollbackDisabled";
 pub fn install_initialize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     session.in_script = true;
     session.set_property("UpdateStarted", "1");
+    super::permissions::note(session)?;
     if session.installation.plan.is_some() {
         return Ok(());
     }

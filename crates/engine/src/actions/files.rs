@@ -8,6 +8,7 @@ use reseat_package::{FileAttributes, NameForm, RemoveFile};
 use reseat_script as script;
 
 use crate::actions::folders::remove_empty;
+use crate::actions::isolated_components;
 use crate::decision::decide_file;
 use crate::error::EngineError;
 use crate::interface::Message;
@@ -62,7 +63,7 @@ pub fn install_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
             .into(),
         )?;
     }
-    Ok(())
+    isolated_components::copy(session)
 }
 
 /// Removes the files of components that are removed, what the RemoveFile table names, and folders that are empty then.
@@ -100,6 +101,7 @@ pub fn remove_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         }
     }
 
+    isolated_components::remove(session)?;
     for path in files_to_remove(session)? {
         folders.extend(path.parent());
         remove(session, &mut removed, path)?;

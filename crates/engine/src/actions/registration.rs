@@ -20,7 +20,7 @@ use reseat_script::{
     InstallFile, RemoveFile, RemoveRegistryKey, RemoveRegistryValue, SetRegistryValue, Source,
 };
 
-use crate::actions::registry_values;
+use crate::actions::{registry_values, shared_libraries};
 use crate::error::EngineError;
 use crate::interface::Message;
 use crate::session::Session;
@@ -49,7 +49,8 @@ pub fn process_components(session: &mut Session<'_, '_>) -> Result<(), EngineErr
         }
     }
     write(session, written)?;
-    remove(session, removed)
+    remove(session, removed)?;
+    shared_libraries::count(session)
 }
 
 /// The key path of a component as it is registered.

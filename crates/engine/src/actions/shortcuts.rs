@@ -2,7 +2,7 @@
 //! `shortcut-table.md`).
 
 use reseat_machine::{FileKind, ShellLink, ShowCommand, TargetFacts, WindowsPath};
-use reseat_package::{Shortcut, ShortcutTarget, Text};
+use reseat_package::{MsiShortcutProperty, Shortcut, ShortcutTarget, Text};
 use reseat_script as script;
 
 use crate::actions::files::NAMES;
@@ -30,6 +30,23 @@ pub fn create_shortcuts(session: &mut Session<'_, '_>) -> Result<(), EngineError
         };
         session.tell(&Message::ActionData(path.to_string()));
         session.add(script::WriteFile { path, content: link.to_bytes() }.into())?;
+    }
+    refuse_properties(session)
+}
+
+/// Says of each property of a shortcut that it is not set, which is no failure (page `msishortcutproperty-table.md`).
+fn refuse_properties(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let package = session.package.clone();
+    for row in package.rows::<MsiShortcutProperty>()?.iter() {
+        let Some(shortcut) = package.find::<Shortcut>(&row.shortcut)? else { continue };
+        if session.selection()?.does(&shortcut.component, Doing::Install) {
+            let text = format!(
+                "1946. Property '{}' for shortcut '{}' could not be set",
+                row.property,
+                path(session, &shortcut)?
+            );
+            session.tell(&Message::Warning(text));
+        }
     }
     Ok(())
 }

@@ -36,6 +36,30 @@ const TABLES: &[(&str, &str, usize)] = &[
     ("RemoveFile", "FileKey:s72 Component_:s72 FileName:L255 DirProperty:s72 InstallMode:i2", 1),
     ("DuplicateFile", "FileKey:s72 Component_:s72 File_:s72 DestName:L255 DestFolder:S72", 1),
     ("CreateFolder", "Directory_:s72 Component_:s72", 2),
+    ("AppSearch", "Property:s72 Signature_:s72", 2),
+    ("CCPSearch", "Signature_:s72", 1),
+    (
+        "Signature",
+        "Signature:s72 FileName:s255 MinVersion:S20 MaxVersion:S20 MinSize:I4 MaxSize:I4 MinDate:I4 MaxDate:I4 \
+         Languages:S255",
+        1,
+    ),
+    ("RegLocator", "Signature_:s72 Root:i2 Key:s255 Name:S255 Type:I2", 1),
+    ("IniLocator", "Signature_:s72 FileName:s255 Section:s96 Key:s128 Field:I2 Type:I2", 1),
+    ("CompLocator", "Signature_:s72 ComponentId:s38 Type:I2", 1),
+    ("DrLocator", "Signature_:s72 Parent:S72 Path:S255 Depth:I2", 3),
+    ("IsolatedComponent", "Component_Shared:s72 Component_Application:s72", 2),
+    ("LockPermissions", "LockObject:s72 Table:s32 Domain:S255 User:s255 Permission:I4", 4),
+    ("MsiShortcutProperty", "MsiShortcutProperty:s72 Shortcut_:s72 PropertyKey:s0 PropVariantValue:s0", 1),
+    ("ODBCDriver", "Driver:s72 Component_:s72 Description:s255 File_:s72 File_Setup:S72", 1),
+    ("ODBCAttribute", "Driver_:s72 Attribute:s40 Value:S255", 2),
+    (
+        "ODBCDataSource",
+        "DataSource:s72 Component_:s72 Description:s255 DriverDescription:s255 Registration:i2",
+        1,
+    ),
+    ("ODBCSourceAttribute", "DataSource_:s72 Attribute:s32 Value:S255", 2),
+    ("ODBCTranslator", "Translator:s72 Component_:s72 Description:s255 File_:s72 File_Setup:S72", 1),
     (
         "Shortcut",
         "Shortcut:s72 Directory_:s72 Name:l128 Component_:s72 Target:s72 Arguments:S255 Description:L255 Hotkey:I2 \
