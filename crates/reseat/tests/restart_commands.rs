@@ -331,6 +331,20 @@ fn who_says_what_sort_of_application_it_is_and_whether_it_can_be_restarted() {
 }
 
 #[test]
+fn a_program_on_the_users_list_is_critical_with_its_reason_and_never_closed() {
+    let mut scene = Scene::new();
+    std::fs::create_dir_all(scene.place.path("home/reseat/critical.d")).unwrap();
+    scene.place.write("home/reseat/critical.d/ours.conf", "# ours\ntail  counts what must not be lost\n");
+    let rows = json(scene.place.reseat(&["who", "--json", text(&scene.file)]).expect_code(0));
+    assert_eq!((&rows[0]["type"], &rows[0]["restartable"]), (&"critical".into(), &false.into()));
+    assert_eq!(rows[0]["critical"], "counts what must not be lost");
+    scene.free(&["--force", "--", "true"]).expect_code(125).expect_error(&["error 350", "critical service"]);
+    assert!(scene.holder.runs());
+    scene.place.write("home/reseat/critical.d/z.conf", "!tail\n");
+    scene.free(&["--", "true"]).expect_code(0);
+}
+
+#[test]
 fn who_names_the_users_of_what_is_in_a_folder_and_knows_free_from_unknown() {
     let place = Place::new();
     std::fs::create_dir_all(place.path("a/b")).unwrap();

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::critical::CriticalReason;
 use crate::process::UniqueProcess;
+use crate::supervised::Supervised;
 use crate::who::{FileState, How, Uninspected};
 
 /// What sort of application it is (RM_APP_TYPE).
@@ -176,6 +177,8 @@ pub struct Application {
     pub window: Option<String>,
     /// The short name, if it is a service.
     pub service: Option<String>,
+    /// The service of a supervisor that it is.
+    pub(crate) supervised: Option<Supervised>,
     /// What sort of application it is.
     pub kind: ApplicationType,
     /// What was done to it.
@@ -196,6 +199,13 @@ pub struct Application {
     pub critical: Option<CriticalReason>,
     /// The process that it was started again as.
     pub restarted_as: Option<UniqueProcess>,
+}
+
+impl Application {
+    /// Whether its service is one of runit, s6 or supervisord.
+    pub fn is_supervised(&self) -> bool {
+        self.supervised.is_some()
+    }
 }
 
 /// Everybody who is in the way (RmGetList).

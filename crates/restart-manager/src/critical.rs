@@ -11,8 +11,10 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
 use crate::application::RebootReasons;
+use crate::critical_list::CriticalList;
 use crate::lease::identify;
 use crate::process::{Stat, lineage, read_file};
+use crate::supervised::runs_supervisord;
 
 /// Why a process is never stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +43,11 @@ pub enum CriticalReason {
     RefusesStop,
     /// It is a service, and its manager gives no answer: a signal to it might undo what the manager does.
     SilentManager,
-    /// Named in the list of programs that a session or the system needs.
-    SystemProgram(&'static str),
+    /// Its supervisor belongs to another user: what is in its folder is not to be trusted, and a signal would be
+    /// undone.
+    OthersSupervisor,
+    /// Named in the list of programs and units that are never stopped, with this reason.
+    Listed(String),
 }
 
 impl CriticalReason {
@@ -54,8 +59,9 @@ impl CriticalReason {
             | CriticalReason::InstallersService => RebootReasons::DETECTED_SELF,
             CriticalReason::PermissionDenied => RebootReasons::PERMISSION_DENIED,
             CriticalReason::OtherNamespace => RebootReasons::SESSION_MISMATCH,
-            CriticalReason::SystemProgram(_)
+            CriticalReason::Listed(_)
             | CriticalReason::RefusesStop
+            | CriticalReason::OthersSupervisor
             | CriticalReason::SilentManager => RebootReasons::CRITICAL_SERVICE,
             _ => RebootReasons::CRITICAL_PROCESS,
         }
@@ -76,46 +82,11 @@ impl fmt::Display for CriticalReason {
             CriticalReason::InstallersService => "the installer runs in this service",
             CriticalReason::SilentManager => "its service manager gives no answer",
             CriticalReason::RefusesStop => "its unit refuses to be stopped",
-            CriticalReason::SystemProgram(what) => what,
+            CriticalReason::OthersSupervisor => "a supervisor of another user keeps it running",
+            CriticalReason::Listed(why) => why,
         })
     }
 }
-
-/// Programs by the name of their file, and why they stay.
-const SYSTEM_PROGRAMS: &[(&str, &str)] = &[
-    ("systemd", "the service manager"),
-    ("systemd-executor", "the service manager"),
-    ("systemd-logind", "keeps the users' sessions"),
-    ("elogind", "keeps the users' sessions"),
-    ("systemd-journald", "keeps the system's log"),
-    ("systemd-udevd", "manages devices"),
-    ("dbus-daemon", "the message bus"),
-    ("dbus-broker", "the message bus"),
-    ("dbus-broker-launch", "the message bus"),
-    ("Xorg", "the display server"),
-    ("Xwayland", "the display server"),
-    ("gdm3", "the display manager"),
-    ("gdm", "the display manager"),
-    ("sddm", "the display manager"),
-    ("lightdm", "the display manager"),
-    ("gnome-shell", "the desktop's compositor"),
-    ("kwin_wayland", "the desktop's compositor"),
-    ("dockerd", "runs containers"),
-    ("containerd", "runs containers"),
-    ("containerd-shim-runc-v2", "runs containers"),
-    ("podman", "runs containers"),
-    ("conmon", "runs containers"),
-    ("multipathd", "serves storage"),
-    ("iscsid", "serves storage"),
-    ("dmeventd", "serves storage"),
-    ("ssh-agent", "holds keys that would be lost"),
-    ("gpg-agent", "holds keys that would be lost"),
-    ("gnome-keyring-daemon", "holds keys that would be lost"),
-    ("runsv", "a supervisor"),
-    ("runsvdir", "a supervisor"),
-    ("s6-supervise", "a supervisor"),
-    ("s6-svscan", "a supervisor"),
-];
 
 /// Judges processes; reads once what it needs to know about the installer.
 #[derive(Debug)]
@@ -123,6 +94,7 @@ pub(crate) struct Judge {
     lineages: Vec<u32>,
     installers: Vec<u32>,
     own_namespace: Option<u64>,
+    list: CriticalList,
 }
 
 impl Judge {
@@ -130,7 +102,12 @@ impl Judge {
     pub(crate) fn new(installers: &[u32]) -> Judge {
         let lineages = installers.iter().flat_map(|&pid| lineage(pid)).collect();
         let own_namespace = identify(CWD, "/proc/self/ns/pid").ok().map(|(id, _)| id.inode);
-        Judge { lineages, installers: installers.to_vec(), own_namespace }
+        Judge { lineages, installers: installers.to_vec(), own_namespace, list: CriticalList::load() }
+    }
+
+    /// What is never stopped by its name.
+    pub(crate) fn list(&self) -> &CriticalList {
+        &self.list
     }
 
     /// Why the process with this `/proc/PID` folder must not be stopped, if so.
@@ -159,12 +136,15 @@ impl Judge {
         let program = rustix::fs::readlinkat(folder, "exe", Vec::new()).unwrap_or_default();
         let program = program.to_string_lossy();
         let program = program.strip_suffix(" (deleted)").unwrap_or(&program);
-        let program = program.rsplit('/').next().unwrap_or_default();
-        if program.starts_with("wineserver") || stat.name.starts_with("wineserver") {
+        let name = program.rsplit('/').next().unwrap_or_default();
+        if name.starts_with("wineserver") || stat.name.starts_with("wineserver") {
             return Some(CriticalReason::WineServer);
         }
-        if let Some((_, why)) = SYSTEM_PROGRAMS.iter().find(|(name, _)| *name == program) {
-            return Some(CriticalReason::SystemProgram(why));
+        if let Some(why) = self.list.program(program) {
+            return Some(CriticalReason::Listed(why.to_owned()));
+        }
+        if runs_supervisord(folder) {
+            return Some(CriticalReason::Listed("a supervisor".to_owned()));
         }
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw)?;
         match test_kill_process(pid) {

@@ -9,6 +9,7 @@ use crate::application::{ApplicationStatus, ApplicationType};
 use crate::process::UniqueProcess;
 use crate::restart_plan::RestartPlan;
 use crate::service::ServicePlan;
+use crate::supervised::Supervised;
 
 /// One line of a session's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +47,24 @@ pub(crate) struct Stopping {
     /// How to start its service again, if it is one.
     #[serde(default)]
     pub(crate) service: Option<ServicePlan>,
+    /// The service of a supervisor, if it is one.
+    #[serde(default)]
+    pub(crate) supervised: Option<Supervised>,
+}
+
+impl Stopping {
+    /// The name of its service, if it is one.
+    pub(crate) fn service_name(&self) -> Option<&str> {
+        let supervised = self.supervised.as_ref().map(Supervised::name);
+        supervised.or_else(|| self.service.as_ref().map(|it| it.unit.name.as_str()))
+    }
+
+    /// Whether it can be started again.
+    pub(crate) fn can_be_restarted(&self) -> bool {
+        self.plan.is_some()
+            || self.supervised.is_some()
+            || self.service.as_ref().is_some_and(|it| it.restartable)
+    }
 }
 
 /// The state of one application.
@@ -63,8 +82,7 @@ pub(crate) struct Entry {
 impl Entry {
     /// Stopped by this session, wants to be started again, and has not been.
     pub(crate) fn is_outstanding(&self) -> bool {
-        let service = self.application.service.as_ref();
-        (self.application.plan.is_some() || service.is_some_and(|it| it.restartable))
+        self.application.can_be_restarted()
             && self.restarted_as.is_none()
             && !self.status.contains(ApplicationStatus::STOPPED_OTHER)
     }
@@ -153,6 +171,7 @@ mod tests {
             files: vec!["/x".into()],
             plan: None,
             service: None,
+            supervised: None,
         }))
     }
 

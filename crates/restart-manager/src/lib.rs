@@ -31,9 +31,10 @@
 //! | `session_key`, `session`, `store`, `journal` | where sessions are kept, safely for several processes |
 //! | `resource`, `application`, `error` | what goes in and comes out, with the documented numbers |
 //! | `who`, `lease`, `proc_scan`, `mapping`, `script` | who uses a file |
-//! | `process`, `critical`, `listing` | what a process is, and whether it may be stopped |
+//! | `process`, `critical`, `critical_list`, `listing` | what a process is, and whether it may be stopped |
 //! | `shutdown`, `history`, `cancel`, `filter` | stopping, written down beforehand, and what must not be |
 //! | `unit`, `service`, `service_manager` | services, stopped and started through systemd |
+//! | `supervised` | services of runit, s6 and supervisord, through their own tools |
 //! | `window` | windows of the display, and the request to close them |
 //! | `stale` | what still runs old files |
 //! | `registration`, `restart_plan`, `restart`, `detach` | starting again |
@@ -41,6 +42,7 @@
 mod application;
 mod cancel;
 mod critical;
+mod critical_list;
 mod detach;
 mod error;
 mod filter;
@@ -66,6 +68,7 @@ mod session_key;
 mod shutdown;
 mod stale;
 mod store;
+mod supervised;
 mod unit;
 pub mod who;
 mod window;

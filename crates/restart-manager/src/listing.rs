@@ -19,6 +19,7 @@ use crate::resource::Resources;
 use crate::service;
 use crate::session::Session;
 use crate::store::Store;
+use crate::supervised;
 use crate::who::{FileState, FileUse, How, uses};
 use crate::window;
 
@@ -109,7 +110,9 @@ fn assemble(
             list.applications.push(application);
         }
     }
-    service::classify(&mut list.applications);
+    if let Some(judge) = &judge {
+        find_services(judge, &mut list.applications);
+    }
     find_windows(&mut list.applications);
     for application in &mut list.applications {
         if let Some(entry) = history.entry(application.process) {
@@ -160,6 +163,7 @@ fn describe(store: Option<&Store>, judge: &Judge, process: UniqueProcess, used: 
         name: application_name(folder, &stat),
         window: None,
         service: None,
+        supervised: None,
         kind: if critical.is_some() { ApplicationType::Critical } else { ApplicationType::Console },
         status: ApplicationStatus::RUNNING,
         session_id: audit_session(folder),
@@ -171,6 +175,13 @@ fn describe(store: Option<&Store>, judge: &Judge, process: UniqueProcess, used: 
         critical,
         restarted_as: None,
     })
+}
+
+/// Tells which of the applications are services. A supervisor may itself be a service of systemd, so that it is
+/// asked first.
+pub(crate) fn find_services(judge: &Judge, applications: &mut [Application]) {
+    supervised::classify(applications);
+    service::classify(applications, judge.list());
 }
 
 /// Tells which of the applications have windows.
@@ -230,16 +241,17 @@ fn from_history(entry: Entry) -> Application {
             ApplicationStatus::STOPPED_OTHER
         });
     }
+    let restartable = entry.application.can_be_restarted();
     Application {
         process,
+        service: entry.application.service_name().map(str::to_owned),
         name: entry.application.name,
         window: None,
-        service: entry.application.service.as_ref().map(|it| it.unit.name.clone()),
+        supervised: entry.application.supervised,
         kind: entry.application.kind,
         status,
         session_id: entry.application.session_id,
-        restartable: entry.application.plan.is_some()
-            || entry.application.service.as_ref().is_some_and(|it| it.restartable),
+        restartable,
         user_id: entry.application.user_id,
         files: entry.application.files,
         how: Vec::new(),

@@ -18,6 +18,7 @@ use crate::session::Session;
 use crate::session_key::SessionKey;
 use crate::shutdown::{self, Progress, ShutdownOptions};
 use crate::store::Store;
+use crate::supervised;
 
 /// Stopping one application may make another appear: a supervisor that starts it again, a helper that takes
 /// over. So often the list is looked at again before that counts as failure.
@@ -208,8 +209,11 @@ impl Primary {
             rest = later;
             let group: Vec<Stopping> =
                 group.iter().map(|it| restart::prepare(&self.session.store, it)).collect();
+            let (supervised, group): (Vec<_>, Vec<_>) =
+                group.into_iter().partition(|it| it.supervised.is_some());
             let (services, group): (Vec<_>, Vec<_>) =
                 group.into_iter().partition(|it| it.kind == ApplicationType::Service);
+            refused.extend(supervised::stop(&self.session, supervised, options, cancel, &mut progress)?);
             refused.extend(service::stop(&self.session, services, options, cancel, &mut progress)?);
             refused.extend(shutdown::stop(&self.session, group, options, cancel, &mut progress)?);
         }

@@ -22,7 +22,7 @@ use crate::session::{Session, keys};
 use crate::session_key::SessionKey;
 use crate::shutdown::{self, Progress, ShutdownOptions};
 use crate::store::Store;
-use crate::unit::Unit;
+use crate::supervised::{self, Supervised};
 
 /// Reads what starting this application again will need.
 pub(crate) fn prepare(store: &Store, application: &Application) -> Stopping {
@@ -39,9 +39,10 @@ pub(crate) fn prepare(store: &Store, application: &Application) -> Stopping {
             _ => None,
         },
         service: match application.kind {
-            ApplicationType::Service => service::plan(application),
+            ApplicationType::Service if application.supervised.is_none() => service::plan(application),
             _ => None,
         },
+        supervised: application.supervised.clone(),
     }
 }
 
@@ -62,7 +63,7 @@ pub(crate) struct Outcome {
     pub(crate) restarted: Vec<Restarted>,
     pub(crate) refused: Vec<Refusal>,
     /// The services that were started, and how that went.
-    services: Vec<(Unit, Result<UniqueProcess, String>)>,
+    services: Vec<(ServiceToStart, Result<UniqueProcess, String>)>,
 }
 
 /// Starts what the history shows as stopped and not restarted, the last stopped first.
@@ -97,27 +98,64 @@ pub(crate) fn restart(
 fn is_stopped(entry: &Entry) -> bool {
     // A service that did not stop in time may do so yet; its manager starts it after that.
     entry.status.contains(ApplicationStatus::STOPPED)
-        || (entry.asked && entry.application.service.is_some())
+        || (entry.asked && entry.application.service_name().is_some())
         || (entry.asked && !entry.application.process.is_running())
 }
 
 /// Whether a filter forbids to start it again.
 fn is_masked(filters: &Filters, entry: &Entry) -> bool {
     let application = &entry.application;
-    let service = application.service.as_ref().map(|it| it.unit.name.as_str());
+    let service = application.service_name();
     let program = application.plan.as_ref().map(|it| it.program.as_path());
     filters.mask(application.process, service, program) != ApplicationStatus::UNKNOWN
+}
+
+/// A service of a manager or of a supervisor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum ServiceToStart {
+    Managed(ServicePlan),
+    Supervised(Supervised),
+}
+
+impl ServiceToStart {
+    fn of(application: &Stopping) -> Option<ServiceToStart> {
+        let supervised = application.supervised.clone().map(ServiceToStart::Supervised);
+        supervised.or_else(|| application.service.clone().map(ServiceToStart::Managed))
+    }
+
+    /// Whether both are one service, although more may have stopped along with it the second time.
+    fn is_same(&self, other: &ServiceToStart) -> bool {
+        match (self, other) {
+            (ServiceToStart::Managed(one), ServiceToStart::Managed(other)) => one.unit == other.unit,
+            (ServiceToStart::Supervised(one), ServiceToStart::Supervised(other)) => one == other,
+            _ => false,
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            ServiceToStart::Managed(plan) => &plan.unit.name,
+            ServiceToStart::Supervised(service) => service.name(),
+        }
+    }
+
+    fn start(&self) -> Result<UniqueProcess, String> {
+        match self {
+            ServiceToStart::Managed(plan) => service::start(plan),
+            ServiceToStart::Supervised(service) => supervised::start(service),
+        }
+    }
 }
 
 /// Starts a service, once for all of its processes.
 fn restart_service(
     session: &Session,
     entry: &Entry,
-    plan: &ServicePlan,
+    service: ServiceToStart,
     outcome: &mut Outcome,
 ) -> Result<(), Error> {
     let process = entry.application.process;
-    if let Some((_, started)) = outcome.services.iter().find(|(unit, _)| *unit == plan.unit) {
+    if let Some((_, started)) = outcome.services.iter().find(|(other, _)| other.is_same(&service)) {
         let action = match started {
             Ok(new) => Action::Restarted { process, new: *new },
             Err(reason) => Action::NotRestarted { process, reason: reason.clone() },
@@ -125,11 +163,11 @@ fn restart_service(
         return session.record(&[action], Outlives::System);
     }
     session.record(&[Action::Starting { process, ticks: ticks_since_boot() }], Outlives::System)?;
-    let started = service::start(plan);
-    let name = plan.unit.name.clone();
+    let started = service.start();
+    let name = service.name().to_owned();
     match &started {
         Ok(new) => {
-            tracing::info!(service = %plan.unit, new = new.pid, "restarted");
+            tracing::info!(service = %name, new = new.pid, "restarted");
             session.record(&[Action::Restarted { process, new: *new }], Outlives::System)?;
             outcome.restarted.push(Restarted { name, old: process, new: *new });
         }
@@ -138,13 +176,13 @@ fn restart_service(
             outcome.refused.push(Refusal { process, name, reason: reason.clone() });
         }
     }
-    outcome.services.push((plan.unit.clone(), started));
+    outcome.services.push((service, started));
     Ok(())
 }
 
 fn restart_one(session: &Session, entry: &Entry, outcome: &mut Outcome) -> Result<(), Error> {
-    if let Some(plan) = &entry.application.service {
-        return restart_service(session, entry, plan, outcome);
+    if let Some(service) = ServiceToStart::of(&entry.application) {
+        return restart_service(session, entry, service, outcome);
     }
     let Some(plan) = &entry.application.plan else { return Ok(()) };
     let process = entry.application.process;
@@ -246,7 +284,7 @@ fn recover_session(
         if is_masked(&filters, entry) {
             continue;
         }
-        if entry.application.service.is_some() {
+        if entry.application.service_name().is_some() {
             // Starting one that runs, or has not stopped yet, is no harm: its manager keeps the order.
             restart_one(session, entry, &mut outcome)?;
             continue;

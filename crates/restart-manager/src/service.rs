@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::application::{Application, ApplicationType};
 use crate::cancel::CancelToken;
 use crate::critical::{CriticalReason, open_process};
+use crate::critical_list::CriticalList;
 use crate::error::{Error, Refusal};
 use crate::filter::same_service;
 use crate::history::{Action, Stopping};
@@ -93,9 +94,9 @@ pub(crate) fn registered(names: &[String]) -> Registered {
 }
 
 /// Tells services among these applications: asks each manager once about all of its units.
-pub(crate) fn classify(applications: &mut [Application]) {
+pub(crate) fn classify(applications: &mut [Application], list: &CriticalList) {
     let mut units: BTreeMap<Unit, Vec<(usize, String)>> = BTreeMap::new();
-    for (index, application) in applications.iter().enumerate() {
+    for (index, application) in applications.iter().enumerate().filter(|(_, it)| !it.is_supervised()) {
         let Ok(folder) = open_process(application.process.pid) else { continue };
         if let Some((unit, group)) = unit_and_group(folder.as_fd()).filter(|(unit, _)| unit.is_service()) {
             units.entry(unit).or_default().push((index, group));
@@ -128,7 +129,7 @@ pub(crate) fn classify(applications: &mut [Application]) {
                 // group with another path belongs to another manager, such as a container's.
                 let same = state.id == unit.name && is_within(group, &state.control_group);
                 if let Some(application) = applications.get_mut(*index).filter(|_| same && state.active) {
-                    describe(application, unit, &state, own_unit.as_ref());
+                    describe(application, unit, &state, own_unit.as_ref(), list);
                 }
             }
         }
@@ -140,13 +141,21 @@ fn is_within(group: &str, unit_group: &str) -> bool {
     !unit_group.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn describe(application: &mut Application, unit: &Unit, state: &UnitState, own_unit: Option<&Unit>) {
+fn describe(
+    application: &mut Application,
+    unit: &Unit,
+    state: &UnitState,
+    own_unit: Option<&Unit>,
+    list: &CriticalList,
+) {
     application.service = Some(unit.name.clone());
     if application.critical.is_some() {
         return;
     }
     application.critical = if own_unit == Some(unit) {
         Some(CriticalReason::InstallersService)
+    } else if let Some(why) = list.unit(&unit.name) {
+        Some(CriticalReason::Listed(why.to_owned()))
     } else if state.refuses_stop || !state.can_stop {
         Some(CriticalReason::RefusesStop)
     } else {

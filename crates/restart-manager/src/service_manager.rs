@@ -83,14 +83,25 @@ impl Systemd {
             .args(units)
             .env("LC_ALL", "C")
             .env("SYSTEMD_COLORS", "0");
-        finish(&mut command, patience)
+        finish(&mut command, patience).map_err(|it| it.reason)
     }
 }
 
+/// A program that failed, or gave no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failed {
+    /// Why, in words.
+    pub(crate) reason: String,
+    /// What it printed, if it came to its end.
+    pub(crate) output: Option<String>,
+}
+
 /// Runs a program to its end, or ends it. Gives what it printed.
-fn finish(command: &mut Command, patience: Duration) -> Result<String, String> {
+pub(crate) fn finish(command: &mut Command, patience: Duration) -> Result<String, Failed> {
     const OUTPUT_LIMIT: u64 = 64 << 20;
-    let told = |error: std::io::Error| format!("systemctl: {error}");
+    let program = command.get_program().to_string_lossy().into_owned();
+    let without_output = |reason: String| Failed { reason, output: None };
+    let told = |error: std::io::Error| without_output(format!("{program}: {error}"));
     let until = Instant::now() + patience;
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut child = child.map_err(told)?;
@@ -122,17 +133,18 @@ fn finish(command: &mut Command, patience: Duration) -> Result<String, String> {
     if !ended {
         let _ = child.kill();
         let _ = child.wait();
-        return Err(format!("no answer within {} s", patience.as_secs_f32()));
+        return Err(without_output(format!("{program} gave no answer within {} s", patience.as_secs_f32())));
     }
     let status = child.wait().map_err(told)?;
     let output = output.join().unwrap_or_default();
     let errors = errors.join().unwrap_or_default();
     match status.success() {
         true => Ok(output),
-        false => Err(match errors.lines().map(str::trim).find(|line| !line.is_empty()) {
-            Some(line) => line.to_owned(),
-            None => format!("systemctl: {status}"),
-        }),
+        false => {
+            let said = errors.lines().chain(output.lines()).map(str::trim).find(|line| !line.is_empty());
+            let reason = said.map_or_else(|| format!("{program}: {status}"), str::to_owned);
+            Err(Failed { reason, output: Some(output) })
+        }
     }
 }
 

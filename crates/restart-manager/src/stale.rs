@@ -61,6 +61,8 @@ pub struct Stale {
     pub name: String,
     /// The unit that it belongs to.
     pub unit: Option<Unit>,
+    /// The service that it belongs to, by its manager's or supervisor's name for it.
+    pub service: Option<String>,
     /// Its processes that run old files.
     pub processes: Vec<UniqueProcess>,
     /// The user that the first of them runs as.
@@ -104,7 +106,7 @@ pub fn stale(store: Option<&Store>) -> Result<StaleList, Error> {
         found.into_iter().map(|it| (it.process, it.files)).collect();
     let mut applications: Vec<Application> =
         files.keys().filter_map(|process| listing::describe_process(store, &judge, *process)).collect();
-    crate::service::classify(&mut applications);
+    listing::find_services(&judge, &mut applications);
     let mut entries: BTreeMap<(Outcome, String), Stale> = BTreeMap::new();
     for application in applications {
         let process = application.process;
@@ -116,6 +118,7 @@ pub fn stale(store: Option<&Store>) -> Result<StaleList, Error> {
         let (outcome, reason) = judge_outcome(&application, unit.as_ref());
         // The processes of a service are one thing to restart; those of other units are not.
         let key = match (&unit, outcome) {
+            _ if application.is_supervised() => format!("supervised {:?}", application.service),
             (Some(unit), Outcome::RestartUnit) => format!("{:?} {}", unit.manager, unit.name),
             _ => format!("{} {process}", application.name),
         };
@@ -124,6 +127,7 @@ pub fn stale(store: Option<&Store>) -> Result<StaleList, Error> {
             reason,
             name: application.name.clone(),
             unit,
+            service: application.service.clone(),
             processes: Vec::new(),
             user_id: application.user_id,
             files: Vec::new(),
@@ -143,12 +147,12 @@ fn judge_outcome(application: &Application, unit: Option<&Unit>) -> (Outcome, St
     if let Some(reason) = &application.critical {
         let outcome = match reason {
             CriticalReason::Installer | CriticalReason::InstallerAncestor => Outcome::LogOut,
-            CriticalReason::SystemProgram(_) if keeps_session(application, unit) => Outcome::LogOut,
+            CriticalReason::Listed(_) if keeps_session(application, unit) => Outcome::LogOut,
             // It is not ours to stop, but it is no reason for a reboot.
             CriticalReason::PermissionDenied if application.service.is_some() => Outcome::RestartUnit,
             CriticalReason::PermissionDenied => Outcome::CloseApplication,
             CriticalReason::WineServer => Outcome::CloseApplication,
-            CriticalReason::InstallersService => Outcome::RestartUnit,
+            CriticalReason::InstallersService | CriticalReason::OthersSupervisor => Outcome::RestartUnit,
             _ => Outcome::Reboot,
         };
         return (outcome, reason.to_string());
@@ -343,6 +347,7 @@ mod tests {
             process: UniqueProcess { pid: u32::MAX, start_time: 1 },
             name: "a".to_owned(),
             window: None,
+            supervised: None,
             service: (kind == ApplicationType::Service).then(|| "a.service".to_owned()),
             kind,
             status: ApplicationStatus::RUNNING,
@@ -361,7 +366,7 @@ mod tests {
     fn four_outcomes_by_what_a_process_is() {
         let unit = |name: &str| Unit { manager: crate::unit::Manager::System, name: name.to_owned() };
         let user = Unit { manager: crate::unit::Manager::User(1000), name: "dbus.service".to_owned() };
-        let bus = || Some(CriticalReason::SystemProgram("the message bus"));
+        let bus = || Some(CriticalReason::Listed("the message bus".to_owned()));
         let cases = [
             (ApplicationType::Service, None, Some(unit("a.service")), Outcome::RestartUnit),
             (ApplicationType::Console, None, None, Outcome::CloseApplication),

@@ -111,7 +111,7 @@ fn row(stale: &Stale) -> Row {
             Outcome::Reboot => "reboot",
         },
         application: stale.name.clone(),
-        unit: stale.unit.as_ref().map(|unit| unit.name.clone()),
+        unit: stale.service.clone().or_else(|| stale.unit.as_ref().map(|unit| unit.name.clone())),
         user: stale.user_id.map(closing::user_name).unwrap_or_default(),
         pids: stale.processes.iter().map(|it| it.pid).collect(),
         reason: stale.reason.clone(),

@@ -50,7 +50,10 @@ pub fn run(global: &Global, arguments: &Who) -> Result<ExitCode, Failure> {
             window: application.window.clone(),
             pid: application.process.pid,
             user: user.clone(),
-            unit: unit_of(application.process.pid).map(|unit| unit.name),
+            unit: match application.is_supervised() {
+                true => application.service.clone(),
+                false => unit_of(application.process.pid).map(|unit| unit.name),
+            },
             kind: closing::kind_words(application.kind),
             critical: application.critical.as_ref().map(ToString::to_string),
             restartable: application.restartable,
