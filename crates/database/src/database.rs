@@ -341,6 +341,11 @@ impl Database {
         self.findings.warnings()
     }
 
+    /// Whether a table is stored, not temporary (function MsiDatabaseIsTablePersistent); nothing when there is none.
+    pub fn is_persistent(&self, table: &str) -> Option<bool> {
+        self.persistent_columns(table).map(|columns| !columns.is_empty())
+    }
+
     /// The columns of a table that are stored.
     pub(crate) fn persistent_columns(&self, table: &str) -> Option<Vec<Column>> {
         match self.changed.get(table) {

@@ -9,7 +9,7 @@ use reseat_database::{DatabaseError, ProductCode};
 use reseat_machine::{MachineError, WindowsPath};
 use reseat_package::PackageError;
 use reseat_restart_manager::Error as RmError;
-use reseat_script::ExecutionError;
+use reseat_script::{ActionFailure, ExecutionError};
 
 use crate::host::HostError;
 
@@ -124,9 +124,25 @@ pub enum EngineError {
         /// How it ended.
         how: String,
     },
+    /// Windows code of a custom action returned an error.
+    #[error("the custom action {action} returned {code}")]
+    WindowsAction {
+        /// Its name.
+        action: String,
+        /// What it returned.
+        code: i32,
+    },
+    /// A custom action wants the installation to be suspended.
+    #[error("the custom action {action} suspended the installation")]
+    Suspended {
+        /// Its name.
+        action: String,
+    },
     /// A custom action could not be run.
-    #[error("1721. The custom action {action} cannot be run")]
+    #[error("{number}. The custom action {action} cannot be run")]
     CustomActionHost {
+        /// The number of the message: 1720 for a script, 1721 for a program, 1723 for a library.
+        number: u32,
         /// Its name.
         action: String,
         /// The cause.
@@ -235,6 +251,7 @@ impl EngineError {
     pub fn code(&self) -> u32 {
         match self {
             Self::UserExit => 1602,
+            Self::Suspended { .. } => 1604,
             Self::UnknownProduct { .. } => 1605,
             Self::CachedPackage { .. } => 1612,
             Self::InstallerVersion { .. } => 1613,
@@ -245,6 +262,12 @@ impl EngineError {
             Self::CommandLine { .. } | Self::AmbiguousProduct { .. } => 1639,
             Self::Machine(MachineError::Locked { .. }) => 1618,
             Self::Execution(ExecutionError::Cancelled) => 1602,
+            Self::Execution(ExecutionError::Action { failure, .. }) => match failure {
+                ActionFailure::Cancelled => 1602,
+                // Exit codes of programs of this machine are below 256: Windows code asks for this.
+                ActionFailure::Returned { code: 1604, .. } => 1604,
+                _ => 1603,
+            },
             _ => 1603,
         }
     }
@@ -265,7 +288,9 @@ impl EngineError {
                 "REINSTALL=ALL REINSTALLMODE=vomus updates it; 'reseat uninstall' removes it".to_owned()
             }
             Self::InstallerVersion { .. } => "--installer chooses what is presented".to_owned(),
-            Self::CustomAction { action, .. } | Self::CustomActionHost { action, .. } => {
+            Self::CustomAction { action, .. }
+            | Self::WindowsAction { action, .. }
+            | Self::CustomActionHost { action, .. } => {
                 format!("--skip-custom-action {action} installs without it")
             }
             _ => return None,

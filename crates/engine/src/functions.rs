@@ -13,6 +13,32 @@
 //! One function reads a part at a time and so has a size among its arguments: MsiRecordReadStream takes the record, the
 //! field and the number of bytes wanted, and answers with bytes; for [`Value::Null`] in place of the number it answers
 //! with the number of bytes left. MsiSummaryInfoGetProperty answers with type, number, file time (8 bytes) and text.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `immediate`, `deferred` | what code may call that runs in the session, and code that runs in the script |
+//! | `general` | what both may call: `records`, `views`, `databases`, `summaries`, `products` |
+//! | `states`, `paths`, `messages` | features and components; folders and space; texts and what is said to whom |
+//! | `handles`, `arguments`, `code` | open handles; arguments and answers; error codes |
+
+mod arguments;
+mod code;
+mod databases;
+mod deferred;
+mod general;
+mod handles;
+mod immediate;
+mod messages;
+mod paths;
+mod products;
+mod records;
+mod states;
+mod summaries;
+mod views;
+
+pub(crate) use deferred::{DeferredFacts, DeferredFunctions, Surroundings};
+pub(crate) use handles::SESSION;
+pub(crate) use immediate::ImmediateFunctions;
 
 /// One argument or result of a documented function.
 #[derive(Debug, Clone, PartialEq, Eq)]

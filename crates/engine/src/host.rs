@@ -64,7 +64,7 @@ pub enum ScriptSource {
     },
     /// An installed file (types 21 and 22).
     File(PathBuf),
-    /// The text itself, Formatted (types 37, 38, 53 and 54).
+    /// The text itself (types 37, 38, 53 and 54).
     Text(String),
 }
 
@@ -206,6 +206,8 @@ pub trait CustomActionHost {
     fn run(&self, call: &ProgramCall, output: &mut dyn FnMut(&str)) -> Result<CallResult, HostError>;
 
     /// Runs Windows code within the session whose functions these are, and gives each line that it says to `output`.
+    /// The status of a script's function is given as the error code that it stands for (page
+    /// `return-values-of-jscript-and-vbscript-custom-actions.md`): 0 for success, 259 for finished and so on.
     ///
     /// # Errors
     /// When the code cannot be run, crashes, ends its process or does not return in time; code that fails is a

@@ -32,6 +32,8 @@ pub enum ProductChange {
     Configured,
     /// The product is gone.
     Removed,
+    /// Nothing: a custom action has ended the installation early, without an error.
+    Unchanged,
 }
 
 impl fmt::Display for ProductChange {
@@ -40,6 +42,7 @@ impl fmt::Display for ProductChange {
             Self::Installed => "installed",
             Self::Configured => "configured",
             Self::Removed => "removed",
+            Self::Unchanged => "left as it was",
         })
     }
 }
@@ -361,6 +364,12 @@ fn begin<'s, 'm>(
         owns_transaction: false,
         action: String::new(),
         done: Default::default(),
+        feature_requests: Vec::new(),
+        component_requests: Default::default(),
+        nested: 0,
+        late_failure: None,
+        is_finished: false,
+        ended_early: false,
     };
     for warning in session.package.database().warnings() {
         let text = format!("{}: {warning}", session.package_path.display());

@@ -42,6 +42,108 @@ pub enum FilesInUseAnswer {
     Cancel,
 }
 
+/// The buttons of a question (page of MessageBox, which MsiProcessMessage refers to).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Buttons {
+    /// OK alone: there is nothing to answer.
+    Ok,
+    /// OK and Cancel.
+    OkCancel,
+    /// Abort, Retry and Ignore.
+    AbortRetryIgnore,
+    /// Yes, No and Cancel.
+    YesNoCancel,
+    /// Yes and No.
+    YesNo,
+    /// Retry and Cancel.
+    RetryCancel,
+}
+
+impl Buttons {
+    /// The answers, in the order of the buttons.
+    pub fn answers(self) -> &'static [Answer] {
+        use Answer::{Abort, Cancel, Ignore, No, Ok, Retry, Yes};
+        match self {
+            Self::Ok => &[Ok],
+            Self::OkCancel => &[Ok, Cancel],
+            Self::AbortRetryIgnore => &[Abort, Retry, Ignore],
+            Self::YesNoCancel => &[Yes, No, Cancel],
+            Self::YesNo => &[Yes, No],
+            Self::RetryCancel => &[Retry, Cancel],
+        }
+    }
+}
+
+/// An answer to a question of a package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// IDOK.
+    Ok = 1,
+    /// IDCANCEL.
+    Cancel = 2,
+    /// IDABORT.
+    Abort = 3,
+    /// IDRETRY.
+    Retry = 4,
+    /// IDIGNORE.
+    Ignore = 5,
+    /// IDYES.
+    Yes = 6,
+    /// IDNO.
+    No = 7,
+}
+
+impl Answer {
+    /// The documented number.
+    pub fn number(self) -> i32 {
+        self as i32
+    }
+
+    /// The word on the button. What Windows calls Abort is shown as Cancel, as it does itself.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Cancel | Self::Abort => "Cancel",
+            Self::Retry => "Retry",
+            Self::Ignore => "Ignore",
+            Self::Yes => "Yes",
+            Self::No => "No",
+        }
+    }
+}
+
+/// A question that the code of a package asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// What it says.
+    pub text: String,
+    /// How it can be answered.
+    pub buttons: Buttons,
+    /// Which button counts when nobody chooses, from 0.
+    default: usize,
+}
+
+impl Question {
+    /// A question with the buttons and the default button that these bits of a message box name.
+    pub fn new(text: String, style: u32) -> Self {
+        let buttons = match style & 0xF {
+            1 => Buttons::OkCancel,
+            2 => Buttons::AbortRetryIgnore,
+            3 => Buttons::YesNoCancel,
+            4 => Buttons::YesNo,
+            5 => Buttons::RetryCancel,
+            _ => Buttons::Ok,
+        };
+        Self { text, buttons, default: ((style >> 8) & 0xF) as usize }
+    }
+
+    /// The answer of the default button.
+    pub fn default_answer(&self) -> Answer {
+        let answers = self.buttons.answers();
+        answers.get(self.default).or(answers.first()).copied().unwrap_or(Answer::Ok)
+    }
+}
+
 /// Who watches an installation and answers its questions.
 pub trait UserInterface {
     /// Takes a message.
@@ -50,6 +152,11 @@ pub trait UserInterface {
     /// Asks what to do about applications that hold files; whether they can be closed depends on the package and the
     /// policy. Never asked when the installation is silent.
     fn files_in_use(&mut self, applications: &ApplicationList, may_shut_down: bool) -> FilesInUseAnswer;
+
+    /// Asks a question of the package. Never asked when the installation is silent.
+    fn question(&mut self, question: &Question) -> Answer {
+        question.default_answer()
+    }
 
     /// A wait begins that this token ends when the user wants that; nothing says that it is over.
     fn waits(&mut self, _token: Option<CancelToken>) {}

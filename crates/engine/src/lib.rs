@@ -61,7 +61,7 @@ pub use host::{
     WindowsCode,
 };
 pub use installation::{ProductChange, Report, RestartedApplication, find_product, install, open_package};
-pub use interface::{FilesInUseAnswer, Message, Silent, UserInterface};
+pub use interface::{Answer, Buttons, FilesInUseAnswer, Message, Question, Silent, UserInterface};
 pub use inventory::{Inventory, InventoryComponent, Item, ItemKind, ItemPlace, ItemState, inventory};
 pub use plan::{
     ActionOutcome, ActionPlan, ApplicationPlan, ComponentPlan, FeaturePlan, FilePlan, ImmediateActions, Plan,

@@ -415,8 +415,9 @@ pub(crate) fn note_action(session: &mut Session<'_, '_>, row: &CustomAction) -> 
     } else {
         (ActionOutcome::Runs, runs_now)
     };
-    let refused =
-        unsupported.is_some() && !request.skip_unsupported && !request.custom_actions.skips(&row.action);
+    let refused = custom_action::obstacle(session, row)?.is_some()
+        && !request.skip_unsupported
+        && !request.custom_actions.skips(&row.action);
     let planned = ActionPlan {
         action: row.action.to_string(),
         kind: row.kind,

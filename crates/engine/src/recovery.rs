@@ -87,7 +87,7 @@ fn end_all(
     host: &dyn CustomActionHost,
 ) -> Result<Vec<RecoveredInstallation>, EngineError> {
     let mut interface = Silent;
-    let mut environment = Running::to_end(&mut interface, host);
+    let mut environment = Running::to_end(machine, &mut interface, host);
     let mut ended = Vec::new();
     while let Some(recovery) = reseat_script::recover(machine, &mut environment)? {
         let (pending, finished, undone, problems) = match recovery {

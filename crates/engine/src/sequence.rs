@@ -5,6 +5,7 @@ use std::time::Instant;
 use jiff::Zoned;
 use reseat_package::{CustomAction, SequenceTable};
 
+use crate::actions::execute;
 use crate::custom_action;
 use crate::error::EngineError;
 use crate::interface::Message;
@@ -13,25 +14,54 @@ use crate::plan;
 use crate::session::Session;
 use crate::standard_action::{self, Service};
 
+/// Whether a sequence goes on behind an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// The next action follows.
+    GoOn,
+    /// No other action follows, and that is no error (`ERROR_NO_MORE_ITEMS`).
+    SkipRest,
+}
+
 /// Runs the actions of the InstallExecuteSequence table in their order.
 pub fn run(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
-    let package = session.package.clone();
-    for row in package.sequence(SequenceTable::InstallExecute)?.actions() {
-        if session.installation.interface.cancelled() {
-            return Err(EngineError::UserExit);
-        }
-        let condition = row.condition.as_deref().unwrap_or_default();
-        if !session.holds(SequenceTable::InstallExecute.name(), &row.action, condition)? {
-            service!("Skipping action: {} (condition is false)", row.action);
-            continue;
-        }
-        do_action(session, &row.action)?;
+    if run_table(session, SequenceTable::InstallExecute)? == Flow::SkipRest {
+        execute::abandon(session);
     }
     Ok(())
 }
 
+/// Runs the actions of a sequence table in their order.
+pub fn run_table(session: &mut Session<'_, '_>, table: SequenceTable) -> Result<Flow, EngineError> {
+    let sequence = session.package.sequence(table)?;
+    for row in sequence.actions() {
+        if session.installation.interface.cancelled() {
+            return Err(EngineError::UserExit);
+        }
+        let condition = row.condition.as_deref().unwrap_or_default();
+        if !session.holds(table.name(), &row.action, condition)? {
+            service!("Skipping action: {} (condition is false)", row.action);
+            continue;
+        }
+        if do_action(session, &row.action)? == Flow::SkipRest {
+            service!("Skipping the actions behind {}, as it asks", row.action);
+            return Ok(Flow::SkipRest);
+        }
+    }
+    // Asynchronous actions are waited for until here.
+    match session.late_failure.take() {
+        Some(failure) => Err(failure),
+        None => Ok(Flow::GoOn),
+    }
+}
+
+/// Whether there is a standard or custom action of this name.
+pub fn is_action(session: &Session<'_, '_>, name: &str) -> Result<bool, EngineError> {
+    Ok(standard_action::find(name).is_some() || session.package.find::<CustomAction>(name)?.is_some())
+}
+
 /// Runs one action by its name.
-fn do_action(session: &mut Session<'_, '_>, name: &str) -> Result<(), EngineError> {
+pub fn do_action(session: &mut Session<'_, '_>, name: &str) -> Result<Flow, EngineError> {
     service!("Doing action: {name}");
     plain!("Action start {}: {name}.", Zoned::now().strftime("%H:%M:%S"));
     let description = session.package.action_text(name)?.unwrap_or_default();
@@ -39,19 +69,22 @@ fn do_action(session: &mut Session<'_, '_>, name: &str) -> Result<(), EngineErro
     session.action = name.to_owned();
     let started = Instant::now();
     let result = serve(session, name);
+    // The numbers of the page `logging-of-action-return-values.md`.
     let return_value = match &result {
-        Ok(()) => 1,
+        Ok(Flow::GoOn) => 1,
         Err(EngineError::UserExit) => 2,
+        Err(EngineError::Suspended { .. }) => 4,
         Err(_) => 3,
+        Ok(Flow::SkipRest) => 5,
     };
     plain!("Action ended {}: {name}. Return value {return_value}.", Zoned::now().strftime("%H:%M:%S"));
     tracing::debug!(action = name, milliseconds = started.elapsed().as_millis() as u64, "action ended");
     result
 }
 
-fn serve(session: &mut Session<'_, '_>, name: &str) -> Result<(), EngineError> {
+fn serve(session: &mut Session<'_, '_>, name: &str) -> Result<Flow, EngineError> {
     if let Some(action) = standard_action::find(name) {
-        return match action.service {
+        match action.service {
             Service::Works(function) => function(session),
             Service::Nothing(reason) => {
                 service!("{name} has nothing to do here: {reason}");
@@ -69,11 +102,12 @@ fn serve(session: &mut Session<'_, '_>, name: &str) -> Result<(), EngineError> {
             }
             Service::Unsupported(tables) => refuse_tables(session, name, tables),
             Service::NotHere => refuse(session, format!("action {name}")),
-        };
+        }?;
+        return Ok(Flow::GoOn);
     }
     match session.package.find::<CustomAction>(name)? {
         Some(action) if plan::note_action(session, &action)? => custom_action::run(session, &action),
-        Some(_) => Ok(()),
+        Some(_) => Ok(Flow::GoOn),
         None => Err(EngineError::Row {
             table: SequenceTable::InstallExecute.name(),
             row: name.to_owned(),

@@ -4,10 +4,11 @@
 //! install script. What several sessions of one installation share (the machine, the transaction, the Restart Manager
 //! session, who watches) is an [`Installation`]; a nested session, such as the removal of an older product, borrows it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use reseat_database::Database;
 use reseat_machine::products::{FeatureState, InstallContext, InstalledProduct};
 use reseat_machine::{Machine, WindowsPath};
 use reseat_package::{
@@ -86,6 +87,18 @@ pub struct Session<'s, 'm> {
     pub(crate) action: String,
     /// Custom actions that run once and have run.
     pub(crate) done: HashSet<String>,
+    /// States of features that custom actions have asked for, in their order (function MsiSetFeatureState).
+    pub(crate) feature_requests: Vec<(String, InstallState)>,
+    /// States of components that custom actions have asked for (function MsiSetComponentState).
+    pub(crate) component_requests: BTreeMap<String, InstallState>,
+    /// How many actions run within another one.
+    pub(crate) nested: u32,
+    /// The first failure of an asynchronous action, which counts at the end of the sequence.
+    pub(crate) late_failure: Option<EngineError>,
+    /// Whether InstallFinalize has run.
+    pub(crate) is_finished: bool,
+    /// Whether an action has ended the sequence before InstallFinalize, without an error.
+    pub(crate) ended_early: bool,
 }
 
 impl<'s, 'm> Session<'s, 'm> {
@@ -102,6 +115,9 @@ impl<'s, 'm> Session<'s, 'm> {
 
     /// What becomes of the product.
     pub(crate) fn change(&self) -> ProductChange {
+        if self.ended_early {
+            return ProductChange::Unchanged;
+        }
         match (&self.installed, self.removes_product()) {
             (_, true) => ProductChange::Removed,
             (None, _) => ProductChange::Installed,
@@ -112,6 +128,11 @@ impl<'s, 'm> Session<'s, 'm> {
     /// A property's value.
     pub(crate) fn property(&self, name: &str) -> Option<&str> {
         self.properties.get(name)
+    }
+
+    /// The package's database, to be changed in what is temporary: later actions see it, the file stays as it is.
+    pub(crate) fn database_mut(&mut self) -> &mut Database {
+        Arc::make_mut(&mut self.package).database_mut()
     }
 
     /// Sets a property, deletes it when the value is empty, and logs the change.

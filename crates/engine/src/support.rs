@@ -47,7 +47,7 @@ pub fn check(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
             None => {
                 if let Some(action) = package.find::<CustomAction>(&row.action)?
                     && !session.installation.request.custom_actions.skips(&row.action)
-                    && let Some(reason) = custom_action::unsupported(session, &action)?
+                    && let Some(reason) = custom_action::obstacle(session, &action)?
                 {
                     parts.push(format!("custom action {} ({reason})", row.action));
                 }

@@ -156,6 +156,26 @@ pub struct Package {
     directories: Mutex<Option<Arc<DirectoryTree>>>,
 }
 
+/// A copy reads its tables anew.
+impl Clone for Package {
+    fn clone(&self) -> Self {
+        Self {
+            database: self.database.clone(),
+            summary: self.summary.clone(),
+            product_code: self.product_code,
+            upgrade_code: self.upgrade_code,
+            version: self.version,
+            language: self.language,
+            name: self.name.clone(),
+            manufacturer: self.manufacturer.clone(),
+            platform: self.platform.clone(),
+            loaded: Mutex::default(),
+            sequences: Mutex::default(),
+            directories: Mutex::default(),
+        }
+    }
+}
+
 impl Package {
     /// Takes a database as a package, and reads who the product is.
     ///
@@ -218,6 +238,14 @@ impl Package {
     /// The database.
     pub fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// The database, to be changed: every table is read anew from then on. Who the product is stays what it was.
+    pub fn database_mut(&mut self) -> &mut Database {
+        lock(&self.loaded).clear();
+        lock(&self.sequences).clear();
+        *lock(&self.directories) = None;
+        &mut self.database
     }
 
     /// The summary information, read when the package was opened.

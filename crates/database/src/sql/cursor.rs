@@ -96,6 +96,17 @@ impl Cursor {
         Ok(())
     }
 
+    /// Executes a SELECT, which changes nothing; the fields of the record stand for its markers.
+    ///
+    /// # Errors
+    /// As for [`View::select`].
+    pub fn select(&mut self, database: &Database, parameters: &Record) -> Result<(), CursorError> {
+        let parameters = parameters.parameters()?;
+        self.current = None;
+        self.state = State::Executed(self.view.select(database, &parameters)?);
+        Ok(())
+    }
+
     /// The next row of the result; nothing at its end.
     ///
     /// # Errors
@@ -129,7 +140,7 @@ impl Cursor {
         self.errors.pop_front()
     }
 
-    fn select(&self) -> Result<&Select, CursorError> {
+    fn statement(&self) -> Result<&Select, CursorError> {
         match (&self.view.statement, &self.state) {
             (Statement::Select(select), State::Executed(_)) => Ok(select),
             (Statement::Select(_), State::Idle) => Err(CursorError::NotExecuted),

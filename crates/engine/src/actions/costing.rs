@@ -65,11 +65,14 @@ pub fn cost_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
 /// # Errors
 /// When a property names a feature that is not there, or a table is wrong.
 pub fn decide(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
-    let states = {
+    let mut states = {
         let package = &session.package;
         let mut requests = Requests::from_properties(|name| session.property(name));
         for (feature, state) in &session.migrated_features {
             requests.migrate(feature, *state);
+        }
+        for (feature, state) in &session.feature_requests {
+            requests.set_feature(feature, *state);
         }
         let known = Known::find(session)?;
         let input = SelectionInput {
@@ -88,6 +91,16 @@ pub fn decide(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
             source: error.into(),
         })?
     };
+    for (component, wanted) in &session.component_requests {
+        if let Some(state) = states.components.get_mut(component.as_str()) {
+            state.requested = *wanted;
+            state.action = match wanted {
+                InstallState::Absent if !state.installed.is_present() => InstallState::Unknown,
+                InstallState::Default | InstallState::Source => InstallState::Local,
+                wanted => *wanted,
+            };
+        }
+    }
     // Removing every feature by its name is removing the product (page `remove.md`).
     let removes_all = session.installed.is_some() && states.removes_product();
     if let Some(selection) = &mut session.selection {

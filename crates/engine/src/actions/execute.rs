@@ -6,7 +6,10 @@
 
 use std::io::Write;
 use std::mem;
+use std::sync::Arc;
 
+use reseat_machine::Machine;
+use reseat_package::Package;
 use reseat_script::{
     ActionFailure, Environment, Execution, Operation, Phase, Rollback, ScheduledAction, Source, SourceError,
     Step,
@@ -14,6 +17,7 @@ use reseat_script::{
 
 use crate::custom_action;
 use crate::error::EngineError;
+use crate::functions::Surroundings;
 use crate::host::CustomActionHost;
 use crate::interface::{Message, UserInterface};
 use crate::log::service;
@@ -67,8 +71,9 @@ pub fn install_execute(session: &mut Session<'_, '_>) -> Result<(), EngineError>
     };
     service!("Executing the install script: {} operations", script.steps.len());
     let total = script.units();
-    let ending = Running::to_end(installation.interface, installation.host);
-    let mut environment = Running { sources: Some(sources), total, ..ending };
+    let package = Some(session.package.clone());
+    let ending = Running::to_end(installation.machine, installation.interface, installation.host);
+    let mut environment = Running { sources: Some(sources), total, package, ..ending };
     transaction.run(&script, &mut environment)?;
     Ok(())
 }
@@ -80,12 +85,15 @@ pub fn install_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError
     }
     install_execute(session)?;
     session.in_script = false;
+    session.is_finished = true;
     if session.owns_transaction
         && let Some(transaction) = session.installation.transaction.take()
     {
         session.owns_transaction = false;
         let installation = &mut *session.installation;
-        let mut environment = Running::to_end(installation.interface, installation.host);
+        let package = Some(session.package.clone());
+        let ending = Running::to_end(installation.machine, installation.interface, installation.host);
+        let mut environment = Running { package, ..ending };
         match transaction.commit(&mut environment) {
             Ok(report) => {
                 for problem in report.problems {
@@ -102,12 +110,25 @@ pub fn install_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError
     Ok(())
 }
 
+/// Ends a sequence before InstallFinalize, which would have executed and committed the script: nothing of it remains.
+pub fn abandon(session: &mut Session<'_, '_>) {
+    session.ended_early = !session.is_finished;
+    session.script.steps.clear();
+    session.in_script = false;
+    if session.owns_transaction {
+        roll_back(session);
+        session.owns_transaction = false;
+    }
+}
+
 /// Undoes what the transaction has done, when it is still open.
 pub fn roll_back(session: &mut Session<'_, '_>) {
     let installation = &mut *session.installation;
     if let Some(transaction) = installation.transaction.take() {
         service!("Rolling back");
-        let mut environment = Running::to_end(installation.interface, installation.host);
+        let package = Some(session.package.clone());
+        let ending = Running::to_end(installation.machine, installation.interface, installation.host);
+        let mut environment = Running { package, ..ending };
         let report = transaction.roll_back(&mut environment);
         for problem in report.problems {
             session.tell(&Message::Warning(format!("rollback: {}", with_causes(&problem))));
@@ -141,6 +162,10 @@ pub fn schedule_reboot(session: &mut Session<'_, '_>) -> Result<(), EngineError>
 pub struct Running<'r> {
     /// Where files come from; nothing while a transaction ends.
     pub sources: Option<Sources>,
+    /// The machine.
+    pub machine: &'r Machine,
+    /// The package, for the texts of its Error table.
+    pub package: Option<Arc<Package>>,
     /// Who watches.
     pub interface: &'r mut dyn UserInterface,
     /// What runs custom actions.
@@ -153,8 +178,12 @@ pub struct Running<'r> {
 
 impl<'r> Running<'r> {
     /// What the end of a transaction needs: no sources, and nobody waits for its progress.
-    pub fn to_end(interface: &'r mut dyn UserInterface, host: &'r dyn CustomActionHost) -> Self {
-        Self { sources: None, interface, host, done: 0, total: 0 }
+    pub fn to_end(
+        machine: &'r Machine,
+        interface: &'r mut dyn UserInterface,
+        host: &'r dyn CustomActionHost,
+    ) -> Self {
+        Self { sources: None, machine, package: None, interface, host, done: 0, total: 0 }
     }
 }
 
@@ -168,12 +197,9 @@ impl Environment for Running<'_> {
 
     fn run_action(&mut self, action: &ScheduledAction, phase: Phase) -> Result<(), ActionFailure> {
         service!("Executing op: {} ({phase:?})", action.action);
-        let mut lines = Vec::new();
-        let result = custom_action::run_scheduled(self.host, action, &mut |line| lines.push(line.to_owned()));
-        for line in lines {
-            self.interface.message(&Message::ActionData(line));
-        }
-        result
+        let mut surroundings =
+            Surroundings { machine: self.machine, interface: self.interface, package: self.package.clone() };
+        custom_action::run_scheduled(self.host, action, phase, &mut surroundings)
     }
 
     fn progress(&mut self, step: &Step, units: u64) {

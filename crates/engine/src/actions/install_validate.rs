@@ -51,6 +51,14 @@ fn log_states(session: &Session<'_, '_>) -> Result<(), EngineError> {
     Ok(())
 }
 
+/// How many bytes the installation will write.
+///
+/// # Errors
+/// When nothing was costed, or a file cannot be looked at.
+pub(crate) fn bytes_needed(session: &mut Session<'_, '_>) -> Result<u64, EngineError> {
+    Ok(affected(session)?.bytes)
+}
+
 /// What the installation will do to files.
 struct Affected {
     /// Existing files that will be replaced or removed.

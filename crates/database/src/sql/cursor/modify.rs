@@ -63,6 +63,20 @@ impl Mode {
             _ => return None,
         })
     }
+
+    /// Whether it changes rows.
+    pub fn changes(self) -> bool {
+        matches!(
+            self,
+            Self::Insert
+                | Self::Update
+                | Self::Assign
+                | Self::Replace
+                | Self::Merge
+                | Self::Delete
+                | Self::InsertTemporary
+        )
+    }
 }
 
 /// The table of a view, and what of it the record has.
@@ -105,7 +119,7 @@ impl Cursor {
         record: &mut Record,
         condition: CheckCondition<'_>,
     ) -> Result<(), CursorError> {
-        let is_joined = self.select()?.tables.len() > 1;
+        let is_joined = self.statement()?.tables.len() > 1;
         if is_joined && !matches!(mode, Mode::Refresh | Mode::Update) {
             return Err(CursorError::Joined);
         }
@@ -135,7 +149,7 @@ impl Cursor {
     }
 
     fn table(&self, database: &Database, place: usize) -> Result<Arc<Table>, CursorError> {
-        let name = self.select()?.tables.get(place).ok_or(CursorError::NoResult)?;
+        let name = self.statement()?.tables.get(place).ok_or(CursorError::NoResult)?;
         Ok(relations::table(database, name)?)
     }
 

@@ -1,0 +1,129 @@
+//! The handles that the code of a custom action holds.
+//!
+//! Handles count up and are not used again, so that a handle that was closed is found out. Those that are still open
+//! when the code returns are closed, and the log says so (page of MsiCloseHandle).
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use reseat_database::record::Record;
+use reseat_database::sql::Cursor;
+use reseat_database::{Database, SummaryInformation};
+
+use super::code::Code;
+use crate::log::plain;
+
+/// The handle of the session that a custom action is called with.
+pub const SESSION: u32 = 1;
+
+/// How many handles one action may hold.
+const MOST_HANDLES: usize = 1 << 20;
+
+/// The database that a handle stands for.
+#[derive(Clone)]
+pub enum DatabaseHandle {
+    /// That of the package that is being installed.
+    Active,
+    /// Another file, to be read.
+    Opened(Rc<Database>),
+}
+
+/// What a handle stands for.
+pub enum Object {
+    /// A database.
+    Database(DatabaseHandle),
+    /// A view, with its database, which it keeps open.
+    View(DatabaseHandle, Box<Cursor>),
+    /// A record.
+    Record(Box<Record>),
+    /// The summary information of a package.
+    Summary(Box<SummaryInformation>),
+}
+
+impl Object {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Database(_) => "MSIHANDLE of a database",
+            Self::View(..) => "MSIHANDLE of a view",
+            Self::Record(_) => "MSIHANDLE of a record",
+            Self::Summary(_) => "MSIHANDLE of summary information",
+        }
+    }
+}
+
+/// The open handles besides that of the session.
+#[derive(Default)]
+pub struct Handles {
+    objects: BTreeMap<u32, Object>,
+    last: u32,
+}
+
+impl Handles {
+    /// A new handle; nothing when there are far too many.
+    pub fn add(&mut self, object: Object) -> Result<u32, Code> {
+        if self.objects.len() >= MOST_HANDLES {
+            return Err(Code::FUNCTION_FAILED);
+        }
+        let handle = self.last.max(SESSION).checked_add(1).ok_or(Code::FUNCTION_FAILED)?;
+        self.last = handle;
+        self.objects.insert(handle, object);
+        Ok(handle)
+    }
+
+    /// Closes a handle. That of the session is the installer's own and stays open.
+    pub fn close(&mut self, handle: u32) -> Result<(), Code> {
+        match handle {
+            SESSION => Ok(()),
+            _ => self.objects.remove(&handle).map(drop).ok_or(Code::INVALID_HANDLE),
+        }
+    }
+
+    /// Closes all handles; how many there were.
+    pub fn close_all(&mut self) -> usize {
+        std::mem::take(&mut self.objects).len()
+    }
+
+    /// Closes what the action has left open, and logs it.
+    pub fn close_leaked(&mut self, action: &str) {
+        for (handle, object) in std::mem::take(&mut self.objects) {
+            plain!("Leaked MSIHANDLE ({handle}) in custom action {action}: {}", object.name());
+        }
+    }
+
+    /// A record.
+    pub fn record(&mut self, handle: u32) -> Result<&mut Record, Code> {
+        match self.objects.get_mut(&handle) {
+            Some(Object::Record(record)) => Ok(record),
+            _ => Err(Code::INVALID_HANDLE),
+        }
+    }
+
+    /// A copy of a record; 0 is one without fields.
+    pub fn record_or_none(&mut self, handle: u32) -> Result<Record, Code> {
+        if handle == 0 { Ok(Record::new(0)) } else { self.record(handle).cloned() }
+    }
+
+    /// A database.
+    pub fn database(&self, handle: u32) -> Result<DatabaseHandle, Code> {
+        match self.objects.get(&handle) {
+            Some(Object::Database(database)) => Ok(database.clone()),
+            _ => Err(Code::INVALID_HANDLE),
+        }
+    }
+
+    /// The summary information.
+    pub fn summary(&self, handle: u32) -> Result<&SummaryInformation, Code> {
+        match self.objects.get(&handle) {
+            Some(Object::Summary(summary)) => Ok(summary),
+            _ => Err(Code::INVALID_HANDLE),
+        }
+    }
+
+    /// A view and its database.
+    pub fn view(&mut self, handle: u32) -> Result<(DatabaseHandle, &mut Cursor), Code> {
+        match self.objects.get_mut(&handle) {
+            Some(Object::View(database, cursor)) => Ok((database.clone(), cursor)),
+            _ => Err(Code::INVALID_HANDLE),
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! The functions for code that runs while the sequence is walked: all that the session offers (page
+//! `accessing-the-current-installer-session-from-inside-a-custom-action.md` and those of the functions).
+
+use reseat_database::Database;
+use reseat_package::{Condition, FormatContext, SequenceTable};
+
+use super::arguments::{Answer, Arguments, done, returns, values};
+use super::code::Code;
+use super::general::{ActiveDatabase, General, failure};
+use super::handles::{DatabaseHandle, Object, SESSION};
+use super::messages::{self, Sender};
+use super::{FunctionAnswer, FunctionCall, Functions, paths, states, views};
+use crate::error::EngineError;
+use crate::log::service;
+use crate::request::UiLevel;
+use crate::sequence::{self, Flow};
+use crate::session::Session;
+
+/// How deep actions may run actions by MsiDoAction and MsiSequence.
+const MOST_NESTED: u32 = 16;
+
+/// Serves the code of an immediate action.
+pub struct ImmediateFunctions<'f, 's, 'm> {
+    session: &'f mut Session<'s, 'm>,
+    general: General<'m>,
+    action: String,
+    data_template: Option<String>,
+}
+
+impl<'f, 's, 'm> ImmediateFunctions<'f, 's, 'm> {
+    /// The functions for an action of this session.
+    pub fn new(session: &'f mut Session<'s, 'm>, action: &str) -> Self {
+        let general = General::new(session.machine());
+        Self { session, general, action: action.to_owned(), data_template: None }
+    }
+}
+
+/// Handles that the action has left open are closed.
+impl Drop for ImmediateFunctions<'_, '_, '_> {
+    fn drop(&mut self) {
+        self.general.handles.close_leaked(&self.action);
+    }
+}
+
+impl ActiveDatabase for Session<'_, '_> {
+    fn read(&self) -> Option<&Database> {
+        Some(self.package.database())
+    }
+
+    fn write(&mut self) -> Option<&mut Database> {
+        Some(self.database_mut())
+    }
+
+    fn path(&self) -> String {
+        self.shown_path(&self.package_path)
+    }
+}
+
+impl Functions for ImmediateFunctions<'_, '_, '_> {
+    fn call(&mut self, call: &FunctionCall) -> FunctionAnswer {
+        let answer = self.serve(&call.name, Arguments(&call.arguments));
+        if let Err(code) = &answer {
+            tracing::debug!(function = call.name, code = code.0, "function failed");
+        }
+        answer.unwrap_or_else(|code| failure(&call.name, code))
+    }
+}
+
+impl ImmediateFunctions<'_, '_, '_> {
+    fn serve(&mut self, name: &str, arguments: Arguments<'_>) -> Answer {
+        if let Some(answer) = self.general.call(name, arguments, &mut *self.session) {
+            return answer;
+        }
+        if name == "MsiFormatRecord" {
+            return self.format_record(arguments);
+        }
+        let function = match name {
+            "MsiGetProperty" => Self::get_property,
+            "MsiSetProperty" => Self::set_property,
+            "MsiProcessMessage" => Self::process_message,
+            "MsiGetActiveDatabase" => Self::active_database,
+            "MsiEvaluateCondition" => Self::evaluate_condition,
+            "MsiGetMode" => Self::get_mode,
+            "MsiSetMode" => Self::set_mode,
+            "MsiGetLanguage" => Self::language,
+            "MsiDoAction" => Self::do_action,
+            "MsiSequence" => Self::sequence,
+            _ => {
+                return match states::function(name).or_else(|| paths::function(name)) {
+                    Some(function) => {
+                        session_argument(arguments).and_then(|()| function(self.session, arguments))
+                    }
+                    None => {
+                        service!("Custom action {} called {name}, which is not supported", self.action);
+                        Err(Code::CALL_NOT_IMPLEMENTED)
+                    }
+                };
+            }
+        };
+        session_argument(arguments)?;
+        function(self, arguments)
+    }
+
+    fn get_property(&mut self, arguments: Arguments<'_>) -> Answer {
+        let name = arguments.text(1)?.ok_or(Code::INVALID_PARAMETER)?;
+        values([self.session.property(name).unwrap_or_default().into()])
+    }
+
+    /// A null pointer deletes the property, as the empty text does.
+    fn set_property(&mut self, arguments: Arguments<'_>) -> Answer {
+        let name = arguments.name(1)?;
+        self.session.set_property(name, arguments.text(2)?.unwrap_or_default());
+        done()
+    }
+
+    /// The session may be 0: then only the record's fields are put in.
+    fn format_record(&mut self, arguments: Arguments<'_>) -> Answer {
+        let context = self.session.context();
+        let session: Option<&dyn FormatContext> = match arguments.handle(0)? {
+            0 => None,
+            SESSION => Some(&context),
+            _ => return Err(Code::INVALID_HANDLE),
+        };
+        let record = self.general.handles.record(arguments.handle(1)?)?;
+        values([messages::format(record, session).into()])
+    }
+
+    fn process_message(&mut self, arguments: Arguments<'_>) -> Answer {
+        let kind = arguments.int(1)?;
+        let record = self.general.handles.record_or_none(arguments.handle(2)?)?;
+        let package = self.session.package.clone();
+        let sender = Sender {
+            context: &self.session.context(),
+            package: Some(&package),
+            action: &self.action,
+            data_template: self.data_template.clone(),
+        };
+        let (said, template) = messages::read(kind, &record, &sender).ok_or(Code::INVALID_PARAMETER)?;
+        self.data_template = template.or(self.data_template.take());
+        let is_silent = self.session.installation.request.ui_level == UiLevel::Silent;
+        returns(messages::say(said, self.session.installation.interface, is_silent))
+    }
+
+    fn active_database(&mut self, _: Arguments<'_>) -> Answer {
+        let handle = self.general.handles.add(Object::Database(DatabaseHandle::Active))?;
+        Ok(FunctionAnswer { code: handle, values: Vec::new() })
+    }
+
+    fn evaluate_condition(&mut self, arguments: Arguments<'_>) -> Answer {
+        let text = arguments.text(1)?.unwrap_or_default();
+        if text.trim().is_empty() {
+            return views::condition(None);
+        }
+        let condition = Condition::parse(text).map_err(|_| Code::INVALID_PARAMETER)?;
+        views::condition(Some(condition.evaluate(&self.session.context())))
+    }
+
+    /// Run modes by their documented numbers (MSIRUNMODE).
+    fn get_mode(&mut self, arguments: Arguments<'_>) -> Answer {
+        let session = &*self.session;
+        let is_set = |name| session.property(name).is_some();
+        returns(i32::from(match arguments.int(1)? {
+            // MAINTENANCE, ROLLBACKENABLED, LOGENABLED, OPERATIONS
+            2 => session.installed.is_some(),
+            3 => !is_set("DISABLEROLLBACK") && !is_set("RollbackDisabled"),
+            4 => session.installation.request.log_file.is_some(),
+            5 => session.in_script,
+            // REBOOTATEND; REBOOTNOW is never set: nothing here is restarted in the middle.
+            6 => session.installation.restart_required,
+            // CABINET, SOURCESHORTNAMES, TARGETSHORTNAMES, ZAWENABLED
+            8 => session.package.summary().is_compressed(),
+            9 => session.package.summary().has_short_names(),
+            10 => is_set("SHORTFILENAMES"),
+            13 => true,
+            _ => false,
+        }))
+    }
+
+    /// Only the two about a restart can be set.
+    fn set_mode(&mut self, arguments: Arguments<'_>) -> Answer {
+        match arguments.int(1)? {
+            6 | 7 => {
+                self.session.installation.restart_required = arguments.int(2)? != 0;
+                done()
+            }
+            _ => Err(Code::ACCESS_DENIED),
+        }
+    }
+
+    fn language(&mut self, _: Arguments<'_>) -> Answer {
+        let language = self.session.properties.integer("ProductLanguage");
+        returns(language.unwrap_or_else(|| self.session.package.language().into()))
+    }
+
+    fn do_action(&mut self, arguments: Arguments<'_>) -> Answer {
+        let name = arguments.name(1)?;
+        if !sequence::is_action(self.session, name).map_err(|_| Code::FUNCTION_FAILED)? {
+            return Err(Code::FUNCTION_NOT_CALLED);
+        }
+        self.nested(|session| sequence::do_action(session, name))
+    }
+
+    fn sequence(&mut self, arguments: Arguments<'_>) -> Answer {
+        let name = arguments.name(1)?;
+        let table = SequenceTable::ALL.into_iter().find(|table| table.name() == name);
+        let table = table.ok_or(Code::FUNCTION_NOT_CALLED)?;
+        self.nested(|session| sequence::run_table(session, table))
+    }
+
+    /// Runs actions from within the action that is running.
+    fn nested(&mut self, run: impl FnOnce(&mut Session<'_, '_>) -> Result<Flow, EngineError>) -> Answer {
+        let session = &mut *self.session;
+        if session.nested >= MOST_NESTED {
+            return Err(Code::INSTALL_FAILURE);
+        }
+        session.nested += 1;
+        let outer = session.action.clone();
+        let result = run(session);
+        session.action = outer;
+        session.nested -= 1;
+        match result {
+            Ok(Flow::GoOn) => done(),
+            Ok(Flow::SkipRest) => Err(Code::NO_MORE_ITEMS),
+            Err(error) => {
+                service!("Custom action {} gets from an action that it ran: {error}", self.action);
+                Err(match error.code() {
+                    1602 => Code::INSTALL_USEREXIT,
+                    1604 => Code::INSTALL_SUSPEND,
+                    _ => Code::INSTALL_FAILURE,
+                })
+            }
+        }
+    }
+}
+
+/// The first argument of most functions is the session.
+fn session_argument(arguments: Arguments<'_>) -> Result<(), Code> {
+    if arguments.handle(0)? == SESSION { Ok(()) } else { Err(Code::INVALID_HANDLE) }
+}
