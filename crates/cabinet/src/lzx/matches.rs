@@ -5,9 +5,9 @@ pub(crate) const SHORTEST: usize = 3;
 /// The longest match that LZX has.
 pub(crate) const LONGEST: usize = 257;
 /// So many earlier places are looked at for each position.
-const CHAIN: usize = 48;
+const CHAIN: usize = 32;
 /// Bits of the hash of four bytes, and of three.
-const HASH_BITS: u32 = 16;
+const HASH_BITS: u32 = 17;
 const SHORT_HASH_BITS: u32 = 14;
 const NOWHERE: u32 = u32::MAX;
 
@@ -69,7 +69,7 @@ impl Matches {
     pub fn insert(&mut self, position: usize) {
         let Some((long, short)) = self.hashes(position) else { return };
         if let (Some(head), Some(link)) =
-            (self.heads.get_mut(long), self.before.get_mut(position % self.window))
+            (self.heads.get_mut(long), self.before.get_mut(position & (self.window - 1)))
         {
             *link = *head;
             *head = position as u32;
@@ -86,13 +86,19 @@ impl Matches {
         let Some((long, short)) = self.hashes(position).filter(|_| limit >= SHORTEST) else { return };
         let (head, near) = (self.heads.get(long).copied(), self.short_heads.get(short).copied());
         self.insert(position);
+        let place = position - self.base;
+        let here = self.bytes.get(place..).unwrap_or_default();
         let mut best = SHORTEST - 1;
         let mut consider = |candidate: usize| {
-            let distance = position - candidate;
-            let length = self.length_at(position, distance, limit);
+            let there = self.bytes.get(candidate - self.base..).unwrap_or_default();
+            // Most candidates differ in the byte that would make them longer than the best one.
+            if there.get(best) != here.get(best) {
+                return true;
+            }
+            let length = common(here, there, limit);
             if length > best {
                 best = length;
-                found.push((length, distance));
+                found.push((length, position - candidate));
             }
             length < limit
         };
@@ -113,7 +119,7 @@ impl Matches {
                 return;
             }
             last = candidate as usize;
-            candidate = self.before.get(last % self.window).copied().unwrap_or(NOWHERE);
+            candidate = self.before.get(last & (self.window - 1)).copied().unwrap_or(NOWHERE);
         }
     }
 
