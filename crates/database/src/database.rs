@@ -363,6 +363,10 @@ impl Database {
     }
 
     /// The compound file behind the database.
+    pub(crate) fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
     pub(crate) fn stored_storage(&self) -> Option<&Storage> {
         self.stored.as_ref().map(|stored| &stored.storage)
     }

@@ -2,7 +2,7 @@
 //!
 //! From the file up: `storage` reads the compound file and `stream_name` the names in it; `string_pool` and
 //! `code_page` have the texts, `catalog` the list of tables and columns, `table_data` the values.
-//! [`Database`] puts them together, `save` writes them. [`archive`] and [`folder`] are the same as text,
+//! [`Database`] puts them together, `save` writes them; `signed_content` is what a signature covers. [`archive`] and [`folder`] are the same as text,
 //! [`sql`] asks and changes by query, [`mod@record`] is a row on its way to or from one, [`summary`] is the summary information. [`transform`] is the difference of
 //! two databases and [`patch`] a file of such differences; [`difference`] is one for people to read. [`validate`]
 //! holds a database against its own rules. What a table means is not known here, but for the few that patches
@@ -45,6 +45,7 @@ mod error;
 mod findings;
 mod guid;
 mod save;
+mod signed_content;
 mod storage;
 mod stream_name;
 mod string_pool;
@@ -56,6 +57,7 @@ pub use error::DatabaseError;
 pub use findings::Reading;
 pub use guid::{ComponentId, Guid, GuidError, PackageCode, ProductCode, UpgradeCode};
 pub use patch::{Patch, PatchError};
+pub use signed_content::SignedContent;
 pub use storage::{StorageError, Stream};
 pub use summary::{FileTime, FileTimeError, PropertyValue, SummaryInformation};
 pub use table::{Column, ColumnType, Row, Table, Value};

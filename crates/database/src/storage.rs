@@ -16,8 +16,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::findings::Findings;
-pub(crate) use directory::EntryKind;
-use directory::{Directory, Entry};
+use directory::Directory;
+pub(crate) use directory::{Entry, EntryKind};
 pub use error::StorageError;
 use sectors::Sectors;
 use source::Source;
@@ -58,6 +58,11 @@ impl Storage {
     /// The class identifier of this storage, in stored order.
     pub fn class(&self) -> [u8; 16] {
         self.directory.entry(self.root).map_or([0; 16], |entry| entry.class)
+    }
+
+    /// The directory's entry of this storage itself.
+    pub fn own_entry(&self) -> Option<&Entry> {
+        self.directory.entry(self.root)
     }
 
     /// The streams and storages directly in this one, in the order of the directory.

@@ -91,6 +91,12 @@ pub fn fitted_as_is(headings: &[String], rows: impl Iterator<Item = Vec<String>>
     table.trim_fmt() + "\n"
 }
 
+/// Lines of a label and a text.
+pub fn labelled(lines: &[(&str, String)]) -> String {
+    let width = lines.iter().map(|(label, _)| label.chars().count()).max().unwrap_or_default();
+    lines.iter().map(|(label, text)| format!("{label:width$}  {text}\n")).collect()
+}
+
 /// Lines with their cells beneath each other, two blanks apart at least. The rows are made twice, which takes less memory
 /// than keeping them.
 fn aligned(headings: &[String], rows: impl Iterator<Item = Vec<String>> + Clone) -> String {

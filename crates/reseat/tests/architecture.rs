@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 const ORDER: &[&str] = &[
     "cabinet",
     "database",
+    "signature",
     "restart-manager",
     "api",
     "machine",
@@ -23,8 +24,10 @@ const ORDER: &[&str] = &[
 /// Crates beside each other, neither of which knows the other although the order would allow it.
 const APART: &[(&str, &str)] = &[
     ("database", "cabinet"),
+    ("signature", "cabinet"),
     ("restart-manager", "cabinet"),
     ("restart-manager", "database"),
+    ("restart-manager", "signature"),
     ("api", "cabinet"),
     ("api", "database"),
     ("machine", "api"),

@@ -26,6 +26,8 @@ pub(crate) struct Entry {
     pub name: Vec<u16>,
     pub kind: EntryKind,
     pub class: [u8; 16],
+    /// State bits, and the times of creation and last change, as stored.
+    pub marks: [u8; 20],
     pub start: u32,
     /// Length in bytes.
     pub length: u64,
@@ -108,6 +110,7 @@ impl Entry {
             name: (0..units).filter_map(|unit| u16_at(bytes, 2 * unit)).collect(),
             kind,
             class: array_at(bytes, 80).unwrap_or_default(),
+            marks: array_at(bytes, 96).unwrap_or_default(),
             start: link(116),
             // Version 3 writers may leave anything in the upper half.
             length: if version < 4 { length & 0xFFFF_FFFF } else { length },

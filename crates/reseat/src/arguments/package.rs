@@ -55,6 +55,19 @@ Examples:
 Files go to the folder of the package's Directory table, with their long names; folders of Windows get their names there: Program
 Files, Program Files (x86), Windows, ProgramData and so on. A file that is there already is left alone unless --overwrite is given.")]
     Extract(Extract),
+    /// Show who signed a package, and check whether that holds
+    #[command(after_help = "\
+Examples:
+  reseat signature app.msi
+  reseat signature app.msi --store /etc/ssl/certs/ca-certificates.crt
+  reseat signature app.msi --json | jq -r .signer.subject
+
+The content's digest and the signer's signature are always checked. Whether the signer's certificate rests on a trusted one is checked
+against the certificates in the store, at the time of the timestamp, or now if there is none. Everything is offline: nobody is asked
+whether a certificate was revoked.
+
+Exit codes: 0 signed, and all that was checked holds; 1 unsigned, or something does not hold; 2 wrong usage.")]
+    Signature(Signature),
     /// Check a package against the rules in its _Validation table
     #[command(after_help = "\
 Examples:
@@ -133,6 +146,16 @@ pub struct Extract {
     /// Replace files that are there already
     #[arg(long)]
     pub overwrite: bool,
+}
+
+/// Arguments of `signature`.
+#[derive(Debug, Args)]
+pub struct Signature {
+    /// The package file
+    pub package: PathBuf,
+    /// Trusted certificates, as PEM text
+    #[arg(long, value_name = "FILE")]
+    pub store: Option<PathBuf>,
 }
 
 /// Arguments of `diff`.

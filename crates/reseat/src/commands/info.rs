@@ -156,6 +156,12 @@ fn gather(path: &Path, database: &Database) -> Result<Information, DatabaseError
             fact("Needs installer", installer);
         }
     }
+    // Whether it holds takes reading the whole file, which `reseat signature` does.
+    let signed = super::signature::signer(database);
+    fact(
+        "Signature",
+        Some(signed.map_or_else(|| "none".to_owned(), |signer| format!("of {}", output::one_line(&signer)))),
+    );
     Ok(Information {
         kind: package_file::kind(database),
         facts,

@@ -17,6 +17,7 @@ pub mod reboot_pending;
 pub mod recover;
 pub mod rm;
 pub mod show;
+pub mod signature;
 pub mod sql;
 pub mod stale;
 pub mod streams;

@@ -7,8 +7,9 @@ use reseat_database::{Database, Reading, folder};
 
 use crate::arguments::package::PackageCommand;
 use crate::arguments::{Export, Global, Import};
-use crate::commands::{diff, dump, extract, info, sql, streams, tables, validate};
+use crate::commands::{diff, dump, extract, info, signature, sql, streams, tables, validate};
 use crate::failure::Failure;
+use crate::output;
 
 /// Runs a command for a package file.
 pub fn run(global: &Global, command: PackageCommand) -> Result<ExitCode, Failure> {
@@ -19,6 +20,7 @@ pub fn run(global: &Global, command: PackageCommand) -> Result<ExitCode, Failure
         PackageCommand::Sql(arguments) => sql::run(global, arguments),
         PackageCommand::Streams(arguments) => streams::run(global, &arguments),
         PackageCommand::Extract(arguments) => extract::run(global, &arguments),
+        PackageCommand::Signature(arguments) => signature::run(global, &arguments),
         PackageCommand::Validate(arguments) => validate::run(global, &arguments),
         PackageCommand::Diff(arguments) => diff::run(global, &arguments),
     }
@@ -31,6 +33,13 @@ pub fn export(arguments: &Export) -> Result<ExitCode, Failure> {
         eprintln!("reseat: warning: {}: {warning}", arguments.package.display());
     }
     folder::export(&database, &arguments.folder)?;
+    if let Some(signer) = signature::signer(&database) {
+        eprintln!(
+            "reseat: warning: {}: the signature of '{}' is left out: it would not fit what is imported",
+            arguments.package.display(),
+            output::one_line(&signer)
+        );
+    }
     Ok(ExitCode::SUCCESS)
 }
 
