@@ -126,6 +126,9 @@ Examples:
         /// The arguments to start it with; the program is the one that runs
         #[arg(last = true, value_name = "ARGUMENT")]
         arguments: Vec<String>,
+        /// Not after a restart of the system
+        #[arg(long)]
+        no_reboot: bool,
     },
     /// Take back the registration of a running application
     UnregisterRestart {
@@ -133,7 +136,12 @@ Examples:
         #[arg(long, value_name = "PID")]
         pid: Option<u32>,
     },
-    /// Start again what interrupted sessions had closed
+    /// Remember what has registered for restart, to be started by `recover` after the system was restarted
+    #[command(after_help = "\
+Examples:
+  reseat rm remember && systemctl reboot")]
+    Remember,
+    /// Start again what interrupted sessions had closed, and what was remembered before the system was restarted
     Recover,
 }
 

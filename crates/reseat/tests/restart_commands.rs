@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
-use support::{Holder, Place, Ran, end_holders, holders, is_root, run};
+use support::{Holder, Place, Ran, end_holders, has_tool, holders, is_root, run};
 
 fn json(ran: &Ran) -> Value {
     serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}\n{}", ran.out, ran.err))
@@ -342,6 +342,71 @@ fn a_program_on_the_users_list_is_critical_with_its_reason_and_never_closed() {
     assert!(scene.holder.runs());
     scene.place.write("home/reseat/critical.d/z.conf", "!tail\n");
     scene.free(&["--", "true"]).expect_code(0);
+}
+
+#[test]
+fn what_was_remembered_runs_again_after_the_system_was_restarted() {
+    let mut scene = Scene::new();
+    let other = scene.place.hold(&scene.file);
+    let pid = other.pid().to_string();
+    let arguments = ["rm", "register-restart", "--no-reboot", "--pid", &pid, "--", "-f", text(&scene.file)];
+    scene.place.reseat(&arguments).expect_code(0);
+    let state = scene.place.path("home/.local/state");
+    let reseat = |arguments: &[&str]| {
+        let mut command = scene.place.reseat_command(arguments);
+        run(command.env("XDG_STATE_HOME", &state).env("DISPLAY", ":77"))
+    };
+    let remembered = json(reseat(&["rm", "remember", "--json"]).expect_code(0));
+    assert_eq!(remembered, serde_json::json!([{ "application": "tail", "pid": scene.holder.pid() }]));
+    drop(other);
+    run(Command::new("kill").arg(scene.holder.pid().to_string()));
+    assert_eq!(scene.holder.signal(), Some(15));
+    assert_eq!(json(&reseat(&["rm", "recover", "--json"])), serde_json::json!([]), "not in the same boot");
+    // Another boot, as far as the file knows.
+    let file = state.join("reseat/after-reboot");
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+    let written = std::fs::read_to_string(&file).unwrap();
+    assert!(written.contains(boot.trim()));
+    std::fs::write(&file, written.replace(boot.trim(), "another")).unwrap();
+    let recovered = json(reseat(&["rm", "recover", "--json"]).expect_code(0));
+    assert_eq!(recovered[0]["old"], scene.holder.pid());
+    let new = scene.new_holder();
+    assert_eq!(recovered[0]["new"], new);
+    let environment = std::fs::read_to_string(format!("/proc/{new}/environ")).unwrap();
+    assert!(environment.split('\0').any(|it| it == "DISPLAY=:77"), "that of the new login");
+    assert_eq!(json(&reseat(&["rm", "recover", "--json"])), serde_json::json!([]), "once is enough");
+}
+
+#[test]
+fn three_capabilities_suffice_to_see_and_to_close_what_belongs_to_others() {
+    if !is_root() || !has_tool("setpriv") {
+        return;
+    }
+    let place = Place::new();
+    let file = place.write("held", "x");
+    let mut holder = place.hold(&file);
+    let runtime = tempfile::tempdir().unwrap();
+    std::os::unix::fs::chown(runtime.path(), Some(65534), Some(65534)).unwrap();
+    let capabilities = "+sys_ptrace,+dac_read_search,+kill";
+    let setpriv = |arguments: &[&str]| {
+        let mut command = place.command("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).args(arguments);
+        run(command.env("RESEAT_RUNTIME_DIR", runtime.path()))
+    };
+    let all = [&format!("--inh-caps={capabilities}"), &format!("--ambient-caps={capabilities}")];
+    let reseat = env!("CARGO_BIN_EXE_reseat");
+    let with = |arguments: &[&str]| setpriv(&[&all.map(String::as_str)[..], &[reseat], arguments].concat());
+    if !setpriv(&[reseat, "--version"]).status.success() || !with(&["--version"]).status.success() {
+        println!("SKIPPED: another user cannot run reseat, or may not have capabilities");
+        return;
+    }
+    // Without them it is not known.
+    setpriv(&[reseat, "who", text(&file)]).expect_code(2);
+    assert!(holder.runs());
+    let rows = json(with(&["who", "--json", text(&file)]).expect_code(0));
+    assert_eq!((&rows[0]["pid"], &rows[0]["type"]), (&holder.pid().into(), &"console".into()));
+    with(&["free", text(&file), "--", "true"]).expect_code(0);
+    assert_eq!(holder.signal(), Some(15));
 }
 
 #[test]

@@ -199,6 +199,36 @@ fn a_manager_that_hangs_neither_holds_us_up_nor_makes_its_services_fair_game() {
 }
 
 #[test]
+fn root_stops_and_starts_a_service_of_another_users_manager() {
+    if !has_tool("setpriv") {
+        return;
+    }
+    let Some(ran) = sandbox(
+        r#"N=65534; chmod 711 $D; chmod 644 $D/held
+        mkdir -p /run/user/$N/units
+        printf '%s\n' '[Service]' Restart=always "$(holds)" >/run/user/$N/units/a.service
+        chown -R $N:$N /run/user/$N; chmod 700 /run/user/$N
+        G=/sys/fs/cgroup/user.slice/user-$N.slice/user@$N.service
+        mkdir -p $G; chown -R $N $G
+        as() { setpriv --reuid=$N --regid=$N --clear-groups env XDG_RUNTIME_DIR=/run/user/$N "$@"; }
+        (echo $BASHPID >$G/cgroup.procs
+        as env SYSTEMD_UNIT_PATH=/run/user/$N/units: /usr/lib/systemd/systemd --user --log-level=err) &
+        sc() { as systemctl --user "$@"; }
+        for i in {1..200}; do [ -S /run/user/$N/systemd/private ] && break; sleep .05; done
+        sc start a; ready a.service
+        "$R" who --json $D/held
+        A=$(pid a)
+        free -- sh -c "test ! -e /proc/$A && echo freed"
+        ready a.service; test $(pid a) != $A && echo again
+        sc stop a; exit 0"#,
+    ) else {
+        return;
+    };
+    ran.expect_code(0).expect_error(&["closed a.service", "started a.service again"]);
+    assert!(ran.out.contains(r#""type": "service""#) && ran.out.contains("freed\nagain"), "{}", ran.out);
+}
+
+#[test]
 fn stale_restarts_a_service_whose_program_was_replaced() {
     let Some(ran) = sandbox(
         r#"cp /bin/sleep $D/program

@@ -38,6 +38,7 @@
 //! | `window` | windows of the display, and the request to close them |
 //! | `stale` | what still runs old files |
 //! | `registration`, `restart_plan`, `restart`, `detach` | starting again |
+//! | `remembered` | starting again after a restart of the system |
 
 mod application;
 mod cancel;
@@ -56,6 +57,7 @@ mod primary;
 mod proc_scan;
 mod process;
 mod registration;
+mod remembered;
 mod resource;
 mod restart;
 mod restart_plan;
@@ -85,6 +87,7 @@ pub use registration::{
     COMMAND_LINE_LIMIT, Registration, RestartFlags, register_application_restart,
     unregister_application_restart,
 };
+pub use remembered::{recover_remembered, remember};
 pub use resource::Resources;
 pub use restart::{Recovery, recover, recover_within};
 pub use secondary::Secondary;

@@ -172,6 +172,17 @@ impl Store {
         Ok(None)
     }
 
+    /// The processes that have registered, ended ones among them.
+    pub(crate) fn registered(&self) -> Result<Vec<UniqueProcess>, Error> {
+        let (folder, path) = self.folder("registrations")?;
+        let names = names(folder.as_fd(), &path)?;
+        let process = |name: &String| {
+            let (pid, start) = name.split_once('-')?;
+            Some(UniqueProcess { pid: pid.parse().ok()?, start_time: start.parse().ok()? })
+        };
+        Ok(names.iter().filter_map(process).collect())
+    }
+
     /// Removes the registrations of processes that have ended.
     pub(crate) fn sweep_registrations(&self) -> Result<(), Error> {
         let (folder, path) = self.folder("registrations")?;

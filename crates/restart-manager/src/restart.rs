@@ -46,7 +46,8 @@ pub(crate) fn prepare(store: &Store, application: &Application) -> Stopping {
     }
 }
 
-fn plan(store: &Store, process: UniqueProcess) -> Option<RestartPlan> {
+/// How to start a process again that has registered for that.
+pub(crate) fn plan(store: &Store, process: UniqueProcess) -> Option<RestartPlan> {
     // Read now and not when the list was made: a program may renew its registration at any time.
     let registration = store.registration(process).ok().flatten()?;
     let folder = open_process(process.pid).ok()?;

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -74,6 +75,10 @@ impl Systemd {
             command.arg("--user");
             if let Some(folder) = self.manager.runtime_folder() {
                 command.env("XDG_RUNTIME_DIR", folder);
+            }
+            // Root speaks to another user's manager as that user, who is the one that it listens to.
+            if let Some((user, group)) = self.manager.spoken_to_as() {
+                command.uid(user).gid(group).env_remove("DBUS_SESSION_BUS_ADDRESS").current_dir("/");
             }
         }
         command

@@ -139,7 +139,7 @@ fn open_folder(path: &Path) -> Result<OwnedFd, Errno> {
 }
 
 /// Opens a folder that is the user's own and that nobody else can write to.
-fn open_trusted(path: &Path) -> Result<OwnedFd, Error> {
+pub(crate) fn open_trusted(path: &Path) -> Result<OwnedFd, Error> {
     let untrusted = |reason: String| Error::UntrustedFolder { path: path.to_owned(), reason };
     let folder = match open_folder(path) {
         Ok(folder) => folder,

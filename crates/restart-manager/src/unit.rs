@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
@@ -109,7 +110,7 @@ impl Manager {
         self.runtime_folder().is_some_and(|folder| folder.join("systemd/private").exists())
     }
 
-    /// The folder that its sockets are in. Other users' managers are not reached.
+    /// The folder that its sockets are in. Of other users' managers only root knows it.
     pub(crate) fn runtime_folder(self) -> Option<PathBuf> {
         let own = geteuid().as_raw();
         match self {
@@ -119,7 +120,23 @@ impl Manager {
                 let usual = || PathBuf::from(format!("/run/user/{user}"));
                 Some(given.filter(|path| path.is_absolute()).unwrap_or_else(usual))
             }
+            Manager::User(user) if own == 0 => {
+                let folder = PathBuf::from(format!("/run/user/{user}"));
+                std::fs::symlink_metadata(&folder)
+                    .is_ok_and(|it| it.is_dir() && it.uid() == user)
+                    .then_some(folder)
+            }
             Manager::User(_) => None,
+        }
+    }
+
+    /// The user and group to speak to it as, where that is another user than ours.
+    pub(crate) fn spoken_to_as(self) -> Option<(u32, u32)> {
+        match self {
+            Manager::User(user) if user != geteuid().as_raw() => {
+                Some((user, std::fs::symlink_metadata(self.runtime_folder()?).ok()?.gid()))
+            }
+            _ => None,
         }
     }
 }

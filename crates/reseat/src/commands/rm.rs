@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use reseat_restart_manager::{
     Error, Filter, FilterAction, FilterTrigger, Primary, RestartFlags, Restarted, Secondary, SessionKey,
-    Store, UniqueProcess, recover, service_name,
+    Store, UniqueProcess, recover, recover_remembered, remember, service_name,
 };
 use serde_json::json;
 
@@ -37,10 +37,12 @@ pub fn run(global: &Global, command: Rm) -> Result<ExitCode, Failure> {
         Rm::Restart { key } => restart(global, &key)?,
         Rm::Filter { key, action } => filter(global, &reopen(&key)?, action)?,
         Rm::End { key } => reopen(&key)?.end()?,
-        Rm::RegisterRestart { pid, arguments } => {
-            Store::open()?.register_for(pid.unwrap_or_else(parent_id), &arguments, RestartFlags::NONE)?;
+        Rm::RegisterRestart { pid, arguments, no_reboot } => {
+            let flags = if no_reboot { RestartFlags::NO_REBOOT } else { RestartFlags::NONE };
+            Store::open()?.register_for(pid.unwrap_or_else(parent_id), &arguments, flags)?;
         }
         Rm::UnregisterRestart { pid } => Store::open()?.unregister_for(pid.unwrap_or_else(parent_id))?,
+        Rm::Remember => remember_all(global)?,
         Rm::Recover => return recover_all(global),
     }
     Ok(ExitCode::SUCCESS)
@@ -183,16 +185,35 @@ fn row(filter: &Filter) -> serde_json::Value {
     json!({ "filter": action, "for": kind, "name": name })
 }
 
+fn remember_all(global: &Global) -> Result<(), Failure> {
+    let remembered = remember(&Store::open()?)?;
+    if global.json {
+        let value =
+            |(name, process): &(String, UniqueProcess)| json!({ "application": name, "pid": process.pid });
+        output::json(&remembered.iter().map(value).collect::<Vec<_>>());
+        return Ok(());
+    }
+    for (name, process) in remembered {
+        println!("{name} (process {}) will be started again", process.pid);
+    }
+    Ok(())
+}
+
 fn recover_all(global: &Global) -> Result<ExitCode, Failure> {
-    let mut failed = false;
-    let mut restarted = Vec::new();
+    let (mut restarted, mut failed) = (Vec::new(), Vec::new());
     for recovery in recover(&Store::open()?)? {
         restarted.extend(recovery.restarted);
-        for application in recovery.failed {
-            failed = true;
-            eprintln!("reseat: {} was not started again: {}", application.name, application.reason);
-        }
+        failed.extend(recovery.failed);
+    }
+    let remembered = recover_remembered();
+    if let Ok((started, refused)) = &remembered {
+        restarted.extend(started.iter().cloned());
+        failed.extend(refused.iter().cloned());
+    }
+    for application in &failed {
+        eprintln!("reseat: {} was not started again: {}", application.name, application.reason);
     }
     print_restarted(global, &restarted);
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    remembered?;
+    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
