@@ -229,6 +229,32 @@ fn root_stops_and_starts_a_service_of_another_users_manager() {
 }
 
 #[test]
+fn the_users_unit_remembers_at_the_end_of_a_session_and_starts_at_the_next_one() {
+    let unit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../contrib/systemd/user/reseat-restart.service");
+    let text = std::fs::read_to_string(unit).unwrap();
+    let text = text.replace("/usr/bin/reseat", env!("CARGO_BIN_EXE_reseat"));
+    let script = r#"cat >$U/reseat-restart.service <<'END'
+UNIT
+END
+        sc set-environment RESEAT_RUNTIME_DIR=$RESEAT_RUNTIME_DIR XDG_STATE_HOME=$D/state
+        tail -f $D/held >/dev/null & P=$!
+        "$R" rm register-restart --pid $P -- -f $D/held
+        sc start reseat-restart; sc stop reseat-restart
+        kill $P; wait $P || :
+        sed -i "s/$(cat /proc/sys/kernel/random/boot_id)/another/" $D/state/reseat/after-reboot
+        sc start reseat-restart
+        N=$(pgrep -f "tail -f $D/held"); test $N != $P
+        "$R" who --json $D/held
+        sc stop reseat-restart; kill -0 $N && echo "still there"
+        kill $N"#;
+    let Some(ran) = sandbox(&script.replace("UNIT", &text)) else { return };
+    ran.expect_code(0);
+    let rows = ran.out.split(']').next().unwrap();
+    assert!(rows.contains(r#""type": "console""#) && rows.contains(".scope\""), "{}", ran.out);
+    assert!(ran.out.contains("still there"), "{}", ran.out);
+}
+
+#[test]
 fn stale_restarts_a_service_whose_program_was_replaced() {
     let Some(ran) = sandbox(
         r#"cp /bin/sleep $D/program

@@ -85,7 +85,15 @@ pub fn remember(store: &Store) -> Result<Vec<(String, UniqueProcess)>, Error> {
             }
         }
     }
-    let (folder, path) = open_folder()?;
+    let path = folder_path();
+    let mut builder = std::fs::DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700);
+    builder.create(&path).map_err(|source| Error::Storage {
+        action: "create",
+        path: path.clone(),
+        source,
+    })?;
+    let folder = open_trusted(&path)?;
     let failed = |source| Error::Storage { action: "write", path: path.join(FILE), source };
     let mut text = Vec::new();
     for application in &found {
@@ -109,7 +117,11 @@ pub fn remember(store: &Store) -> Result<Vec<(String, UniqueProcess)>, Error> {
 /// # Errors
 /// As [`remember`].
 pub fn recover_remembered() -> Result<(Vec<Restarted>, Vec<Refusal>), Error> {
-    let (folder, path) = open_folder()?;
+    let path = folder_path();
+    if !path.exists() {
+        return Ok((Vec::new(), Vec::new()));
+    }
+    let folder = open_trusted(&path)?;
     let _lock = lock(&folder, &path)?;
     let remembered: Vec<Remembered> = journal::read(folder.as_fd(), FILE, &path)?.unwrap_or_default();
     let (mut restarted, mut refused) = (Vec::new(), Vec::new());
@@ -146,22 +158,14 @@ fn renew(plan: &mut RestartPlan) {
     }
 }
 
-fn open_folder() -> Result<(OwnedFd, PathBuf), Error> {
+fn folder_path() -> PathBuf {
     let given = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|it| it.is_absolute());
     let usual = || match geteuid().is_root() {
         // The home folder may be that of who called sudo.
         true => Some(PathBuf::from("/var/lib")),
         false => Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state")),
     };
-    let path = given.or_else(usual).unwrap_or_else(|| PathBuf::from("/nonexistent")).join("reseat");
-    let mut builder = std::fs::DirBuilder::new();
-    std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700);
-    builder.create(&path).map_err(|source| Error::Storage {
-        action: "create",
-        path: path.clone(),
-        source,
-    })?;
-    Ok((open_trusted(&path)?, path))
+    given.or_else(usual).unwrap_or_else(|| PathBuf::from("/nonexistent")).join("reseat")
 }
 
 fn lock(folder: &OwnedFd, path: &std::path::Path) -> Result<OwnedFd, Error> {

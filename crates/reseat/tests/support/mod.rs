@@ -86,6 +86,7 @@ impl Place {
             .env("HOME", self.path("home"))
             .env("XDG_DATA_HOME", self.path("data"))
             .env("XDG_CONFIG_HOME", self.path("home"))
+            .env("XDG_STATE_HOME", self.path("state"))
             .env("XDG_CACHE_HOME", self.path("home"))
             .env("XDG_RUNTIME_DIR", self.path("tmp"))
             .env("RESEAT_RUNTIME_DIR", self.path("runtime"))
