@@ -5,7 +5,7 @@
 //! working folder (runit, s6) or its own tool (`supervisorctl status`), never the process. A supervisor of
 //! another user than root and ours is not spoken to: its folder holds what that user likes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::fmt;
 use std::os::fd::AsFd;
@@ -82,17 +82,20 @@ pub(crate) fn runs_supervisord(folder: std::os::fd::BorrowedFd<'_>) -> bool {
     script.path.file_name().is_some_and(|name| name == "supervisord")
 }
 
+/// What processes are, by their ids: many have the same ancestors.
+type Known = HashMap<u32, Option<Supervisor>>;
+
 /// The service of a process.
 ///
 /// # Errors
 /// Why its service must not be touched.
-fn service_of(pid: u32) -> Result<Option<Supervised>, CriticalReason> {
+fn service_of(pid: u32, known: &mut Known) -> Result<Option<Supervised>, CriticalReason> {
     let mut child = pid;
     for _ in 0..DEPTH_LIMIT {
         let Some(parent) = Stat::of(child).map(|stat| stat.parent).filter(|parent| *parent > 1) else {
             return Ok(None);
         };
-        if let Some(supervisor) = Supervisor::of(parent) {
+        if let Some(supervisor) = *known.entry(parent).or_insert_with(|| Supervisor::of(parent)) {
             return supervisor.service(parent, child).map(Some);
         }
         child = parent;
@@ -269,12 +272,14 @@ impl Supervised {
 /// Tells services of supervisors among these applications.
 pub(crate) fn classify(applications: &mut [Application]) {
     let mut own = None;
+    let mut known = Known::new();
     for application in applications.iter_mut().filter(|it| it.critical.is_none()) {
-        let critical = match service_of(application.process.pid) {
+        let critical = match service_of(application.process.pid, &mut known) {
             Ok(None) => continue,
             Ok(Some(service)) => {
                 application.service = Some(service.name.clone());
-                let own = own.get_or_insert_with(|| service_of(std::process::id()).ok().flatten());
+                let own =
+                    own.get_or_insert_with(|| service_of(std::process::id(), &mut known).ok().flatten());
                 let critical = (own.as_ref() == Some(&service)).then_some(CriticalReason::InstallersService);
                 application.supervised = Some(service);
                 critical
