@@ -397,6 +397,13 @@ fn records(place: &Place) -> Option<usize> {
     Some(text.iter().filter(|&&byte| byte == b'\n').count())
 }
 
+/// What sessions of this store have written, for who has to find out why a test failed.
+fn history(place: &Place) -> String {
+    let sessions = std::fs::read_dir(place.store.path().join("sessions")).unwrap().flatten();
+    let text = |it: std::fs::DirEntry| std::fs::read_to_string(it.path().join("actions")).unwrap_or_default();
+    sessions.map(text).collect()
+}
+
 #[test]
 fn an_installer_killed_after_any_of_its_records_leaves_one_application_after_recovery() {
     // Shutdown begun, stopping, asked, stopped, starting, restarted.
@@ -413,6 +420,7 @@ fn an_installer_killed_after_any_of_its_records_leaves_one_application_after_rec
             std::hint::spin_loop();
         }
         installer.kill();
+        let history = history(&scene.place);
         let recoveries = recover(&scene.place.store).unwrap();
         let (since, mut left) = (Instant::now(), running(&scene));
         // A process that has only just been executed does not show its environment yet.
@@ -420,7 +428,11 @@ fn an_installer_killed_after_any_of_its_records_leaves_one_application_after_rec
             left = running(&scene);
         }
         let errors = std::fs::read_to_string(scene.place.folder.path().join("errors")).unwrap();
-        assert_eq!(left.len(), 1, "{errors}\nafter {wanted} records: {left:?} after {recoveries:?}");
+        assert_eq!(
+            left.len(),
+            1,
+            "{errors}\nround {round}, after {wanted} records: {left:?} after {recoveries:?} of {history}"
+        );
         if left[0] == current.0 {
             kept += 1;
             continue;
