@@ -23,7 +23,7 @@ use crate::interface::Message;
 use crate::log::{plain, service};
 use crate::request::UiLevel;
 use crate::sequence::{Flow, refuse};
-use crate::session::Session;
+use crate::session::{Session, readable};
 
 /// The property, and for native programs the variable, that carries data to a deferred action.
 const CUSTOM_ACTION_DATA: &str = "CustomActionData";
@@ -43,6 +43,22 @@ struct ScheduledCall {
 enum ScheduledCode {
     Program(ProgramCall),
     Windows { call: WindowsCall, facts: DeferredFacts },
+}
+
+impl ScheduledCall {
+    /// Where the package can be read now: a commit action runs when the cached package may be gone.
+    fn find_package(&mut self, surroundings: &Surroundings<'_>) {
+        let package = match &mut self.code {
+            ScheduledCode::Program(ProgramCall { program: Program::Binary { package, .. }, .. }) => package,
+            ScheduledCode::Windows { call, .. } => match &mut call.code {
+                WindowsCode::Library { library: Program::Binary { package, .. }, .. }
+                | WindowsCode::Script { source: ScriptSource::Binary { package, .. }, .. } => package,
+                _ => return,
+            },
+            ScheduledCode::Program(_) => return,
+        };
+        *package = readable(package, surroundings.package_file.as_deref());
+    }
 }
 
 /// Runs an action, or writes it into the script when it is deferred.
@@ -168,7 +184,7 @@ fn expected(session: &Session<'_, '_>, source: &CodeSource) -> Program {
 }
 
 fn binary(session: &Session<'_, '_>, name: &str) -> Program {
-    Program::Binary { package: session.package_path.clone(), name: name.to_owned() }
+    Program::Binary { package: session.package_place(), name: name.to_owned() }
 }
 
 /// The path on this computer of a file that the package installs.
@@ -293,7 +309,7 @@ fn run_windows(
             let text = text.as_deref().unwrap_or_default().to_owned();
             let (source, function) = match source {
                 CodeSource::Binary(name) => {
-                    let package = session.package_path.clone();
+                    let package = session.package_place();
                     (ScriptSource::Binary { package, name: name.to_string() }, text)
                 }
                 CodeSource::File(key) => (ScriptSource::File(file(session, key)?), text),
@@ -432,9 +448,7 @@ fn prepare(
     let wrong =
         |reason: String| EngineError::Row { table: "CustomAction", row: row.action.to_string(), reason };
     let program = match source {
-        ProgramSource::Binary(name) => {
-            Program::Binary { package: session.package_path.clone(), name: name.to_string() }
-        }
+        ProgramSource::Binary(name) => binary(session, name),
         ProgramSource::File(file) => {
             let path =
                 session.selection()?.file_target(file).ok_or_else(|| wrong(format!("no file {file}")))?;
@@ -537,8 +551,9 @@ pub fn run_scheduled(
     phase: Phase,
     surroundings: &mut Surroundings<'_>,
 ) -> Result<(), ActionFailure> {
-    let scheduled: ScheduledCall =
+    let mut scheduled: ScheduledCall =
         serde_json::from_value(action.call.clone()).map_err(|error| ActionFailure::Host(error.into()))?;
+    scheduled.find_package(surroundings);
     let mut lines = Vec::new();
     let (result, always_succeeds) = match &scheduled.code {
         ScheduledCode::Program(call) => {

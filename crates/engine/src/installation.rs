@@ -1,6 +1,7 @@
 //! An installation from its beginning to its end: finding the product, the sessions, and every way out.
 
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -351,6 +352,7 @@ fn begin<'s, 'm>(
     let mut session = Session {
         installation,
         package: Arc::new(subject.package),
+        package_file: File::open(&subject.path).ok().map(Arc::new),
         package_path: subject.path,
         installed: subject.installed,
         purpose,

@@ -137,6 +137,17 @@ impl Question {
         Self { text, buttons, default: ((style >> 8) & 0xF) as usize }
     }
 
+    /// The answer that a word means: the label of a button or its beginning, in any letter case; nothing typed is the
+    /// default button. Nothing when it fits no button.
+    pub fn answer(&self, word: &str) -> Option<Answer> {
+        let word = word.trim().to_lowercase();
+        if word.is_empty() {
+            return Some(self.default_answer());
+        }
+        let fits = |answer: &&Answer| answer.label().to_lowercase().starts_with(&word);
+        self.buttons.answers().iter().find(fits).copied()
+    }
+
     /// The answer of the default button.
     pub fn default_answer(&self) -> Answer {
         let answers = self.buttons.answers();
@@ -176,5 +187,29 @@ impl UserInterface for Silent {
 
     fn files_in_use(&mut self, _: &ApplicationList, _: bool) -> FilesInUseAnswer {
         FilesInUseAnswer::ShutDown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_is_answered_by_a_word_its_beginning_or_nothing() {
+        // Yes, No and Cancel; the second is the default.
+        let question = Question::new("Really?".to_owned(), 0x103);
+        assert_eq!(question.buttons, Buttons::YesNoCancel);
+        for (word, answer) in [
+            ("yes\n", Some(Answer::Yes)),
+            ("C", Some(Answer::Cancel)),
+            (" n ", Some(Answer::No)),
+            ("\n", Some(Answer::No)),
+            ("maybe", None),
+        ] {
+            assert_eq!(question.answer(word), answer, "{word:?}");
+        }
+        // A default button that is not there is the first one.
+        assert_eq!(Question::new(String::new(), 0x305).default_answer(), Answer::Retry);
+        assert_eq!(Question::new(String::new(), 0x30).buttons, Buttons::Ok);
     }
 }

@@ -5,6 +5,8 @@
 //! session, who watches) is an [`Installation`]; a nested session, such as the removal of an older product, borrows it.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -65,6 +67,9 @@ pub struct Session<'s, 'm> {
     pub(crate) package: Arc<Package>,
     /// Where the package was opened.
     pub(crate) package_path: PathBuf,
+    /// The package's file, kept open: the cached package of a product is gone when its removal is committed, and actions
+    /// behind that still need its streams.
+    pub(crate) package_file: Option<Arc<File>>,
     /// The product as it was installed before, if it was.
     pub(crate) installed: Option<InstalledProduct>,
     pub(crate) purpose: Purpose,
@@ -258,6 +263,11 @@ impl<'s, 'm> Session<'s, 'm> {
         }
     }
 
+    /// Where the package can be read, also after it was removed.
+    pub(crate) fn package_place(&self) -> PathBuf {
+        readable(&self.package_path, self.package_file.as_deref())
+    }
+
     /// The folder in which the package's sources lie.
     pub(crate) fn source_folder(&self) -> PathBuf {
         self.package_path.parent().map(Path::to_owned).unwrap_or_default()
@@ -310,5 +320,13 @@ impl<'s, 'm> Session<'s, 'm> {
     /// The first error of an action; what was executed by then is still to be rolled back.
     pub(crate) fn run(&mut self) -> Result<(), EngineError> {
         sequence::run(self)
+    }
+}
+
+/// A path of a file, or of its open handle when it was removed.
+pub(crate) fn readable(path: &Path, file: Option<&File>) -> PathBuf {
+    match file {
+        Some(file) if !path.exists() => format!("/proc/self/fd/{}", file.as_raw_fd()).into(),
+        _ => path.to_owned(),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use reseat_engine::{FilesInUseAnswer, Message, UserInterface};
+use reseat_engine::{Answer, FilesInUseAnswer, Message, Question, UserInterface};
 use reseat_restart_manager::{ApplicationList, CancelToken};
 
 use crate::arguments::{Global, Progress};
@@ -135,6 +135,30 @@ impl UserInterface for Terminal {
                     "r" | "retry" => return FilesInUseAnswer::Retry,
                     "q" | "quit" => return FilesInUseAnswer::Cancel,
                     _ => {}
+                }
+            }
+        })
+    }
+
+    fn question(&mut self, question: &Question) -> Answer {
+        if !self.asks {
+            self.line(&question.text);
+            return question.default_answer();
+        }
+        let default = question.default_answer();
+        let words: Vec<&str> = question.buttons.answers().iter().map(|answer| answer.label()).collect();
+        self.bar.suspend(|| {
+            eprintln!("{}", question.text);
+            loop {
+                eprint!("{} ({})? ", words.join(", "), default.label());
+                let _ = std::io::stderr().flush();
+                let mut line = String::new();
+                match std::io::stdin().lock().read_line(&mut line) {
+                    Ok(0) | Err(_) => return default,
+                    Ok(_) => {}
+                }
+                if let Some(answer) = question.answer(&line) {
+                    return answer;
                 }
             }
         })

@@ -8,10 +8,11 @@ mod support;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use reseat_database::{Database, Reading};
 use reseat_engine::{
     Answer, Buttons, CallResult, CustomActionHost, EngineError, FilesInUseAnswer, FunctionAnswer,
-    FunctionCall, Functions, HostError, Message, Program, ProgramCall, Question, Report, Request, Target,
-    UiLevel, UserInterface, Value, WindowsCall, WindowsCode,
+    FunctionCall, Functions, HostError, Message, Program, ProgramCall, Question, Report, Request,
+    ScriptLanguage, ScriptSource, Target, UiLevel, UserInterface, Value, WindowsCall, WindowsCode,
 };
 use reseat_machine::{Hive, Machine, RegistryKey};
 use reseat_restart_manager::ApplicationList;
@@ -38,7 +39,10 @@ type Code<'t> = Box<dyn Fn(&mut Caller<'_>) -> i32 + 't>;
 struct Host<'t> {
     code: HashMap<&'static str, Code<'t>>,
     ran: RefCell<Vec<String>>,
+    seen: RefCell<Vec<WindowsCode>>,
     refuses: Option<&'static str>,
+    /// Whether the stream of each action has to be there when it runs.
+    reads: bool,
 }
 
 impl<'t> Host<'t> {
@@ -59,11 +63,13 @@ impl CustomActionHost for Host<'_> {
         functions: &mut dyn Functions,
         output: &mut dyn FnMut(&str),
     ) -> Result<CallResult, HostError> {
-        assert!(matches!(
-            &call.code,
-            WindowsCode::Library { library: Program::Binary { name, .. }, entry_point }
-                if name == "library" && entry_point == "Entry"
-        ));
+        self.seen.borrow_mut().push(call.code.clone());
+        if let (true, WindowsCode::Library { library: Program::Binary { package, name }, .. }) =
+            (self.reads, &call.code)
+        {
+            let database = Database::open(package, Reading::Strict).unwrap();
+            assert!(database.stream(&format!("Binary.{name}")).unwrap().is_some());
+        }
         self.ran.borrow_mut().push(call.action.clone());
         output("said");
         let code = self.code.get(call.action.as_str()).unwrap_or_else(|| panic!("{}", call.action));
@@ -668,7 +674,7 @@ fn messages_reach_the_user_and_answers_come_back() {
     let dig = Message::ActionStart { action: "Dig".to_owned(), description: "Digging".to_owned() };
     assert!(said(&watcher, &dig));
     assert!(!watcher.messages.iter().any(|said| format!("{said:?}").contains("for the log")));
-    assert!(said(&watcher, &Message::Error("Error 25001. No time in ".to_owned())));
+    assert!(said(&watcher, &Message::Warning("Error 25001. No time in ".to_owned())));
     assert_eq!(watcher.questions.len(), 1);
     assert_eq!(
         (watcher.questions[0].text.as_str(), watcher.questions[0].buttons),
@@ -733,4 +739,70 @@ fn what_is_installed_can_be_asked_for() {
         0
     });
     install(&place, &newer, &host).unwrap();
+}
+
+#[test]
+fn libraries_and_scripts_come_from_streams_files_properties_and_the_table_itself() {
+    let place = Place::with_prefix();
+    let product = product()
+        .with_file("Script", "script.js", "1")
+        .with_property("SCRIPT", "text of [ProductName]")
+        .with_action("A", 1, "library", "Entry", 1100)
+        .with_action("B", 6 + 0x1000, "library", "", 1101)
+        .with_action("C", 37, "", "inline [ProductName]", 1102)
+        .with_action("D", 54, "SCRIPT", "Run", 1103)
+        .with_action("E", 17, "Readme", "Entry", 6700)
+        .with_action("F", 21 + DEFERRED, "Script", "Run", 6000);
+    let host = Host::default();
+    let host = ["A", "B", "C", "D", "E", "F"].into_iter().fold(host, |host, action| {
+        // The result of a script in the table itself does not matter: it has none.
+        host.with(action, move |_| if action == "C" { 1603 } else { 0 })
+    });
+    install(&place, &product, &host).unwrap();
+    let package = place.path("test.msi");
+    let script = |language, source, function: Option<&str>, is_64_bit| WindowsCode::Script {
+        language,
+        source,
+        function: function.map(str::to_owned),
+        is_64_bit,
+    };
+    let binary = || Program::Binary { package: package.clone(), name: "library".to_owned() };
+    let file = |name: &str| place.drive_c("Program Files/Test").join(name);
+    use ScriptLanguage::{JScript, VbScript};
+    assert_eq!(
+        host.seen.take(),
+        [
+            WindowsCode::Library { library: binary(), entry_point: "Entry".to_owned() },
+            script(
+                VbScript,
+                ScriptSource::Binary { package: package.clone(), name: "library".to_owned() },
+                None,
+                true
+            ),
+            script(JScript, ScriptSource::Text("inline [ProductName]".to_owned()), None, false),
+            script(VbScript, ScriptSource::Text("text of [ProductName]".to_owned()), Some("Run"), false),
+            script(JScript, ScriptSource::File(file("script.js")), Some("Run"), false),
+            WindowsCode::Library {
+                library: Program::File(file("readme.txt")),
+                entry_point: "Entry".to_owned()
+            },
+        ]
+    );
+}
+
+#[test]
+fn the_code_of_a_package_can_be_read_when_its_product_is_gone() {
+    let place = Place::with_prefix();
+    let mut product = product().with_row("CustomAction", &["Commit", "1537", "library", "Entry"]);
+    product.row("CustomAction", &["Last", "1", "library", "Entry"]);
+    product.row("InstallExecuteSequence", &["Commit", "REMOVE", "6500"]);
+    product.row("InstallExecuteSequence", &["Last", "REMOVE", "6700"]);
+    install(&place, &product, &Host::default()).unwrap();
+    let host = Host::default().with("Commit", |_| 0).with("Last", |_| 0);
+    let machine = Machine::open(&place.prefix()).unwrap();
+    let host = Host { reads: true, ..host };
+    let mut request = Request::new(Target::Product(product.product_code()));
+    request.properties.push(("MSIRESTARTMANAGERCONTROL".to_owned(), "Disable".to_owned()));
+    reseat_engine::install(&machine, &request, &mut Watcher::new(), &host).unwrap();
+    assert_eq!(host.ran.take(), ["Commit", "Last"]);
 }

@@ -4,6 +4,7 @@
 //! `disablerollback-action.md` and `schedulereboot-action.md`. Sessions of one installation share one transaction: a nested session that begins while it
 //! is open adds to it and leaves the commit to the session that opened it.
 
+use std::fs::File;
 use std::io::Write;
 use std::mem;
 use std::sync::Arc;
@@ -71,9 +72,9 @@ pub fn install_execute(session: &mut Session<'_, '_>) -> Result<(), EngineError>
     };
     service!("Executing the install script: {} operations", script.steps.len());
     let total = script.units();
-    let package = Some(session.package.clone());
+    let (package, package_file) = (Some(session.package.clone()), session.package_file.clone());
     let ending = Running::to_end(installation.machine, installation.interface, installation.host);
-    let mut environment = Running { sources: Some(sources), total, package, ..ending };
+    let mut environment = Running { sources: Some(sources), total, package, package_file, ..ending };
     transaction.run(&script, &mut environment)?;
     Ok(())
 }
@@ -91,9 +92,9 @@ pub fn install_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError
     {
         session.owns_transaction = false;
         let installation = &mut *session.installation;
-        let package = Some(session.package.clone());
+        let (package, package_file) = (Some(session.package.clone()), session.package_file.clone());
         let ending = Running::to_end(installation.machine, installation.interface, installation.host);
-        let mut environment = Running { package, ..ending };
+        let mut environment = Running { package, package_file, ..ending };
         match transaction.commit(&mut environment) {
             Ok(report) => {
                 for problem in report.problems {
@@ -126,9 +127,9 @@ pub fn roll_back(session: &mut Session<'_, '_>) {
     let installation = &mut *session.installation;
     if let Some(transaction) = installation.transaction.take() {
         service!("Rolling back");
-        let package = Some(session.package.clone());
+        let (package, package_file) = (Some(session.package.clone()), session.package_file.clone());
         let ending = Running::to_end(installation.machine, installation.interface, installation.host);
-        let mut environment = Running { package, ..ending };
+        let mut environment = Running { package, package_file, ..ending };
         let report = transaction.roll_back(&mut environment);
         for problem in report.problems {
             session.tell(&Message::Warning(format!("rollback: {}", with_causes(&problem))));
@@ -166,6 +167,8 @@ pub struct Running<'r> {
     pub machine: &'r Machine,
     /// The package, for the texts of its Error table.
     pub package: Option<Arc<Package>>,
+    /// The package's file, kept open.
+    pub package_file: Option<Arc<File>>,
     /// Who watches.
     pub interface: &'r mut dyn UserInterface,
     /// What runs custom actions.
@@ -183,7 +186,7 @@ impl<'r> Running<'r> {
         interface: &'r mut dyn UserInterface,
         host: &'r dyn CustomActionHost,
     ) -> Self {
-        Self { sources: None, machine, package: None, interface, host, done: 0, total: 0 }
+        Self { sources: None, machine, package: None, package_file: None, interface, host, done: 0, total: 0 }
     }
 }
 
@@ -197,8 +200,12 @@ impl Environment for Running<'_> {
 
     fn run_action(&mut self, action: &ScheduledAction, phase: Phase) -> Result<(), ActionFailure> {
         service!("Executing op: {} ({phase:?})", action.action);
-        let mut surroundings =
-            Surroundings { machine: self.machine, interface: self.interface, package: self.package.clone() };
+        let mut surroundings = Surroundings {
+            machine: self.machine,
+            interface: self.interface,
+            package: self.package.clone(),
+            package_file: self.package_file.clone(),
+        };
         custom_action::run_scheduled(self.host, action, phase, &mut surroundings)
     }
 

@@ -5,6 +5,7 @@
 //! state in which the action runs, and takes messages. What needs no session works as ever.
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::sync::Arc;
 
 use reseat_machine::Machine;
@@ -43,6 +44,8 @@ pub struct Surroundings<'d> {
     pub interface: &'d mut dyn UserInterface,
     /// The package, whose Error table has the texts; nothing when an installation is recovered.
     pub package: Option<Arc<Package>>,
+    /// The package's file, kept open.
+    pub package_file: Option<Arc<File>>,
 }
 
 /// Serves the code of a deferred, rollback or commit action.

@@ -127,3 +127,27 @@ impl Handles {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_is_good_until_it_is_closed_and_never_again() {
+        let mut handles = Handles::default();
+        let record = handles.add(Object::Record(Box::new(Record::new(1)))).unwrap();
+        let database = handles.add(Object::Database(DatabaseHandle::Active)).unwrap();
+        assert!(record > SESSION && database > record);
+        assert!(handles.record(record).is_ok());
+        // A handle of another kind is none.
+        assert_eq!(handles.record(database).err(), Some(Code::INVALID_HANDLE));
+        assert_eq!(handles.database(record).err(), Some(Code::INVALID_HANDLE));
+        assert_eq!(handles.close(record), Ok(()));
+        assert_eq!(handles.close(record), Err(Code::INVALID_HANDLE));
+        assert_eq!(handles.close(0), Err(Code::INVALID_HANDLE));
+        let next = handles.add(Object::Record(Box::new(Record::new(1)))).unwrap();
+        assert!(next > database, "numbers are not used again");
+        assert_eq!(handles.close(SESSION), Ok(()));
+        assert_eq!(handles.close_all(), 2);
+    }
+}

@@ -99,10 +99,10 @@ pub fn read(kind: i32, record: &Record, sender: &Sender<'_>) -> Option<(Said, Op
     let said = match message {
         kind::FATAL_EXIT | kind::ERROR | kind::WARNING | kind::USER | kind::OUT_OF_DISK_SPACE => {
             let text = worded(message, record, sender);
+            // An error that an action reports does not end the installation: what the action returns does.
             let said = match message {
-                kind::WARNING => Message::Warning(text.clone()),
                 kind::USER => Message::Information(text.clone()),
-                _ => Message::Error(text.clone()),
+                _ => Message::Warning(text.clone()),
             };
             match Question::new(text, style) {
                 question if question.buttons == Buttons::Ok => Said::Message(said),
@@ -174,11 +174,9 @@ pub fn say(said: Said, interface: &mut dyn UserInterface, is_silent: bool) -> i3
     if interface.cancelled() { CANCEL } else { OK }
 }
 
+/// The text says itself of what kind it is, where the package has given it a number.
 fn log(message: &Message) {
-    match message {
-        Message::Warning(text) => plain!("Warning. {text}"),
-        Message::Information(text) => plain!("Info. {text}"),
-        Message::Error(text) => plain!("Error. {text}"),
-        Message::ActionStart { .. } | Message::ActionData(_) | Message::Progress { .. } => {}
+    if let Message::Warning(text) | Message::Information(text) | Message::Error(text) = message {
+        plain!("{text}");
     }
 }
