@@ -806,3 +806,127 @@ fn the_code_of_a_package_can_be_read_when_its_product_is_gone() {
     reseat_engine::install(&machine, &request, &mut Watcher::new(), &host).unwrap();
     assert_eq!(host.ran.take(), ["Commit", "Last"]);
 }
+
+/// All functions that are served, and one that is not.
+const FUNCTIONS: &[&str] = &[
+    "MsiCloseHandle",
+    "MsiCreateRecord",
+    "MsiDatabaseCommit",
+    "MsiDatabaseGetPrimaryKeys",
+    "MsiDatabaseIsTablePersistent",
+    "MsiDatabaseOpenView",
+    "MsiDoAction",
+    "MsiEnumClients",
+    "MsiEnumComponentCosts",
+    "MsiEnumComponents",
+    "MsiEnumFeatures",
+    "MsiEnumProducts",
+    "MsiEnumRelatedProducts",
+    "MsiEvaluateCondition",
+    "MsiFormatRecord",
+    "MsiGetActiveDatabase",
+    "MsiGetComponentPath",
+    "MsiGetComponentState",
+    "MsiGetDatabaseState",
+    "MsiGetFeatureCost",
+    "MsiGetFeatureState",
+    "MsiGetFeatureValidStates",
+    "MsiGetFileVersion",
+    "MsiGetLanguage",
+    "MsiGetLastErrorRecord",
+    "MsiGetMode",
+    "MsiGetProductCode",
+    "MsiGetProductInfo",
+    "MsiGetProperty",
+    "MsiGetSourcePath",
+    "MsiGetSummaryInformation",
+    "MsiGetTargetPath",
+    "MsiIsProductElevated",
+    "MsiLocateComponent",
+    "MsiOpenDatabase",
+    "MsiProcessMessage",
+    "MsiQueryFeatureState",
+    "MsiQueryProductState",
+    "MsiRecordClearData",
+    "MsiRecordDataSize",
+    "MsiRecordGetFieldCount",
+    "MsiRecordGetInteger",
+    "MsiRecordGetString",
+    "MsiRecordIsNull",
+    "MsiRecordReadStream",
+    "MsiRecordSetInteger",
+    "MsiRecordSetStream",
+    "MsiRecordSetString",
+    "MsiSequence",
+    "MsiSetComponentState",
+    "MsiSetFeatureAttributes",
+    "MsiSetFeatureState",
+    "MsiSetInstallLevel",
+    "MsiSetMode",
+    "MsiSetProperty",
+    "MsiSetTargetPath",
+    "MsiSummaryInfoGetProperty",
+    "MsiSummaryInfoGetPropertyCount",
+    "MsiSummaryInfoPersist",
+    "MsiSummaryInfoSetProperty",
+    "MsiVerifyDiskSpace",
+    "MsiViewClose",
+    "MsiViewExecute",
+    "MsiViewFetch",
+    "MsiViewGetColumnInfo",
+    "MsiViewGetError",
+    "MsiViewModify",
+    "Nonsense",
+    "MsiRecord",
+    "MsiView",
+    "",
+];
+
+#[test]
+fn whatever_code_passes_to_a_function_it_gets_an_answer() {
+    let place = Place::with_prefix();
+    let product = product()
+        .with_action("Early", 1, "library", "Entry", 10)
+        .with_action("Ask", 1, "library", "Entry", 1100)
+        .with_action("Later", 1 + DEFERRED, "library", "Entry", 6000);
+    let probe = |caller: &mut Caller<'_>| {
+        let mut handles = vec![0, 1, 77_777, u32::MAX, caller.record(&["[1]", "", "{[2]}"])];
+        let database = caller.code("MsiGetActiveDatabase", values![caller.session]);
+        if database != 0 {
+            handles.extend([database, caller.view("SELECT * FROM `Binary`")]);
+        }
+        let odd = [
+            Value::Null,
+            Value::Int(-1),
+            Value::Int(i32::MAX),
+            Value::Int(i32::MIN),
+            Value::from(""),
+            Value::from("[[[{}\u{0}]'`%\\:*"),
+            Value::from("x".repeat(70_000)),
+            Value::Bytes(vec![0xFF; 9]),
+        ];
+        for name in FUNCTIONS {
+            caller.call(name, Vec::new());
+            for handle in &handles {
+                caller.call(name, values![*handle]);
+                for (place, first) in odd.iter().enumerate() {
+                    let second = &odd[(place * 3 + 1) % odd.len()];
+                    let arguments = [Value::from(*handle), first.clone(), second.clone(), first.clone()];
+                    if *name == "MsiCloseHandle" || *name == "MsiSetMode" {
+                        continue;
+                    }
+                    caller.call(name, arguments.to_vec());
+                    caller.call(name, arguments[1..].to_vec());
+                }
+            }
+        }
+        // The session is as good as before.
+        if database != 0 {
+            assert_eq!(caller.property("ProductName"), "Test");
+        }
+        0
+    };
+    let host = Host::default().with("Early", probe).with("Ask", probe).with("Later", probe);
+    let result = install(&place, &product, &host);
+    assert_eq!(host.ran.take(), ["Early", "Ask", "Later"], "{result:?}");
+}

@@ -16,8 +16,9 @@ use crate::log::plain;
 /// The handle of the session that a custom action is called with.
 pub const SESSION: u32 = 1;
 
-/// How many handles one action may hold.
-const MOST_HANDLES: usize = 1 << 20;
+/// How many handles and fields of records one action may hold: a library that never closes anything gets far with it,
+/// and one that asks for more than memory does not take the installer with it.
+const MOST_PARTS: usize = 1 << 22;
 
 /// The database that a handle stands for.
 #[derive(Clone)]
@@ -41,6 +42,14 @@ pub enum Object {
 }
 
 impl Object {
+    /// How many parts count against the limit.
+    fn parts(&self) -> usize {
+        match self {
+            Self::Record(record) => record.len() + 1,
+            _ => 1,
+        }
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::Database(_) => "MSIHANDLE of a database",
@@ -55,17 +64,23 @@ impl Object {
 #[derive(Default)]
 pub struct Handles {
     objects: BTreeMap<u32, Object>,
+    parts: usize,
     last: u32,
 }
 
 impl Handles {
-    /// A new handle; nothing when there are far too many.
+    /// A new handle.
+    ///
+    /// # Errors
+    /// `ERROR_FUNCTION_FAILED` when there are far too many.
     pub fn add(&mut self, object: Object) -> Result<u32, Code> {
-        if self.objects.len() >= MOST_HANDLES {
+        let parts = self.parts.saturating_add(object.parts());
+        if parts > MOST_PARTS {
             return Err(Code::FUNCTION_FAILED);
         }
         let handle = self.last.max(SESSION).checked_add(1).ok_or(Code::FUNCTION_FAILED)?;
         self.last = handle;
+        self.parts = parts;
         self.objects.insert(handle, object);
         Ok(handle)
     }
@@ -74,12 +89,17 @@ impl Handles {
     pub fn close(&mut self, handle: u32) -> Result<(), Code> {
         match handle {
             SESSION => Ok(()),
-            _ => self.objects.remove(&handle).map(drop).ok_or(Code::INVALID_HANDLE),
+            _ => {
+                let object = self.objects.remove(&handle).ok_or(Code::INVALID_HANDLE)?;
+                self.parts = self.parts.saturating_sub(object.parts());
+                Ok(())
+            }
         }
     }
 
     /// Closes all handles; how many there were.
     pub fn close_all(&mut self) -> usize {
+        self.parts = 0;
         std::mem::take(&mut self.objects).len()
     }
 
@@ -149,5 +169,17 @@ mod tests {
         assert!(next > database, "numbers are not used again");
         assert_eq!(handles.close(SESSION), Ok(()));
         assert_eq!(handles.close_all(), 2);
+    }
+
+    #[test]
+    fn more_than_fits_into_memory_is_refused_and_closing_makes_room() {
+        let mut handles = Handles::default();
+        let mut open = Vec::new();
+        while let Ok(handle) = handles.add(Object::Record(Box::new(Record::new(u16::MAX)))) {
+            open.push(handle);
+        }
+        assert_eq!(open.len(), MOST_PARTS / 65536);
+        handles.close(open[0]).unwrap();
+        assert!(handles.add(Object::Record(Box::new(Record::new(u16::MAX)))).is_ok());
     }
 }
