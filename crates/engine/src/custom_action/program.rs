@@ -1,0 +1,149 @@
+//! Programs, of this machine or for Windows (pages `custom-action-type-2.md`, `-18.md`, `-34.md` and `-50.md`).
+
+use std::path::PathBuf;
+
+use reseat_package::{CustomAction, DecodedAction, Execution, ProgramSource, ReturnProcessing};
+
+use super::scheduled::{ScheduledCode, schedule};
+use super::{binary, ignores_result};
+use crate::error::EngineError;
+use crate::host::{CallResult, CustomActionHost, HostError, Program, ProgramCall};
+use crate::interface::Message;
+use crate::log::{plain, service};
+use crate::sequence::Flow;
+use crate::session::Session;
+
+/// The variable that carries data to a native program that is deferred: named as the property.
+const CUSTOM_ACTION_DATA: &str = "CustomActionData";
+
+/// What stands for a text that the log must not show.
+const MASK: &str = "**********";
+
+/// Runs a program, or writes it into the script.
+pub fn run(
+    session: &mut Session<'_, '_>,
+    row: &CustomAction,
+    action: &DecodedAction,
+    source: &ProgramSource,
+    command_line: &str,
+) -> Result<Flow, EngineError> {
+    let mut call = prepare(session, row, source, command_line)?;
+    call.wait = action.returns != ReturnProcessing::AsyncIgnore;
+    if matches!(action.execution, Execution::Immediate(_)) {
+        return run_now(session, &call, action);
+    }
+    let custom_action_data = session.property(&row.action).unwrap_or_default().to_owned();
+    call.environment.push((CUSTOM_ACTION_DATA.to_owned(), custom_action_data));
+    schedule(session, row, action, ScheduledCode::Program(call))
+}
+
+/// Resolves what is to be run, and how.
+fn prepare(
+    session: &Session<'_, '_>,
+    row: &CustomAction,
+    source: &ProgramSource,
+    command_line: &str,
+) -> Result<ProgramCall, EngineError> {
+    let mut working_folder = None;
+    let unix = |text: &str| -> Result<PathBuf, EngineError> {
+        // A property may name a program of this machine by its own path.
+        if text.starts_with('/') {
+            return Ok(PathBuf::from(text));
+        }
+        Ok(session.machine().unix_path(&session.windows_path("CustomAction", &row.action, text)?)?)
+    };
+    let wrong =
+        |reason: String| EngineError::Row { table: "CustomAction", row: row.action.to_string(), reason };
+    let program = match source {
+        ProgramSource::Binary(name) => binary(session, name),
+        ProgramSource::File(file) => {
+            let path =
+                session.selection()?.file_target(file).ok_or_else(|| wrong(format!("no file {file}")))?;
+            Program::File(unix(&path)?)
+        }
+        ProgramSource::Directory(directory) => {
+            if let Some(directory) = directory {
+                let folder =
+                    session.directory(directory).ok_or_else(|| wrong(format!("no directory {directory}")))?;
+                let folder = unix(&folder)?;
+                working_folder = folder.is_dir().then_some(folder);
+            }
+            Program::FirstArgument
+        }
+        ProgramSource::Property(property) => {
+            let path =
+                session.property(property).ok_or_else(|| wrong(format!("property {property} is not set")))?;
+            Program::File(unix(path)?)
+        }
+    };
+    Ok(ProgramCall {
+        action: row.action.to_string(),
+        program,
+        command_line: session.format(command_line).text,
+        working_folder,
+        environment: Vec::new(),
+        wait: true,
+    })
+}
+
+fn run_now(
+    session: &mut Session<'_, '_>,
+    call: &ProgramCall,
+    action: &DecodedAction,
+) -> Result<Flow, EngineError> {
+    let installation = &mut *session.installation;
+    let mut lines = Vec::new();
+    let result =
+        call_host(installation.host, call, action.hide_target, &mut |line| lines.push(line.to_owned()));
+    for line in &lines {
+        installation.interface.message(&Message::ActionData(line.clone()));
+    }
+    // The program may have changed what is remembered of the machine.
+    installation.machine.forget_names();
+    installation.machine.reload_registry()?;
+    match result {
+        Ok(CallResult::Exited(0) | CallResult::Started) => Ok(Flow::GoOn),
+        Ok(result) => {
+            let how = describe(&result);
+            if ignores_result(action) {
+                service!("Custom action {} {how}; its result is ignored", call.action);
+                return Ok(Flow::GoOn);
+            }
+            Err(EngineError::CustomAction { action: call.action.clone(), how })
+        }
+        Err(source) if ignores_result(action) => {
+            session.tell(&Message::Warning(format!("custom action {} did not run: {source}", call.action)));
+            Ok(Flow::GoOn)
+        }
+        Err(source) => {
+            Err(EngineError::CustomActionHost { number: 1721, action: call.action.clone(), source })
+        }
+    }
+}
+
+/// Runs a program, its output going to the log as well.
+pub fn call_host(
+    host: &dyn CustomActionHost,
+    call: &ProgramCall,
+    hide_target: bool,
+    output: &mut dyn FnMut(&str),
+) -> Result<CallResult, HostError> {
+    let result = host.run(call, &mut |line| {
+        plain!("{}: {line}", call.action);
+        output(line);
+    });
+    match result {
+        Err(HostError::CommandLine { reason, .. }) if hide_target => {
+            Err(HostError::CommandLine { command_line: MASK.to_owned(), reason })
+        }
+        result => result,
+    }
+}
+
+pub fn describe(result: &CallResult) -> String {
+    match result {
+        CallResult::Exited(code) => format!("ended with exit code {code}"),
+        CallResult::Killed(signal) => format!("was ended by signal {signal}"),
+        CallResult::Started => "was started".to_owned(),
+    }
+}
