@@ -115,8 +115,7 @@ impl Supervisor {
         let working = PathBuf::from(OsString::from_vec(working.into_bytes()));
         if self == Supervisor::Supervisord {
             let place = configuration(folder.as_fd(), &working);
-            let status = control(&place, &["status"], ANSWER_PATIENCE);
-            let status = status.or_else(|error| error.output.ok_or(())).map_err(|()| silent.clone())?;
+            let status = status(&place).ok_or_else(|| silent.clone())?;
             let name = named(&status).find(|(_, pid)| *pid == Some(child)).map(|it| it.0).ok_or(silent)?;
             return Ok(Supervised { supervisor: self, place, name: name.to_owned() });
         }
@@ -160,9 +159,13 @@ fn control(configuration: &Path, arguments: &[&str], patience: Duration) -> Resu
     if !configuration.as_os_str().is_empty() {
         command.arg("-c").arg(configuration);
     }
-    // Its exit code 3 tells that some service does not run; then what it prints is the answer too.
-    let result = finish(command.args(arguments).env("LC_ALL", "C"), patience);
-    result.map_err(|it| Failed { output: it.output.filter(|text| text.contains(" pid ")), reason: it.reason })
+    finish(command.args(arguments).env("LC_ALL", "C"), patience)
+}
+
+/// What `supervisorctl status` prints; `None` when it gives no answer.
+fn status(configuration: &Path) -> Option<String> {
+    // Its exit code 3 tells that some service does not run, and what it prints is the answer then too.
+    control(configuration, &["status"], ANSWER_PATIENCE).or_else(|failed| failed.output.ok_or(())).ok()
 }
 
 /// Names and process ids in what `supervisorctl status` prints.
@@ -259,10 +262,7 @@ impl Supervised {
                 answer.trim().parse().ok()
             }
             Supervisor::Supervisord => {
-                let status = control(&self.place, &["status"], ANSWER_PATIENCE);
-                let status = status.ok().or_else(|| {
-                    control(&self.place, &["status"], ANSWER_PATIENCE).err().and_then(|it| it.output)
-                })?;
+                let status = status(&self.place)?;
                 named(&status).find(|(name, _)| *name == self.name).and_then(|it| it.1)
             }
         }
