@@ -409,7 +409,7 @@ fn problems(
     let mut problems = Vec::new();
     let listed = [View::Native, View::Wow32]
         .into_iter()
-        .any(|view| registry.exists(&products::uninstall_key(product.context, view, product.code)));
+        .any(|view| registry.exists(&products::uninstall_key(view, product.code)));
     if !listed {
         problems.push("it is not in the list of installed programs".to_owned());
     }

@@ -18,7 +18,7 @@ pub use places::{
 pub use squeezed::{squeeze, unsqueeze};
 
 use crate::registry::Registry;
-use crate::registry_key::{Hive, RegistryKey};
+use crate::registry_key::RegistryKey;
 use crate::registry_value::RegistryValue;
 
 /// For whom a product is installed.
@@ -254,12 +254,4 @@ pub fn components_of(
             .extend(value.map(|value| (ComponentId(guid), value.as_text().unwrap_or_default().to_owned())));
     }
     components
-}
-
-/// The hive that holds what belongs to a context.
-fn hive(context: InstallContext) -> Hive {
-    match context {
-        InstallContext::PerMachine => Hive::LocalMachine,
-        InstallContext::PerUser => Hive::CurrentUser,
-    }
 }

@@ -20,7 +20,7 @@ use reseat_script::{
     InstallFile, RemoveFile, RemoveRegistryKey, RemoveRegistryValue, SetRegistryValue, Source,
 };
 
-use crate::actions::{registry_values, shared_libraries};
+use crate::actions::shared_libraries;
 use crate::error::EngineError;
 use crate::interface::Message;
 use crate::session::Session;
@@ -75,9 +75,9 @@ fn key_path(session: &Session<'_, '_>, component: &Component) -> Result<String, 
                 RegistryRoot::UserOrMachine if session.is_per_machine() => 2,
                 RegistryRoot::UserOrMachine => 1,
             };
-            let key = registry_values::key(session, row.root, &row.key, name)?;
+            let key = session.format(&row.key).text;
             let value = session.format(row.name.as_deref().unwrap_or_default()).text;
-            registration::registry_key_path(root, component.is_64_bit(), &key.path, &value)
+            registration::registry_key_path(root, component.is_64_bit(), key.trim_matches('\\'), &value)
         }
     })
 }
@@ -239,7 +239,13 @@ pub fn unregister_product(session: &mut Session<'_, '_>) -> Result<(), EngineErr
 /// # Errors
 /// When the icon's name cannot be a file's.
 pub fn icon_path(session: &Session<'_, '_>, icon: &str) -> Result<WindowsPath, EngineError> {
-    let folder = session.machine().folder(KnownFolder::Installer);
+    // The page `installation-context.md`, shortcut redirection.
+    let folder = match session.install_context() {
+        InstallContext::PerMachine => session.machine().folder(KnownFolder::Installer).to_string(),
+        InstallContext::PerUser => {
+            format!("{}\\Microsoft\\Installer", session.machine().folder(KnownFolder::AppData))
+        }
+    };
     let code = session.package.product_code();
     session.windows_path("Icon", icon, &format!("{folder}\\{code}\\{icon}"))
 }

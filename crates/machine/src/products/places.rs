@@ -6,7 +6,7 @@
 
 use reseat_database::{ComponentId, ProductCode, UpgradeCode};
 
-use super::{InstallContext, hive};
+use super::InstallContext;
 use crate::registry::Registry;
 use crate::registry_key::{Hive, RegistryKey, View};
 
@@ -80,10 +80,11 @@ pub fn component_key(registry: &Registry, context: InstallContext, component: Co
     components_key(registry, context).join(&component.0.to_packed())
 }
 
-/// The key that the list of installed programs shows; a 32-bit package's is in the 32-bit view.
-pub fn uninstall_key(context: InstallContext, view: View, code: ProductCode) -> RegistryKey {
+/// The key that the list of installed programs shows; a 32-bit package's is in the 32-bit view. The page
+/// `uninstall-registry-key.md` names the machine's key for every product; Wine removes a product only when it finds it there.
+pub fn uninstall_key(view: View, code: ProductCode) -> RegistryKey {
     RegistryKey::in_view(
-        hive(context),
+        Hive::LocalMachine,
         view,
         format!(r"Software\Microsoft\Windows\CurrentVersion\Uninstall\{code}"),
     )

@@ -179,7 +179,7 @@ pub fn register_product(registry: &Registry, product: &ProductRegistration) -> V
     values.extend(product.product_icon.iter().map(|icon| text("DisplayIcon", icon)));
     let properties = user_data_product_key(registry, product.context, product.code).join("InstallProperties");
     let mut written: Vec<Written> = at(properties, details).collect();
-    written.extend(at(uninstall_key(product.context, product.view, product.code), values));
+    written.extend(at(uninstall_key(product.view, product.code), values));
     if let Some(upgrade) = product.upgrade_code {
         written.push((common_upgrade_code_key(upgrade), product.code.0.to_packed(), "".into()));
     }
@@ -309,15 +309,11 @@ pub fn unregister_product(
         Removed::Key(features_key(context, code)),
         Removed::Key(product_key(context, code)),
         Removed::Key(user_data_product_key(registry, context, code)),
-        Removed::Key(uninstall_key(context, view, code)),
     ];
-    // Wine lists what it installs for a user among the machine's programs.
+    // The same product may be there for all users too, and has one entry.
     let machine = InstallContext::PerMachine;
-    if context == InstallContext::PerUser && !registry.exists(&product_key(machine, code)) {
-        let entry = uninstall_key(machine, view, code);
-        if registry.exists(&entry) {
-            removed.push(Removed::Key(entry));
-        }
+    if context == machine || !registry.exists(&product_key(machine, code)) {
+        removed.push(Removed::Key(uninstall_key(view, code)));
     }
     for upgrade in upgrade_codes {
         for key in [upgrade_code_key(context, *upgrade), common_upgrade_code_key(*upgrade)] {

@@ -1,0 +1,276 @@
+//! Agreement with Wine's msiexec: the same packages installed by both into copies of one prefix leave the same files,
+//! shortcuts and registry, but for what `docs/compare-wine.md` explains; and each removes what the other installed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use reseat_machine::ShellLink;
+use support::{Place, has_tool, marked, packages, snapshot};
+
+/// The longest that one program of Wine may take, in seconds.
+const LIMIT: &str = "120";
+
+/// A difference that is explained: what of a line tells it, and the row of `docs/compare-wine.md`.
+struct Explained {
+    texts: &'static [&'static str],
+    row: &'static str,
+}
+
+const EXPLAINED: &[Explained] = &[
+    Explained { texts: &["file", "Start Menu/Programs"], row: "shortcuts with ALLUSERS=1" },
+    Explained { texts: &["\"Assignment\""], row: "`Assignment` of a product for all users" },
+    Explained { texts: &["\"EstimatedSize\""], row: "`EstimatedSize`" },
+    Explained { texts: &["SourceList] \"PackageName\""], row: "`PackageName` in the source list" },
+    Explained { texts: &["\"RegOwner\""], row: "`RegOwner`" },
+    Explained { texts: &["\"DisplayIcon\""], row: "`DisplayIcon` of the uninstall entry" },
+    Explained { texts: &["file", "windows/Installer/", ".msi"], row: "the kept package's name" },
+    Explained { texts: &["\"LocalPackage\""], row: "the kept package's name" },
+    Explained {
+        texts: &["Software\\\\Classes\\\\Wow6432Node\\\\"],
+        row: "classes of a product for the user",
+    },
+    Explained { texts: &["user.reg [Software\\\\Classes\\\\"], row: "classes of a product for the user" },
+    Explained { texts: &["\\\\Components\\\\", "=\"-1:"], row: "key paths with root −1" },
+    Explained { texts: &["\\\\Components\\\\", "=\"01:"], row: "key paths with root −1" },
+    Explained { texts: &["\\\\Components\\\\", "=\"02:"], row: "key paths in the 64-bit registry" },
+    Explained { texts: &["\\\\Components\\\\", "=\"00:"], row: "key paths in the 64-bit registry" },
+    Explained { texts: &["\\\\Components\\\\", "=\"20:"], row: "key paths in the 64-bit registry" },
+    Explained { texts: &["\\\\Components\\\\", "=\"21:"], row: "key paths in the 64-bit registry" },
+    Explained { texts: &["\\\\Components\\\\", "=\"22:"], row: "key paths in the 64-bit registry" },
+    Explained { texts: &["wine", "\\\\Components\\\\"], row: "components whose condition does not hold" },
+    Explained { texts: &["Net_2.0_BaseFeature"], row: "features with level 0" },
+    Explained { texts: &["\\\\SourceList"], row: "the source list of a package without files" },
+];
+
+/// What Wine does to a prefix whenever it runs.
+const OF_WINE: &[&str] = &[
+    "Software\\\\Wine",
+    "CurrentControlSet\\\\Control\\\\Class\\\\",
+    "CurrentControlSet\\\\Enum",
+    "CurrentControlSet\\\\Control\\\\Video",
+    "CurrentControlSet\\\\Hardware Profiles",
+    "CurrentVersion\\\\NetworkCards",
+    "Hardware\\\\",
+    "Volatile Environment",
+    "file windows/inf/",
+    "file windows/temp/",
+    "/Temp/",
+    "Installer\\\\Rollback",
+];
+
+/// A prefix as it is compared.
+struct State {
+    files: BTreeMap<PathBuf, (SystemTime, u64)>,
+    registry: BTreeSet<String>,
+}
+
+fn state(prefix: &Path) -> State {
+    let drive = prefix.join("drive_c");
+    let mut files = BTreeMap::new();
+    let mut folders = vec![drive.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            let metadata = fs::symlink_metadata(&path).unwrap();
+            if metadata.is_dir() {
+                folders.push(path.clone());
+            }
+            let facts = if metadata.is_file() {
+                (metadata.modified().unwrap(), metadata.len())
+            } else {
+                (SystemTime::UNIX_EPOCH, 0)
+            };
+            files.insert(path.strip_prefix(&drive).unwrap().to_owned(), facts);
+        }
+    }
+    let mut registry = BTreeSet::new();
+    for file in ["system.reg", "user.reg"] {
+        // A key that has only keys below it is written by one and not by the other.
+        let lines = snapshot::registry(prefix, file).into_iter().filter(|line| !line.ends_with(']'));
+        registry.extend(lines.map(|line| format!("{file} {line}")));
+    }
+    State { files, registry }
+}
+
+/// What an installation has added and changed: files with their content, and lines of the registry.
+fn added(prefix: &Path, before: &State) -> BTreeMap<String, String> {
+    let after = state(prefix);
+    let mut added = BTreeMap::new();
+    for (path, facts) in &after.files {
+        if before.files.get(path) != Some(facts) {
+            let full = prefix.join("drive_c").join(path);
+            let content = if !full.is_file() { "folder".to_owned() } else { content(&full) };
+            added.insert(format!("file {}", path.display()), content);
+        }
+    }
+    for line in after.registry.difference(&before.registry) {
+        added.insert(line.clone(), String::new());
+    }
+    added.retain(|line, _| !OF_WINE.iter().any(|text| line.contains(text)));
+    added
+}
+
+/// What of a file's content is compared: of a shortcut what it opens and how.
+fn content(path: &Path) -> String {
+    let bytes = fs::read(path).unwrap();
+    if path.extension().is_some_and(|extension| extension == "lnk") {
+        let link = ShellLink::from_bytes(&bytes).unwrap();
+        return format!(
+            "{} {:?} {:?} {:?} {:?}",
+            link.target, link.arguments, link.working_directory, link.description, link.icon
+        );
+    }
+    if path.extension().is_some_and(|extension| extension == "msi") {
+        return bytes.len().to_string();
+    }
+    bytes.iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte))).to_string()
+}
+
+fn differences(ours: &BTreeMap<String, String>, wine: &BTreeMap<String, String>) -> Vec<String> {
+    let names: BTreeSet<_> = ours.keys().chain(wine.keys()).collect();
+    let difference = |name: &&String| match (ours.get(*name), wine.get(*name)) {
+        (Some(_), None) => Some(format!("ours {name}")),
+        (None, Some(_)) => Some(format!("wine {name}")),
+        (Some(one), Some(other)) if one != other => Some(format!("both {name}: {one} / {other}")),
+        _ => None,
+    };
+    names.iter().filter_map(difference).collect()
+}
+
+/// Fails unless each difference is explained by a row of the page.
+#[track_caller]
+fn assert_explained(differences: &[String], used: &mut BTreeSet<&'static str>) {
+    let mut unexplained = Vec::new();
+    for line in differences {
+        match EXPLAINED.iter().find(|it| it.texts.iter().all(|text| line.contains(text))) {
+            Some(explained) => drop(used.insert(explained.row)),
+            None => unexplained.push(line.as_str()),
+        }
+    }
+    assert!(unexplained.is_empty(), "not explained:\n{}", unexplained.join("\n"));
+}
+
+/// One of the two prefixes.
+struct Prefix<'p> {
+    place: &'p Place,
+    path: PathBuf,
+}
+
+impl Prefix<'_> {
+    fn wine(&self, arguments: &[&str]) -> Option<i32> {
+        let mut command = self.place.command("timeout");
+        let log = File::create(self.place.path("wine.log")).unwrap();
+        command
+            .env("WINEPREFIX", &self.path)
+            .env("WINEDEBUG", "-all")
+            .env("WINEDLLOVERRIDES", "winemenubuilder.exe,mscoree,mshtml,winedbg.exe=d")
+            .arg(LIMIT)
+            .args(arguments)
+            .stdout(log.try_clone().unwrap())
+            .stderr(log);
+        command.status().unwrap().code()
+    }
+
+    fn wait(&self) {
+        assert_eq!(self.wine(&["wineserver", "-w"]), Some(0));
+    }
+
+    #[track_caller]
+    fn msiexec(&self, what: &str, package: &Path) {
+        let code = self.wine(&["wine", "msiexec", what, package.to_str().unwrap(), "/qn"]);
+        assert_eq!(code, Some(0), "msiexec {what} {}", package.display());
+    }
+
+    #[track_caller]
+    fn reseat(&self, arguments: &[&str]) -> String {
+        let mut command = self.place.command(env!("CARGO_BIN_EXE_reseat"));
+        command.arg("--prefix").arg(&self.path).args(arguments);
+        let ran = support::run(&mut command);
+        ran.expect_code(0);
+        ran.out
+    }
+}
+
+impl Drop for Prefix<'_> {
+    fn drop(&mut self) {
+        self.wine(&["wineserver", "-k"]);
+        self.wine(&["wineserver", "-w"]);
+    }
+}
+
+/// Packages for all users and for the user, for 32 and 64 bits.
+const REMOVED_BY_WINE: &[&str] = &["putty-0.68-installer.msi", "winget-test-v1.msi", "7z1900-x64.msi"];
+
+/// The packages in two rounds, each with one version of a product.
+fn rounds(folder: &Path) -> [Vec<PathBuf>; 2] {
+    const SECOND: &[&str] = &["winget-test-v2.msi", "prodA-1.0.1.msi"];
+    let (second, first): (Vec<_>, Vec<_>) =
+        marked(folder, "install").into_iter().partition(|name| SECOND.contains(&name.as_str()));
+    [first, second].map(|names| names.iter().map(|name| folder.join(name)).collect())
+}
+
+#[test]
+fn reseat_and_wine_leave_the_same_and_remove_what_the_other_installed() {
+    let Some(folder) = packages() else { return };
+    if !["wine", "wineboot", "wineserver", "timeout", "cp"].iter().all(|tool| has_tool(tool)) {
+        return;
+    }
+    let place = Place::new();
+    let wines = Prefix { place: &place, path: place.path("wines") };
+    wines.wine(&["wineboot", "-i"]);
+    wines.wait();
+    let ours = Prefix { place: &place, path: place.path("ours") };
+    let copied = place.command("cp").arg("-a").args([&wines.path, &ours.path]).status();
+    assert!(copied.unwrap().success());
+    let before = state(&wines.path);
+    let mut used = BTreeSet::new();
+    for packages in rounds(&folder) {
+        for package in &packages {
+            ours.reseat(&["install", "-q", package.to_str().unwrap()]);
+            wines.msiexec("/i", package);
+        }
+        wines.wait();
+        let (left_by_us, left_by_wine) = (added(&ours.path, &before), added(&wines.path, &before));
+        assert!(left_by_us.len() > 10, "{left_by_us:?}");
+        assert_explained(&differences(&left_by_us, &left_by_wine), &mut used);
+        // Each removes what the other has installed; Wine only some, as it takes its time.
+        for package in &packages {
+            let name = package.file_name().unwrap().to_str().unwrap();
+            if REMOVED_BY_WINE.contains(&name) {
+                ours.msiexec("/x", package);
+            }
+            wines.reseat(&["uninstall", "-q", package.to_str().unwrap()]);
+        }
+        ours.wait();
+        for package in &packages {
+            let name = package.file_name().unwrap().to_str().unwrap();
+            if !REMOVED_BY_WINE.contains(&name) {
+                ours.reseat(&["uninstall", "-q", package.to_str().unwrap()]);
+            }
+        }
+        for prefix in [&ours, &wines] {
+            assert_eq!(prefix.reseat(&["list", "--json"]).trim(), "[]");
+            let mut left = added(&prefix.path, &before);
+            left.retain(|line, content| line.starts_with("file ") && content != "folder");
+            // Wine looks for the shortcuts of all users in the user's own menu.
+            left.retain(|line, _| !(prefix.path == ours.path && line.contains("Start Menu")));
+            assert!(left.is_empty(), "{}: {left:#?}", prefix.path.display());
+        }
+    }
+    let page =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/compare-wine.md")).unwrap();
+    for explained in EXPLAINED {
+        assert!(
+            page.contains(&format!("| {} |", explained.row)),
+            "docs/compare-wine.md has no row '{}'",
+            explained.row
+        );
+    }
+    println!("differences of {} kinds, all explained", used.len());
+}
