@@ -12,7 +12,7 @@ use reseat_machine::products::{
     FeatureState, InstallContext, component_clients, components_of, feature_components, installed_products,
     product, related_products, uninstall_key,
 };
-use reseat_machine::{Bitness, Hive, Machine, Registry, View};
+use reseat_machine::{Bitness, Machine, Registry, View};
 
 const CODE: &str = "{11111111-2222-3333-4444-555555555555}";
 const UPGRADE: &str = "{22222222-2222-3333-4444-555555555555}";

@@ -93,8 +93,13 @@ fn compare_with_msiextract(name: &str, package: &Path) -> Vec<String> {
 
     let mut installed = files(&drive);
     installed.retain(|name, _| !name.ends_with(".lnk"));
-    let cache = files(&place.drive_c("windows/Installer"));
-    installed.retain(|name, _| !cache.contains_key(name));
+    // Icons of a product for the user lie in the user's folder.
+    let machine = reseat_machine::Machine::open(&place.prefix()).unwrap();
+    let user = machine.unix_path(&machine.folder(reseat_machine::KnownFolder::AppData)).unwrap();
+    for cache in [place.drive_c("windows/Installer"), user.join("Microsoft/Installer")] {
+        let cache = files(&cache);
+        installed.retain(|name, _| !cache.contains_key(name));
+    }
     let extracted = place.path("extracted");
     std::fs::create_dir(&extracted).unwrap();
     let arguments = ["-C", extracted.to_str().unwrap(), package.to_str().unwrap()];

@@ -221,7 +221,10 @@ pub fn unregister_product(session: &mut Session<'_, '_>) -> Result<(), EngineErr
         let path = icon_path(session, &icon.name)?;
         let folder = path.parent();
         session.add(RemoveFile { path }.into())?;
-        if let Some(path) = folder {
+        // The user's folder of icons is there for products only; the machine's is Windows' own.
+        let above = folder.as_ref().and_then(WindowsPath::parent);
+        let above = above.filter(|_| session.install_context() == InstallContext::PerUser);
+        for path in folder.into_iter().chain(above) {
             session.add(reseat_script::RemoveFolder { path }.into())?;
         }
     }
