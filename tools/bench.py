@@ -212,6 +212,66 @@ def bench_extract(work):
             report(f"unpack {name}", mine, other, peer, goal)
 
 
+def bench_large(work):
+    """A package of 2,000 files and 200 MB, made here: against Wine's msiexec (once, it takes its time), msiextract, and cp -r."""
+    generator = Path(os.environ.get("RESEAT_PACKAGES", PACKAGES)).parent / "tools/gen_wxs.py"
+    if not generator.exists() or not shutil.which("wixl"):
+        print("SKIPPED: a package of many files: ../shared/tools is not here, or wixl is not installed")
+        return
+    for name, files, size, goal in (("wide", 2_000, 200_000_000, 5),):
+        folder = work / name
+        folder.mkdir()
+        for command in (
+            [sys.executable, str(generator), name, str(files), str(size)],
+            ["wixl", "-o", f"{name}.msi", f"{name}.wxs"],
+        ):
+            assert run(command, cwd=folder)[2] == 0, f"{command} failed"
+        package, source = folder / f"{name}.msi", folder / f"{name}.src"
+        memory = 0
+
+        def ours():
+            nonlocal memory
+            prefix = folder / "prefix"
+            shutil.rmtree(prefix, ignore_errors=True)
+            os.sync()
+            seconds, kib, code = run([RESEAT, "install", str(package), "-q", "--prefix", str(prefix)])
+            assert code == 0, f"reseat ended with {code}"
+            memory = max(memory, kib)
+            return seconds
+
+        def copy():
+            shutil.rmtree(folder / "copy", ignore_errors=True)
+            os.sync()
+            return timed(["cp", "-r", str(source), str(folder / "copy")])
+
+        def extract():
+            shutil.rmtree(folder / "extracted", ignore_errors=True)
+            os.sync()
+            return timed(["msiextract", "-C", str(folder / "extracted"), str(package)])
+
+        mine, copied = best_in_turn(ours, copy)
+        report(f"install {files} files", mine, copied, "cp -r")
+        if shutil.which("msiextract"):
+            report(f"install {files} files", mine, min(extract() for _ in range(2)), "msiextract")
+        reached = "reached" if memory <= 128 * 1024 else "MISSED"
+        print(f"{'  memory':34} {memory / 1024:8.1f} MB   (goal 128: {reached})")
+        if shutil.which("wine"):
+            report(f"install {files} files", mine, with_wine(folder, package), "wine msiexec", goal)
+        shutil.rmtree(folder)
+
+
+def with_wine(folder, package):
+    """Seconds that Wine takes to install a package into a prefix that is there."""
+    wine = {**os.environ, "WINEPREFIX": str(folder / "wine"), "WINEDEBUG": "-all", "HOME": str(folder), "LC_ALL": "C.UTF-8"}
+    wine.pop("DISPLAY", None)
+    run(["wine", "wineboot", "-i"], env=wine)
+    run(["wineserver", "-w"], env=wine)
+    seconds, _, code = run(["wine", "msiexec", "/i", str(package), "/qn"], env=wine)
+    assert code == 0, f"msiexec ended with {code}"
+    run(["wineserver", "-w"], env=wine)
+    return seconds
+
+
 with tempfile.TemporaryDirectory(prefix="reseat-bench.") as folder:
     os.environ["RESEAT_RUNTIME_DIR"] = folder + "/run"
     os.mkdir(folder + "/run", 0o700)
@@ -219,3 +279,4 @@ with tempfile.TemporaryDirectory(prefix="reseat-bench.") as folder:
     bench_extract(Path(folder))
     bench_who(Path(folder))
     bench_install(Path(folder))
+    bench_large(Path(folder))
