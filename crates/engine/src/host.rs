@@ -134,10 +134,9 @@ pub enum HostError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The command line is not one.
-    #[error("the command line '{command_line}' cannot be split into words: {reason}")]
+    /// It is not shown: there may be values in it that nobody is to see.
+    #[error("the command line cannot be split into words: {reason}")]
     CommandLine {
-        /// The command line after formatting.
-        command_line: String,
         /// What is wrong.
         reason: String,
     },

@@ -37,6 +37,8 @@ pub enum CustomActions {
     Run,
     /// Run all but these.
     Skip(Vec<String>),
+    /// Run these and no others.
+    Only(Vec<String>),
     /// Run none.
     None,
 }
@@ -47,6 +49,7 @@ impl CustomActions {
         match self {
             Self::Run => false,
             Self::Skip(names) => names.iter().any(|name| name == action),
+            Self::Only(names) => !names.iter().any(|name| name == action),
             Self::None => true,
         }
     }

@@ -141,6 +141,12 @@ pub enum MachineError {
         #[source]
         source: io::Error,
     },
+    /// A file of Reseat's own is something that others put there.
+    #[error("cannot lock '{}': it is not an ordinary file, or has another name as well", path.display())]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+    },
     /// Two paths lie on different drives or file systems.
     #[error("cannot {action} '{path}' to '{to}': they are on different drives")]
     CrossesDrives {

@@ -35,6 +35,11 @@ pub fn lock(prefix: &Path) -> Result<MachineLock, MachineError> {
         .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits() as i32)
         .open(&path)
         .map_err(failed)?;
+    // The process id is written into it: a file that has another name as well may be anybody's.
+    let stat = rustix::fs::fstat(&file).map_err(|error| failed(error.into()))?;
+    if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() || stat.st_nlink != 1 {
+        return Err(MachineError::NotOurs { path });
+    }
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
         Err(Errno::WOULDBLOCK) => {

@@ -79,11 +79,14 @@ fn replace(path: &Path, text: &str) -> Result<(), MachineError> {
     let beside = unfinished(path);
     let mode = std::fs::metadata(path).map_or(0o644, |metadata| metadata.mode() & 0o777);
     let written = (|| {
-        // A file that a killed process left is written anew.
+        // One that a killed process left is not written to: it may have another name elsewhere.
+        match std::fs::remove_file(&beside) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let mut file = OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(mode)
             .custom_flags(NOFOLLOW)
             .open(&beside)?;

@@ -29,8 +29,8 @@ impl Directory {
     }
 }
 
-/// So many folders may be above one: a path of more has no room in any file system.
-const DEEPEST: usize = 1000;
+/// So many folders may be above one. A path of 260 characters, the usual limit on Windows, has room for 130.
+const DEEPEST: usize = 256;
 
 /// A Directory table that is no tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +52,14 @@ pub enum DirectoryError {
         /// A folder of the cycle.
         directory: Text,
     },
+    /// A folder is deeper than any path can be.
+    #[error("table Directory, row '{directory}': the folder is deeper than {most} levels")]
+    TooDeep {
+        /// The folder.
+        directory: Text,
+        /// The most levels.
+        most: usize,
+    },
 }
 
 /// The folders of a package.
@@ -68,7 +76,7 @@ impl DirectoryTree {
     /// Reads the table.
     ///
     /// # Errors
-    /// When a row cannot be read, names a parent that is not there, or is above itself.
+    /// When a row cannot be read, names a parent that is not there, is above itself or too deep.
     pub fn load(table: &Table) -> Result<Self, DirectoryError> {
         let rows = table.rows().map(|row| Directory::read(&row)).collect::<Result<Vec<_>, _>>()?;
         Self::new(rows)
@@ -97,9 +105,15 @@ impl DirectoryTree {
         }
         let mut rows: Vec<Option<Directory>> = rows.into_iter().map(Some).collect();
         let mut tree = Self::default();
+        let mut depths: Vec<usize> = Vec::new();
         while let Some(position) = ready.pop() {
             let Some(row) = rows.get_mut(position).and_then(Option::take) else { continue };
             let parent = row.parent.as_ref().and_then(|parent| tree.positions.get(parent).copied());
+            let depth = parent.and_then(|parent| depths.get(parent)).map_or(0, |depth| depth + 1);
+            if depth > DEEPEST {
+                return Err(DirectoryError::TooDeep { directory: row.directory, most: DEEPEST });
+            }
+            depths.push(depth);
             tree.parents.push(parent);
             tree.positions.insert(row.directory.clone(), tree.folders.len());
             tree.folders.push(row);
@@ -172,7 +186,7 @@ impl DirectoryTree {
     }
 
     /// The names that lead to a folder at the target, the highest first: from the nearest folder that `is_known`, which may
-    /// be the folder itself, or else from the root. Nothing when there is no such folder, or more than 1,000 above it.
+    /// be the folder itself, or else from the root. Nothing when there is no such folder, or more than 256 above it.
     pub fn target_names<'t>(
         &'t self,
         directory: &str,
@@ -321,13 +335,14 @@ mod tests {
     }
 
     #[test]
-    fn a_hundred_thousand_levels_resolve_without_using_the_stack() {
+    fn a_hundred_thousand_levels_are_refused_without_using_the_stack() {
         let rows: Vec<(String, String)> =
             (0..100_000).map(|level| (format!("D{}", level + 1), format!("D{level}"))).collect();
         let mut all = vec![("D0", "", "SourceDir")];
         all.extend(rows.iter().map(|(child, parent)| (child.as_str(), parent.as_str(), ".")));
-        let tree = tree(&all).unwrap();
+        assert!(matches!(tree(&all), Err(DirectoryError::TooDeep { most: 256, .. })));
+        let tree = tree(all.get(..=DEEPEST).unwrap()).unwrap();
         let root = |name: &str| (name == "D0").then(|| "C:\\".to_owned());
-        assert_eq!(tree.resolve_targets(&root, NameForm::Long)["D100000"], "C:\\");
+        assert_eq!(tree.resolve_targets(&root, NameForm::Long)["D256"], "C:\\");
     }
 }

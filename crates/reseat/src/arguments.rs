@@ -182,8 +182,11 @@ pub struct Presented {
     /// Run no custom action that is a program
     #[arg(long)]
     pub no_custom_actions: bool,
-    /// Do not run this custom action; may be given several times
+    /// Run this custom action and no other one that is a program; may be given several times
     #[arg(long, value_name = "NAME", action = ArgAction::Append, conflicts_with = "no_custom_actions")]
+    pub allow: Vec<String>,
+    /// Do not run this custom action; may be given several times
+    #[arg(long, value_name = "NAME", action = ArgAction::Append, conflicts_with_all = ["no_custom_actions", "allow"])]
     pub skip_custom_action: Vec<String>,
     /// How progress is shown on standard error
     #[arg(long, value_enum, default_value_t = Progress::Auto)]

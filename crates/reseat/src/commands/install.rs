@@ -66,6 +66,8 @@ pub fn request(
     request.skip_unsupported = presented.skip_unsupported;
     request.custom_actions = if presented.no_custom_actions {
         CustomActions::None
+    } else if !presented.allow.is_empty() {
+        CustomActions::Only(presented.allow.clone())
     } else if presented.skip_custom_action.is_empty() {
         CustomActions::Run
     } else {

@@ -168,6 +168,7 @@ pub struct Product {
     binaries: Vec<(String, Vec<u8>)>,
     icons: Vec<(String, Vec<u8>)>,
     cabinet: Cabinet,
+    family: u32,
     code: u32,
 }
 
@@ -184,19 +185,26 @@ pub enum Cabinet {
 impl Product {
     /// Version 1.0.0 of a product with one feature, one component and no files, installed to `Program Files\Test`.
     pub fn new() -> Self {
+        Self::of_family(0)
+    }
+
+    /// The same of another product, `Test` and a number; 0 is the usual one.
+    pub fn of_family(family: u32) -> Self {
+        let name = if family == 0 { "Test".to_owned() } else { format!("Test{family}") };
         let mut product = Self {
             rows: BTreeMap::new(),
             files: Vec::new(),
             binaries: Vec::new(),
             icons: Vec::new(),
             cabinet: Cabinet::Embedded,
+            family,
             code: 0,
         };
-        let upgrade = guid(2, 0);
+        let upgrade = guid(2, family);
         for (name, value) in [
             ("Manufacturer", "Reseat"),
             ("ProductLanguage", "1033"),
-            ("ProductName", "Test"),
+            ("ProductName", &name),
             ("UpgradeCode", &upgrade),
             ("ALLUSERS", "1"),
             ("SecureCustomProperties", "OLDER"),
@@ -205,9 +213,9 @@ impl Product {
         }
         product.row("Directory", &["TARGETDIR", "", "SourceDir"]);
         product.row("Directory", &["ProgramFiles64Folder", "TARGETDIR", "."]);
-        product.row("Directory", &["INSTALLDIR", "ProgramFiles64Folder", "Test"]);
+        product.row("Directory", &["INSTALLDIR", "ProgramFiles64Folder", &name]);
         product.row("Feature", &["Main", "", "Main", "", "1", "1", "INSTALLDIR", "0"]);
-        product.row("Component", &["Main", &guid(3, 0), "INSTALLDIR", "256", "", ""]);
+        product.row("Component", &["Main", &guid(3, 2 * family), "INSTALLDIR", "256", "", ""]);
         product.row("FeatureComponents", &["Main", "Main"]);
         for (action, sequence) in SEQUENCE {
             product.row("InstallExecuteSequence", &[action, "", &sequence.to_string()]);
@@ -220,11 +228,12 @@ impl Product {
         let properties = self.rows.entry("Property").or_default();
         properties.retain(|row| row[0] != "ProductVersion" && row[0] != "ProductCode");
         self.rows.remove("Upgrade");
-        self.code = version.bytes().fold(0, |sum, byte| sum * 31 + u32::from(byte));
+        self.code =
+            version.bytes().fold(self.family, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
         let code = guid(1, self.code);
         self.row("Property", &["ProductVersion", version]);
         self.row("Property", &["ProductCode", &code]);
-        self.row("Upgrade", &[&guid(2, 0), "", version, "", "1", "", "OLDER"]);
+        self.row("Upgrade", &[&guid(2, self.family), "", version, "", "1", "", "OLDER"]);
         self
     }
 
@@ -264,8 +273,9 @@ impl Product {
 
     /// Adds a folder in `INSTALLDIR` with a component that creates it.
     pub fn with_folder(self, key: &str, name: &str) -> Self {
+        let family = self.family;
         self.with_row("Directory", &[key, "INSTALLDIR", name])
-            .with_row("Component", &[key, &guid(3, 1), key, "256", "", ""])
+            .with_row("Component", &[key, &guid(3, 2 * family + 1), key, "256", "", ""])
             .with_row("FeatureComponents", &["Main", key])
             .with_row("CreateFolder", &[key, key])
     }

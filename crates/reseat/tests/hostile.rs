@@ -1,0 +1,340 @@
+//! Hostile packages: paths and links that lead out, sizes that never end, secrets, and packages with bytes changed by the
+//! hundred. More of them are in `bad_input.rs`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use support::disk::Dice;
+use support::product::Product;
+use support::{Place, Ran, everything, run, snapshot};
+
+const DEFERRED: i32 = 1024;
+
+fn product() -> Product {
+    Product::new().with_file("Readme", "readme.txt", "text")
+}
+
+/// Runs `reseat` with bounds: two gigabytes of address space, a minute, and files of at most 64 megabytes.
+fn bounded(place: &Place, arguments: &[&str]) -> Ran {
+    let mut command = place.command("timeout");
+    let script = "ulimit -v 2000000; ulimit -f 131072; exec \"$0\" \"$@\"";
+    command.args(["-s", "KILL", "60", "sh", "-c", script, env!("CARGO_BIN_EXE_reseat"), "--prefix"]);
+    let ran = run(command.arg(place.prefix()).args(arguments));
+    assert!(ran.status.code().is_some_and(|code| code <= 10), "{}: {}{}", ran.status, ran.out, ran.err);
+    ran
+}
+
+/// Everything outside of the prefix that a package could wish to reach.
+fn outside(place: &Place) -> snapshot::Tree {
+    snapshot::tree(&place.path("outside"))
+}
+
+fn with_outside() -> Place {
+    let place = Place::in_memory();
+    drop(reseat_machine::Machine::create(&place.prefix(), reseat_machine::Bitness::X64).unwrap());
+    std::fs::create_dir(place.path("outside")).unwrap();
+    for name in ["data.txt", "junk.tmp", "readme.txt", "shared.ini"] {
+        std::fs::write(place.path("outside").join(name), "[Main]\noutside=1\n").unwrap();
+    }
+    place
+}
+
+#[test]
+fn links_in_the_place_of_files_are_replaced_and_never_written_through() {
+    let place = with_outside();
+    everything::prepare(&place);
+    let before = outside(&place);
+    let folder = place.drive_c("Program Files/Test");
+    for (name, target) in [("data.txt", "data.txt"), ("junk.tmp", "junk.tmp"), ("twice.txt", "readme.txt")] {
+        drop(std::fs::remove_file(folder.join(name)));
+        symlink(place.path("outside").join(target), folder.join(name)).unwrap();
+    }
+    let package = everything::everything(&place, "1.0.0").save(&place, "test.msi");
+    let ran = place.install(&package, &[]);
+    snapshot::assert_same(&before, &outside(&place));
+    if ran.status.success() {
+        for name in ["data.txt", "twice.txt"] {
+            assert!(std::fs::symlink_metadata(folder.join(name)).unwrap().is_file(), "{name}");
+        }
+    } else {
+        assert!(ran.err.contains("link"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn folders_that_are_links_are_neither_emptied_nor_filled() {
+    let place = with_outside();
+    everything::prepare(&place);
+    let before = outside(&place);
+    std::fs::remove_dir_all(place.drive_c("Program Files/Test/Gone")).unwrap();
+    symlink(place.path("outside"), place.drive_c("Program Files/Test/Gone")).unwrap();
+    std::fs::remove_dir_all(place.drive_c("Old")).unwrap();
+    symlink(place.path("outside"), place.drive_c("Old")).unwrap();
+    let package = everything::everything(&place, "1.0.0").save(&place, "test.msi");
+    place.install(&package, &[]).expect_failure(&["link"]);
+    snapshot::assert_same(&before, &outside(&place));
+}
+
+#[test]
+fn files_with_a_second_name_outside_keep_their_content_there() {
+    let place = with_outside();
+    everything::prepare(&place);
+    for (inside, name) in [("Program Files/Test/data.txt", "data.txt"), ("windows/shared.ini", "shared.ini")]
+    {
+        std::fs::remove_file(place.drive_c(inside)).unwrap();
+        std::fs::hard_link(place.path("outside").join(name), place.drive_c(inside)).unwrap();
+    }
+    // What others planted where Reseat keeps things of its own.
+    for name in [".reseat.lock", "system.reg.reseat-new", "user.reg.reseat-new"] {
+        drop(std::fs::remove_file(place.prefix().join(name)));
+        std::fs::hard_link(place.path("outside/readme.txt"), place.prefix().join(name)).unwrap();
+    }
+    let before = outside(&place);
+    let package = everything::everything(&place, "1.0.0").save(&place, "test.msi");
+    place.install(&package, &[]).expect_failure(&["lock", "other name"]);
+    snapshot::assert_same(&before, &outside(&place));
+    std::fs::remove_file(place.prefix().join(".reseat.lock")).unwrap();
+    place.install(&package, &[]).expect_code(0);
+    snapshot::assert_same(&before, &outside(&place));
+    place.reseat(&["uninstall", "-q", package.to_str().unwrap()]).expect_code(0);
+    snapshot::assert_same(&before, &outside(&place));
+}
+
+#[test]
+fn registry_files_that_are_links_stay_what_they_lead_to() {
+    let place = with_outside();
+    let elsewhere = place.path("outside/elsewhere.reg");
+    std::fs::rename(place.prefix().join("user.reg"), &elsewhere).unwrap();
+    symlink(&elsewhere, place.prefix().join("user.reg")).unwrap();
+    let before = outside(&place);
+    let package = product().with_row("Registry", &["R", "1", "Software\\Test", "a", "1", "Main"]);
+    let _ = place.install(&package.save(&place, "test.msi"), &[]);
+    snapshot::assert_same(&before, &outside(&place));
+}
+
+#[test]
+fn names_that_differ_only_in_letter_case_are_one_file() {
+    let place = Place::with_prefix();
+    let two = product().with_file("Second", "README.TXT", "other text");
+    let package = two.save(&place, "test.msi");
+    let before = snapshot::tree(&place.drive_c("Program Files"));
+    if place.install(&package, &[]).status.success() {
+        assert_eq!(std::fs::read_dir(place.drive_c("Program Files/Test")).unwrap().count(), 1);
+        place.reseat(&["uninstall", "-q", package.to_str().unwrap()]).expect_code(0);
+    }
+    snapshot::assert_same(&before, &snapshot::tree(&place.drive_c("Program Files")));
+}
+
+#[test]
+fn names_that_are_too_long_are_refused_without_a_trace() {
+    let place = Place::with_prefix();
+    let before = snapshot::tree(&place.prefix());
+    for name in [format!("a|{}.txt", "x".repeat(252)), format!("a|{}", "\u{e9}".repeat(200))] {
+        let package = Product::new().with_file("Long", &name, "text").save(&place, "test.msi");
+        place.install(&package, &[]).expect_code(1);
+        snapshot::assert_same(&before, &snapshot::tree(&place.prefix()));
+    }
+}
+
+#[test]
+fn what_never_ends_is_refused_soon() {
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
+    let begin = Instant::now();
+    let packages = [
+        ("condition", product().with_condition("InstallFiles", &deep("(", ")"))),
+        ("negations", product().with_condition("InstallFiles", &deep("NOT ", ""))),
+        (
+            "Formatted text",
+            product().with_row("Registry", &["R", "2", "Software\\T", "a", &deep("[", "]"), "Main"]),
+        ),
+        ("braces", product().with_row("Registry", &["R", "2", "Software\\T", "a", &deep("{", "}"), "Main"])),
+        (
+            "a property",
+            product().with_property("DEEP", &deep("[", "]")).with_action("Deep", 51, "X", "[DEEP]", 700),
+        ),
+    ];
+    for (what, product) in packages {
+        let place = Place::with_prefix();
+        let package = product.save(&place, "test.msi");
+        let before = snapshot::tree(&place.prefix());
+        let ran = bounded(&place, &["install", "-q", package.to_str().unwrap()]);
+        if !ran.status.success() {
+            snapshot::assert_same(&before, &snapshot::tree(&place.prefix()));
+        }
+        assert!(begin.elapsed() < Duration::from_secs(30), "{what}");
+    }
+    let place = Place::with_prefix();
+    let package = product().save(&place, "test.msi");
+    let query = format!("SELECT `Property` FROM `Property` WHERE {}", deep("(", ")"));
+    let file = place.write("query.sql", query);
+    let mut command = place.command("timeout");
+    command
+        .args(["-s", "KILL", "60", env!("CARGO_BIN_EXE_reseat"), "sql"])
+        .arg(&package)
+        .stdin(std::fs::File::open(file).unwrap());
+    let ran = run(&mut command);
+    assert!(ran.status.code().is_some_and(|code| code == 1 || code == 2), "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn folders_that_are_too_deep_are_refused() {
+    let place = Place::with_prefix();
+    let before = snapshot::tree(&place.prefix());
+    for (depth, refused) in [(200, false), (5_000, true)] {
+        let mut chain = product();
+        for number in 0..depth {
+            let parent = if number == 0 { "INSTALLDIR".to_owned() } else { format!("D{}", number - 1) };
+            chain.row("Directory", &[&format!("D{number}"), &parent, "x"]);
+        }
+        chain.row("CreateFolder", &[&format!("D{}", depth - 1), "Main"]);
+        let package = chain.save(&place, "test.msi");
+        let ran = bounded(&place, &["install", "-q", package.to_str().unwrap()]);
+        if refused {
+            ran.expect_failure(&["Directory", "deeper than 256 levels"]);
+        } else {
+            ran.expect_code(0);
+            bounded(&place, &["uninstall", "-q", package.to_str().unwrap()]).expect_code(0);
+        }
+        let left = snapshot::differences(&before, &snapshot::tree(&place.prefix()));
+        assert!(left.iter().all(|line| line == "~ system.reg"), "{left:?}");
+    }
+}
+
+#[test]
+fn hidden_properties_appear_nowhere() {
+    let place = Place::with_prefix();
+    let write = "#!/bin/sh\necho \"got $CustomActionData\" >>\"$1\"\necho 'said nothing'\n";
+    let out = place.path("out");
+    let with_secret = product()
+        .with_property("MsiHiddenProperties", "SECRET;Note")
+        .with_property("SECRET", "open sesame")
+        .with_property("OUT", out.to_str().unwrap())
+        .with_row("Registry", &["R", "2", "Software\\Test", "a", "[SECRET]", "Main"])
+        .with_binary("note", write)
+        .with_action("SetNote", 51, "Note", "[SECRET]", 3900)
+        .with_action("Note", 2 + DEFERRED, "note", "\"[OUT]\" \"[SECRET]\"", 4100);
+    let broken = with_secret.clone().with_action("Broken", 34, "INSTALLDIR", "/bin/sh 'open [SECRET]", 1100);
+    let ends = with_secret.clone().with_action("Ends", 19, "", "over", 6550);
+    let mut shown = String::new();
+    for product in [broken, ends, with_secret] {
+        let package = product.save(&place, "test.msi");
+        let log = place.path("log");
+        let arguments = ["--json", "--log", log.to_str().unwrap()];
+        let ran = place.install(&package, &arguments);
+        shown += &format!("{}{}{}", ran.out, ran.err, place.read("log"));
+        let ran = place.reseat(&["install", "--progress", "plain", package.to_str().unwrap()]);
+        shown += &format!("{}{}", ran.out, ran.err);
+    }
+    assert!(place.read("out").starts_with("got open sesame\n"), "the action itself gets it");
+    let lines: Vec<_> = shown.lines().filter(|line| line.contains("sesame")).collect();
+    assert!(lines.is_empty(), "{}", lines.join("\n"));
+}
+
+#[test]
+fn only_the_allowed_programs_run() {
+    let place = Place::with_prefix();
+    let write = "#!/bin/sh\nprintf '%s\\n' \"$2\" >>\"$1\"\n";
+    let out = place.path("out");
+    let product = product()
+        .with_property("OUT", out.to_str().unwrap())
+        .with_binary("write", write)
+        .with_action("One", 2, "write", "\"[OUT]\" one", 1100)
+        .with_action("Two", 2 + DEFERRED, "write", "\"[OUT]\" two", 4100)
+        .with_action("Three", 2 + DEFERRED, "write", "\"[OUT]\" three", 4110);
+    let package = product.save(&place, "test.msi");
+    place.install(&package, &["--allow", "Two", "--allow", "Nobody"]).expect_code(0);
+    assert_eq!(place.read("out"), "two\n");
+    place.reseat(&["install", "x.msi", "--allow", "A", "--no-custom-actions"]).expect_code(2);
+}
+
+/// Pieces that are put into the middle of a package.
+const PIECES: &[&[u8]] = &[
+    b"..\\",
+    b"../../..",
+    b"C:\\",
+    b"/etc/",
+    b"\\\\x\\y",
+    b"NUL",
+    b"|",
+    b"[[[[",
+    b"{{{{",
+    b"((((",
+    b"\0\0\0\0",
+    b"\xff\xff\xff\xff",
+    b"\xff\xff\xff\x7f",
+    b"\xd8\x00\xd8\x00",
+    b"..",
+];
+
+#[test]
+fn mutated_packages_are_installed_whole_or_not_at_all() {
+    let all = std::env::var("RESEAT_FAULTS").as_deref() == Ok("all");
+    let count: u64 = std::env::var("RESEAT_MUTATIONS")
+        .ok()
+        .and_then(|it| it.parse().ok())
+        .unwrap_or(if all { 3000 } else { 60 });
+    let place = with_outside();
+    everything::prepare(&place);
+    let package = everything::everything(&place, "1.0.0").save(&place, "whole.msi");
+    let whole = std::fs::read(package).unwrap();
+    let copied = Command::new("cp").arg("-a").arg(place.prefix()).arg(place.path("base")).status();
+    assert!(copied.unwrap().success());
+    let (before, beyond) = (snapshot::tree(&place.prefix()), outside(&place));
+    let mut dice = Dice(0xBAD);
+    let (mut installed, mut refused, mut same) = (0, 0, false);
+    for number in 0..count {
+        let mut bytes = whole.clone();
+        for _ in 0..=dice.roll(4) {
+            let length = bytes.len() as u64;
+            let at = dice.roll(length) as usize;
+            match dice.roll(8) {
+                0 => bytes.truncate(at.max(512)),
+                1 => drop(bytes.drain(at..(at + dice.roll(600) as usize).min(length as usize))),
+                2..=4 => bytes[at] ^= 1 << dice.roll(8),
+                5 => bytes[at] = dice.roll(256) as u8,
+                _ => {
+                    let piece = PIECES[dice.roll(PIECES.len() as u64) as usize];
+                    let end = (at + piece.len()).min(bytes.len());
+                    bytes[at..end].copy_from_slice(&piece[..end - at]);
+                }
+            }
+        }
+        let package = place.write("mutated.msi", &bytes);
+        if !same {
+            std::fs::remove_dir_all(place.prefix()).unwrap();
+            assert!(
+                Command::new("cp")
+                    .arg("-a")
+                    .arg(place.path("base"))
+                    .arg(place.prefix())
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+        }
+        let package = package.to_str().unwrap();
+        let ran = bounded(&place, &["install", "-q", package, "--no-custom-actions", "--skip-unsupported"]);
+        let when = || format!("mutation {number}: {}{}", ran.out, ran.err);
+        snapshot::assert_same(&beyond, &outside(&place));
+        same = !ran.status.success();
+        if same {
+            refused += 1;
+            let differences = snapshot::differences(&before, &snapshot::tree(&place.prefix()));
+            assert!(differences.is_empty(), "{}: {}", differences.join(", "), when());
+        } else {
+            installed += 1;
+            assert!(!place.drive_c("Config.Msi").exists(), "{}", when());
+        }
+    }
+    for name in ["evil", "evil.txt"] {
+        assert!(!Path::new("/").join(name).exists());
+    }
+    println!("{count} mutated packages: {installed} installed whole, {refused} refused without a trace");
+    assert!(refused > 0 && installed > 0);
+}
