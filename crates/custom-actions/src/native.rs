@@ -117,8 +117,10 @@ impl NativeHost {
 
 impl CustomActionHost for NativeHost {
     fn run(&self, call: &ProgramCall, output: &mut dyn FnMut(&str)) -> Result<CallResult, HostError> {
-        let mut words = split(&call.command_line)
-            .map_err(|error| HostError::CommandLine { reason: error.to_string() })?;
+        let mut words = split(&call.command_line).map_err(|error| HostError::CommandLine {
+            command_line: call.command_line.clone(),
+            reason: error.to_string(),
+        })?;
         let (path, temporary) = match &call.program {
             Program::Binary { package, name } => {
                 let temporary = unpack(package, name)?;
@@ -126,7 +128,10 @@ impl CustomActionHost for NativeHost {
             }
             Program::File(path) => (path.clone(), None),
             Program::FirstArgument if words.is_empty() => {
-                return Err(HostError::CommandLine { reason: "it names no program".to_owned() });
+                return Err(HostError::CommandLine {
+                    command_line: call.command_line.clone(),
+                    reason: "it names no program".to_owned(),
+                });
             }
             Program::FirstArgument => (PathBuf::from(words.remove(0)), None),
         };

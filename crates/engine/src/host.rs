@@ -133,10 +133,11 @@ pub enum HostError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The command line is not one.
-    /// It is not shown: there may be values in it that nobody is to see.
+    /// The command line is not one. It is not shown: there may be values in it that nobody is to see.
     #[error("the command line cannot be split into words: {reason}")]
     CommandLine {
+        /// The command line after formatting.
+        command_line: String,
         /// What is wrong.
         reason: String,
     },
