@@ -8,7 +8,11 @@ use reseat_engine::{
 use reseat_machine::Machine;
 
 use crate::native::{NativeHost, is_windows_program};
+use crate::sandbox::Sandbox;
 use crate::windows::{Image, Missing, WineHost, describe, image_of_file, image_of_stream};
+
+/// Why Windows code does not run.
+const IN_SANDBOX: &str = "Windows code does not run in the sandbox";
 
 /// Runs the code of custom actions with what this machine has.
 pub struct Hosts<'m> {
@@ -25,6 +29,16 @@ impl<'m> Hosts<'m> {
         )
     }
 
+    /// The same with the programs of this machine in a sandbox, or not. Windows code does not run in one.
+    #[must_use]
+    pub fn with_sandbox(self, sandbox: Sandbox) -> Self {
+        Self { native: self.native.with_sandbox(sandbox), ..self }
+    }
+
+    fn is_sandboxed(&self) -> bool {
+        self.native.sandbox() != Sandbox::None
+    }
+
     /// These hosts as one.
     pub fn new(native: NativeHost, windows: Result<WineHost<'m>, Missing>) -> Self {
         Self { native, windows }
@@ -35,6 +49,10 @@ impl CustomActionHost for Hosts<'_> {
     fn run(&self, call: &ProgramCall, output: &mut dyn FnMut(&str)) -> Result<CallResult, HostError> {
         if !is_windows_program(&call.program, &call.command_line) {
             return self.native.run(call, output);
+        }
+        if self.is_sandboxed() {
+            let what = format!("{} ({IN_SANDBOX})", self.native.windows_program(&call.program));
+            return Err(HostError::Unsupported { what });
         }
         match &self.windows {
             Ok(host) => host.run_program(call, output),
@@ -50,6 +68,9 @@ impl CustomActionHost for Hosts<'_> {
         functions: &mut dyn Functions,
         output: &mut dyn FnMut(&str),
     ) -> Result<CallResult, HostError> {
+        if self.is_sandboxed() {
+            return Err(HostError::Unsupported { what: format!("{} ({IN_SANDBOX})", describe(&call.code)) });
+        }
         match &self.windows {
             Ok(host) => host.run_windows(call, functions, output),
             Err(missing) => {
@@ -59,6 +80,9 @@ impl CustomActionHost for Hosts<'_> {
     }
 
     fn refusal(&self, code: &WindowsCode) -> Option<String> {
+        if self.is_sandboxed() {
+            return Some(format!("{} ({IN_SANDBOX})", describe(code)));
+        }
         let missing = match (&self.windows, code) {
             (Err(missing), _) => missing.to_string(),
             (Ok(_), WindowsCode::Script { .. }) => "scripts are not run yet".to_owned(),
@@ -77,6 +101,9 @@ impl CustomActionHost for Hosts<'_> {
     }
 
     fn program_refusal(&self, program: &Program) -> Option<String> {
+        if self.is_sandboxed() {
+            return Some(format!("{} ({IN_SANDBOX})", self.native.windows_program(program)));
+        }
         let missing = match &self.windows {
             Err(missing) => missing.to_string(),
             Ok(host) => match (image(program), program) {

@@ -4,14 +4,17 @@
 //! |---|---|
 //! | [`NativeHost`] | programs of this machine, ELF files and scripts that begin with `#!`, for the types 2, 18, 34 and 50 |
 //! | [`WineHost`] | Windows libraries and programs under Wine, with the Windows side of Reseat (the folder `windows`) |
+//! | [`Sandbox`] | where programs of this machine run |
 //! | [`Hosts`] | whatever comes, with the host that can run it, or says what is missing |
 
 mod hosts;
 mod native;
+mod sandbox;
 mod windows;
 mod words;
 
 pub use hosts::Hosts;
 pub use native::NativeHost;
+pub use sandbox::Sandbox;
 pub use windows::{Missing, WINDOWS_FOLDER_VARIABLE, WindowsFiles, WineHost};
 pub use words::{SplitError, split};

@@ -23,6 +23,7 @@ use rustix::io::FdFlags;
 use rustix::process::{Pid, PidfdFlags, Signal};
 use tempfile::TempPath;
 
+use crate::sandbox::{self, Sandbox};
 use crate::windows::describe;
 use crate::words::split;
 
@@ -37,6 +38,7 @@ pub struct NativeHost {
     prefix: PathBuf,
     reseat: PathBuf,
     time_limit: Duration,
+    sandbox: Sandbox,
     /// Programs that are not waited for.
     running: RefCell<Vec<Child>>,
 }
@@ -44,7 +46,18 @@ pub struct NativeHost {
 impl NativeHost {
     /// A host for the machine in `prefix`; `reseat` is the program that scripts call to join the session.
     pub fn new(prefix: PathBuf, reseat: PathBuf) -> Self {
-        Self { prefix, reseat, time_limit: TIME_LIMIT, running: RefCell::default() }
+        Self { prefix, reseat, time_limit: TIME_LIMIT, sandbox: Sandbox::None, running: RefCell::default() }
+    }
+
+    /// The same with its programs in a sandbox, or not.
+    #[must_use]
+    pub fn with_sandbox(self, sandbox: Sandbox) -> Self {
+        Self { sandbox, ..self }
+    }
+
+    /// Where its programs run.
+    pub fn sandbox(&self) -> Sandbox {
+        self.sandbox
     }
 
     /// The same with another limit on how long a program may run.
@@ -150,9 +163,15 @@ impl CustomActionHost for NativeHost {
         };
         let path =
             inherited.as_ref().map_or(path, |file| format!("/proc/self/fd/{}", file.as_raw_fd()).into());
-        let mut command = Command::new(&path);
+        let mut command = match self.sandbox {
+            Sandbox::None => {
+                let mut command = Command::new(&path);
+                command.arg0(&shown);
+                command
+            }
+            Sandbox::Bubblewrap => sandbox::command(&self.prefix, &path),
+        };
         command
-            .arg0(&shown)
             .args(words)
             .stdin(Stdio::null())
             .env("WINEPREFIX", &self.prefix)

@@ -182,6 +182,9 @@ pub struct Presented {
     /// Run no custom action that is a program
     #[arg(long)]
     pub no_custom_actions: bool,
+    /// Run programs of the package in a sandbox (bubblewrap): the prefix alone can be written, no network
+    #[arg(long)]
+    pub sandbox: bool,
     /// Run this custom action and no other one that is a program; may be given several times
     #[arg(long, value_name = "NAME", action = ArgAction::Append, conflicts_with = "no_custom_actions")]
     pub allow: Vec<String>,

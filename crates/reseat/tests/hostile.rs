@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use support::disk::Dice;
 use support::product::Product;
-use support::{Place, Ran, everything, run, snapshot};
+use support::{Place, Ran, everything, has_tool, run, snapshot};
 
 const DEFERRED: i32 = 1024;
 
@@ -251,6 +251,37 @@ fn only_the_allowed_programs_run() {
     place.install(&package, &["--allow", "Two", "--allow", "Nobody"]).expect_code(0);
     assert_eq!(place.read("out"), "two\n");
     place.reseat(&["install", "x.msi", "--allow", "A", "--no-custom-actions"]).expect_code(2);
+}
+
+#[test]
+fn in_the_sandbox_a_program_writes_the_prefix_and_nothing_else() {
+    if !has_tool("bwrap") {
+        return;
+    }
+    let place = with_outside();
+    let mut works = place.command("bwrap");
+    if !run(works.args(["--unshare-all", "--ro-bind", "/", "/", "--", "true"])).status.success() {
+        println!("SKIPPED: this machine allows no name spaces");
+        return;
+    }
+    let before = outside(&place);
+    let script = "#!/bin/sh\necho inside >\"$1/made\" || exit 3\ncat \"$2/data.txt\" >/dev/null || exit 4\n\
+                  echo evil 2>/dev/null >\"$2/evil\" && exit 5\nrm -f \"$2/data.txt\" 2>/dev/null && exit 6\n\
+                  echo evil 2>/dev/null >/dev/shm/reseat-evil\n\
+                  test $(tail -n +3 /proc/net/dev | wc -l) -le 1 || exit 7\necho x >/tmp/x || exit 8\nexit 0\n";
+    let paths = format!("\"{}\" \"{}\"", place.drive_c("").display(), place.path("outside").display());
+    let product = product()
+        .with_binary("try", script)
+        .with_action("Now", 2, "try", &paths, 1100)
+        .with_action("Later", 2 + DEFERRED, "try", &paths, 4100);
+    let package = product.save(&place, "test.msi");
+    place.install(&package, &["--sandbox"]).expect_code(0);
+    assert_eq!(std::fs::read_to_string(place.drive_c("made")).unwrap(), "inside\n");
+    snapshot::assert_same(&before, &outside(&place));
+    assert!(!Path::new("/dev/shm/reseat-evil").exists());
+    let windows = self::product().with_binary("try", "MZ").with_action("Windows", 2, "try", "", 1100);
+    let refused = place.install(&windows.version("2.0.0").save(&place, "windows.msi"), &["--sandbox"]);
+    refused.expect_failure(&["Windows code does not run in the sandbox"]);
 }
 
 /// Pieces that are put into the middle of a package.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use reseat_custom_actions::Hosts;
+use reseat_custom_actions::{Hosts, Sandbox};
 use reseat_engine::{CustomActions, EngineError, Outcome, Platform, Report, Request, Target, UiLevel};
 use reseat_machine::Machine;
 use reseat_package::parse_assignment;
@@ -85,7 +85,12 @@ fn run(
 ) -> Result<ExitCode, Failure> {
     let mut terminal = Terminal::new(global, presented.progress);
     let reseat = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("reseat"));
-    let host = Hosts::find(machine, &reseat);
+    let sandbox = if presented.sandbox { Sandbox::Bubblewrap } else { Sandbox::None };
+    if !sandbox.works() {
+        let failure = Failure::documented(1603, "the sandbox cannot be made: bwrap fails or is not there");
+        return Err(failure.with_hint("install bubblewrap, or go on without --sandbox"));
+    }
+    let host = Hosts::find(machine, &reseat).with_sandbox(sandbox);
     catch_interrupt()?;
     if presented.recover {
         super::recover::first(global, machine, &host)?;
