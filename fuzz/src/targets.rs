@@ -96,7 +96,7 @@ struct World;
 
 impl ConditionContext for World {
     fn property(&self, name: &str) -> Option<Cow<'_, str>> {
-        (name.len() % 3 > 0).then(|| Cow::Owned(name.to_lowercase()))
+        (!name.len().is_multiple_of(3)).then(|| Cow::Owned(name.to_lowercase()))
     }
     fn environment(&self, name: &str) -> Option<String> {
         Some(name.len().to_string())
@@ -117,7 +117,7 @@ impl ConditionContext for World {
 
 impl FormatContext for World {
     fn property(&self, name: &str) -> Option<Cow<'_, str>> {
-        (name.len() % 3 > 0).then(|| Cow::Owned(format!("[{name}]")))
+        (!name.len().is_multiple_of(3)).then(|| Cow::Owned(format!("[{name}]")))
     }
     fn environment(&self, name: &str) -> Option<String> {
         Some(name.to_owned())

@@ -265,9 +265,9 @@ fn in_the_sandbox_a_program_writes_the_prefix_and_nothing_else() {
         return;
     }
     let before = outside(&place);
-    let script = "#!/bin/sh\necho inside >\"$1/made\" || exit 3\ncat \"$2/data.txt\" >/dev/null || exit 4\n\
-                  echo evil 2>/dev/null >\"$2/evil\" && exit 5\nrm -f \"$2/data.txt\" 2>/dev/null && exit 6\n\
-                  echo evil 2>/dev/null >/dev/shm/reseat-evil\n\
+    let script = "#!/bin/sh\necho inside >\"$1/made\" || exit 3\n\
+                  for folder in \"$2\" /usr /var/tmp /; do echo 2>/dev/null >\"$folder/reseat-evil\" && exit 5; done\n\
+                  rm -f \"$2/data.txt\" 2>/dev/null; ls /usr/bin >/dev/null || exit 4\n\
                   test $(tail -n +3 /proc/net/dev | wc -l) -le 1 || exit 7\necho x >/tmp/x || exit 8\nexit 0\n";
     let paths = format!("\"{}\" \"{}\"", place.drive_c("").display(), place.path("outside").display());
     let product = product()
@@ -278,7 +278,9 @@ fn in_the_sandbox_a_program_writes_the_prefix_and_nothing_else() {
     place.install(&package, &["--sandbox"]).expect_code(0);
     assert_eq!(std::fs::read_to_string(place.drive_c("made")).unwrap(), "inside\n");
     snapshot::assert_same(&before, &outside(&place));
-    assert!(!Path::new("/dev/shm/reseat-evil").exists());
+    for folder in ["/usr", "/var/tmp", "/"] {
+        assert!(!Path::new(folder).join("reseat-evil").exists(), "{folder}");
+    }
     let windows = self::product().with_binary("try", "MZ").with_action("Windows", 2, "try", "", 1100);
     let refused = place.install(&windows.version("2.0.0").save(&place, "windows.msi"), &["--sandbox"]);
     refused.expect_failure(&["Windows code does not run in the sandbox"]);

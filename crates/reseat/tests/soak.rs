@@ -125,7 +125,7 @@ fn a_long_life_with_many_kills_leaves_nothing_half_done() {
                 .collect()
         };
         let found = versions(&place);
-        if found == names(&after) && !(ran.ran.status.code() == Some(1)) {
+        if found == names(&after) && ran.ran.status.code() != Some(1) {
             there = after;
         } else {
             assert!(!ran.ran.status.success(), "{when}");
