@@ -4,7 +4,7 @@
 //! `code_page` have the texts, `catalog` the list of tables and columns, `table_data` the values.
 //! [`Database`] puts them together, `save` writes them; `signed_content` is what a signature covers. [`archive`] and [`folder`] are the same as text,
 //! [`sql`] asks and changes by query, [`mod@record`] is a row on its way to or from one, [`summary`] is the summary information. [`transform`] is the difference of
-//! two databases and [`patch`] a file of such differences; [`difference`] is one for people to read. [`validate`]
+//! two databases and [`patch`] a file of such differences; [`merge`] adds one to another; [`difference`] is one for people to read. [`validate`]
 //! holds a database against its own rules. What a table means is not known here, but for the few that patches
 //! renumber.
 //!
@@ -30,6 +30,7 @@
 pub mod archive;
 pub mod difference;
 pub mod folder;
+pub mod merge;
 pub mod patch;
 pub mod record;
 pub mod sql;

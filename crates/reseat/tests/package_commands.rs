@@ -441,3 +441,44 @@ fn damaged_packages_give_clean_errors() {
         }
     }
 }
+
+#[test]
+fn merge_adds_rows_and_saves_nothing_when_rows_differ() {
+    let place = Place::new();
+    let base = product().save(&place, "base.msi");
+    let add = |query: &str, file: &Path| {
+        place.reseat(&["sql", text(file), "--write", query]).expect_code(0);
+    };
+    for name in ["part.msi", "other.msi"] {
+        fs::copy(&base, place.path(name)).unwrap();
+        add("INSERT INTO Property (Property, Value) VALUES ('ADDED', 'yes')", &place.path(name));
+    }
+    add("UPDATE Property SET Value = 'Another' WHERE Property = 'ProductName'", &place.path("other.msi"));
+    let value = |file: &str, property: &str| {
+        let query = format!("SELECT Value FROM Property WHERE Property = '{property}'");
+        place.reseat(&["sql", file, &query]).expect_code(0).out.clone()
+    };
+    let refused = place.reseat(&["merge", "base.msi", "other.msi"]);
+    refused
+        .expect_code(1)
+        .expect_error(&["table 'Property', rows that differ: ProductName", "nothing saved"]);
+    assert!(!value("base.msi", "ADDED").contains("yes"));
+    let kept = place.reseat(&[
+        "merge",
+        "base.msi",
+        "other.msi",
+        "-o",
+        "kept.msi",
+        "--conflicts",
+        "_MergeErrors",
+        "--json",
+    ]);
+    assert_eq!(json(kept.expect_code(1))["conflicts"][0]["rows"], serde_json::json!(["ProductName"]));
+    assert!(
+        value("kept.msi", "ADDED").contains("yes") && !value("kept.msi", "ProductName").contains("Another")
+    );
+    assert!(place.reseat(&["dump", "kept.msi", "_MergeErrors"]).expect_code(0).out.contains("Property\t1"));
+    let merged = place.reseat(&["merge", "base.msi", "part.msi", "--json"]);
+    assert_eq!(json(merged.expect_code(0))["added_rows"], 1);
+    assert!(value("base.msi", "ADDED").contains("yes"));
+}

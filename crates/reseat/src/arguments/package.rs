@@ -55,6 +55,19 @@ Examples:
 Files go to the folder of the package's Directory table, with their long names; folders of Windows get their names there: Program
 Files, Program Files (x86), Windows, ProgramData and so on. A file that is there already is left alone unless --overwrite is given.")]
     Extract(Extract),
+    /// Add the tables and rows of one package to another
+    #[command(after_help = "\
+Examples:
+  reseat merge app.msi part.msi
+  reseat merge app.msi part.msi --output whole.msi
+  reseat merge app.msi part.msi --conflicts _MergeErrors      save in spite of rows that differ
+
+Both need the same code page, and the same columns in tables that both have. Rows with the same key have to be the same: others are
+named, and nothing is saved. Streams of rows come along; cabinets, storages and summary information do not. This is MsiDatabaseMerge
+of Windows Installer; merge modules need more than that.
+
+Exit codes: 0 merged, 1 rows differ or the packages cannot be merged, 2 wrong usage.")]
+    Merge(Merge),
     /// Show who signed a package, and check whether that holds
     #[command(after_help = "\
 Examples:
@@ -146,6 +159,21 @@ pub struct Extract {
     /// Replace files that are there already
     #[arg(long)]
     pub overwrite: bool,
+}
+
+/// Arguments of `merge`.
+#[derive(Debug, Args)]
+pub struct Merge {
+    /// The package that is added to
+    pub base: PathBuf,
+    /// The package whose rows are added
+    pub reference: PathBuf,
+    /// Where the result goes [default: the first package, which is replaced as a whole]
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Save in spite of rows that differ, with a table of this name that counts them
+    #[arg(long, value_name = "TABLE")]
+    pub conflicts: Option<String>,
 }
 
 /// Arguments of `signature`.

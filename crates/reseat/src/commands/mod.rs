@@ -10,6 +10,7 @@ pub mod help;
 pub mod info;
 pub mod install;
 pub mod list;
+pub mod merge;
 pub mod package;
 pub mod path;
 pub mod plan;

@@ -7,7 +7,7 @@ use reseat_database::{Database, Reading, folder};
 
 use crate::arguments::package::PackageCommand;
 use crate::arguments::{Export, Global, Import};
-use crate::commands::{diff, dump, extract, info, signature, sql, streams, tables, validate};
+use crate::commands::{diff, dump, extract, info, merge, signature, sql, streams, tables, validate};
 use crate::failure::Failure;
 use crate::output;
 
@@ -20,6 +20,7 @@ pub fn run(global: &Global, command: PackageCommand) -> Result<ExitCode, Failure
         PackageCommand::Sql(arguments) => sql::run(global, arguments),
         PackageCommand::Streams(arguments) => streams::run(global, &arguments),
         PackageCommand::Extract(arguments) => extract::run(global, &arguments),
+        PackageCommand::Merge(arguments) => merge::run(global, &arguments),
         PackageCommand::Signature(arguments) => signature::run(global, &arguments),
         PackageCommand::Validate(arguments) => validate::run(global, &arguments),
         PackageCommand::Diff(arguments) => diff::run(global, &arguments),
