@@ -17,7 +17,7 @@ use crate::package::PackageError;
 use crate::row::{RowError, TableRow, Text};
 
 /// The cabinet of a merge module (page `mergemodule-cabinet.md`).
-pub const MODULE_CABINET: &str = "MergeModule.CABINET";
+pub const MODULE_CABINET: &str = "MergeModule.CABinet";
 
 /// The system folder properties with their places.
 const SYSTEM_FOLDERS: [(&str, &[&str]); 27] = [

@@ -17,7 +17,7 @@ use crate::arguments::Global;
 use crate::arguments::package::Diff;
 use crate::extraction::{Choice, FileSource, Origin, Plan};
 use crate::failure::Failure;
-use crate::{output, package_file};
+use crate::{output, package_file, progress};
 
 /// Exit code when something cannot be read, as `diff` has it.
 const TROUBLE: u8 = 2;
@@ -37,6 +37,7 @@ pub fn run(global: &Global, arguments: &Diff) -> Result<ExitCode, Failure> {
 }
 
 fn compare(global: &Global, arguments: &Diff) -> Result<ExitCode, Failure> {
+    let bar = progress::waiting(global, "comparing");
     let one = Arc::new(package_file::open(&arguments.one)?);
     let other = Arc::new(package_file::open(&arguments.other)?);
     let failed = |error: reseat_database::DatabaseError| {
@@ -63,6 +64,7 @@ fn compare(global: &Global, arguments: &Diff) -> Result<ExitCode, Failure> {
         let tables = difference::compare_tables(&one, &other, names).map_err(failed)?;
         Difference { tables, ..Difference::default() }
     };
+    drop(bar);
     package_file::print_warnings(global, &arguments.one, &one);
     package_file::print_warnings(global, &arguments.other, &other);
     if !global.quiet {

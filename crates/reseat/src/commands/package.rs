@@ -9,7 +9,7 @@ use crate::arguments::package::PackageCommand;
 use crate::arguments::{Export, Global, Import};
 use crate::commands::{diff, dump, extract, info, merge, signature, sql, streams, tables, validate};
 use crate::failure::Failure;
-use crate::output;
+use crate::{output, progress};
 
 /// Runs a command for a package file.
 pub fn run(global: &Global, command: PackageCommand) -> Result<ExitCode, Failure> {
@@ -28,12 +28,14 @@ pub fn run(global: &Global, command: PackageCommand) -> Result<ExitCode, Failure
 }
 
 /// Writes a package as a folder.
-pub fn export(arguments: &Export) -> Result<ExitCode, Failure> {
+pub fn export(global: &Global, arguments: &Export) -> Result<ExitCode, Failure> {
     let database = Database::open(&arguments.package, Reading::Permissive)?;
     for warning in database.warnings() {
         eprintln!("reseat: warning: {}: {warning}", arguments.package.display());
     }
+    let bar = progress::waiting(global, "exporting");
     folder::export(&database, &arguments.folder)?;
+    drop(bar);
     if let Some(signer) = signature::signer(&database) {
         eprintln!(
             "reseat: warning: {}: the signature of '{}' is left out: it would not fit what is imported",
@@ -45,7 +47,8 @@ pub fn export(arguments: &Export) -> Result<ExitCode, Failure> {
 }
 
 /// Makes a package from a folder.
-pub fn import(arguments: &Import) -> Result<ExitCode, Failure> {
+pub fn import(global: &Global, arguments: &Import) -> Result<ExitCode, Failure> {
+    let _bar = progress::waiting(global, "importing");
     folder::import(&arguments.folder)?.save(&arguments.package)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::arguments::Global;
 use crate::arguments::package::Signature;
 use crate::failure::{Failure, with_causes};
-use crate::{output, package_file};
+use crate::{output, package_file, progress};
 
 /// What is found out about a signature.
 #[derive(Debug, Default, Serialize)]
@@ -53,7 +53,9 @@ pub fn run(global: &Global, arguments: &Signature) -> Result<ExitCode, Failure> 
     let path = &arguments.package;
     let store = arguments.store.as_deref().map(read_store).transpose()?;
     let database = package_file::open(path)?;
+    let bar = progress::waiting(global, "checking");
     let findings = examine(path, &database, store.as_ref())?;
+    drop(bar);
     let holds = findings.signed && findings.problems.is_empty();
     let code = if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     output::write(code, |out| {

@@ -10,14 +10,16 @@ use serde_json::json;
 use crate::arguments::Global;
 use crate::arguments::package::Package;
 use crate::failure::Failure;
-use crate::{output, package_file};
+use crate::{output, package_file, progress};
 
 /// Prints the findings.
 pub fn run(global: &Global, arguments: &Package) -> Result<ExitCode, Failure> {
     let path = &arguments.package;
     let database = package_file::open(path)?;
+    let bar = progress::waiting(global, "validating");
     let condition = |text: &str| Condition::parse(text).err().map(|error| error.to_string());
     let findings = validate(&database, &condition).map_err(|error| Failure::about(path, &error))?;
+    drop(bar);
     package_file::print_warnings(global, path, &database);
     if !global.quiet && database.columns("_Validation").is_none() {
         eprintln!(
