@@ -188,8 +188,14 @@ fn check(database: &Database, statement: &Statement) -> Result<(), SqlError> {
             table_columns(&insert.table, &insert.columns.iter().collect::<Vec<_>>(), None)
         }
         Statement::Update(update) => {
-            let columns: Vec<&Name> = update.changes.iter().map(|(column, _)| &column.column).collect();
-            table_columns(&update.table, &columns, update.condition.as_ref())
+            let tables: Vec<_> = update
+                .tables
+                .iter()
+                .map(|name| relations::table(database, name))
+                .collect::<Result<_, _>>()?;
+            let known = Names { tables: &tables, parameters: &[] };
+            update.changes.iter().try_for_each(|(column, _)| known.place(column).map(drop))?;
+            names(update.condition.as_ref(), &known)
         }
         Statement::Delete(delete) => table_columns(&delete.table, &[], delete.condition.as_ref()),
         Statement::Drop(table) | Statement::Alter { table, .. } => table_columns(table, &[], None),

@@ -91,14 +91,14 @@ impl Parser {
     }
 
     fn update(&mut self) -> Result<Update, SqlError> {
-        let table = self.name("a table")?;
+        let tables = self.list(|parser| parser.name("a table"))?;
         self.expect("SET")?;
         let changes = self.list(|parser| {
             let column = parser.column()?;
             parser.expect_sign("=")?;
             Ok((column, parser.constant()?))
         })?;
-        Ok(Update { table, changes, condition: self.condition()? })
+        Ok(Update { tables, changes, condition: self.condition()? })
     }
 
     fn alter(&mut self) -> Result<Statement, SqlError> {

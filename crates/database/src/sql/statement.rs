@@ -80,7 +80,7 @@ pub struct Insert {
 
 #[derive(Debug, Clone)]
 pub struct Update {
-    pub table: Name,
+    pub tables: Vec<Name>,
     pub changes: Vec<(ColumnName, Constant)>,
     pub condition: Option<Expression>,
 }

@@ -79,6 +79,19 @@ fn markers_take_the_parameters_in_order() {
 }
 
 #[test]
+fn an_update_of_several_tables_changes_the_rows_that_the_condition_joins() {
+    let mut database = shop();
+    let query = "UPDATE Item, `Group` SET Item.Price = 7, `Group`.Rank = 1 WHERE Item.Group_ = `Group`.`Group` AND Rank > 0";
+    database.execute(query, &[]).unwrap();
+    assert_eq!(rows(&database, "SELECT Item FROM Item WHERE Price = 7", &[]), "pear, apple");
+    assert_eq!(rows(&database, "SELECT `Group`, Rank FROM `Group`", &[]), "fruit 1, tool -5");
+    let error = database.execute("UPDATE Item, `Group` SET Other.Price = 1", &[]).map(drop).unwrap_err();
+    assert_eq!(error.cause.to_string(), "there is no table 'Other'");
+    let error = database.execute("UPDATE Item, `Group` SET `Group` = 'x'", &[]).map(drop).unwrap_err();
+    assert!(error.to_string().contains("belongs to the primary key"), "{error}");
+}
+
+#[test]
 fn changes_are_seen_by_later_queries_only() {
     let mut database = shop();
     let before = database.query("SELECT Item FROM Item", &[]).unwrap();

@@ -46,13 +46,13 @@ pub(super) fn check(
             }
         }
         Statement::Update(update) => {
-            let found = table(&update.table)?;
-            let stored = found.persistent_columns().len();
-            let is_stored = |column: &str| found.position(column).is_some_and(|place| place < stored);
-            let changes_stored = update.changes.iter().any(|(column, _)| is_stored(&column.column.text));
-            let places = change::matching(&found, update.condition.as_ref(), parameters)?;
-            if changes_stored && has_stored_row(&found, &places) {
-                return denied(format!("a stored row of table '{}'", update.table.text));
+            for target in change::update::targets(database, update, parameters)? {
+                let stored = target.table.persistent_columns().len();
+                if target.columns().any(|column| column < stored)
+                    && has_stored_row(&target.table, &target.places)
+                {
+                    return denied(format!("a stored row of table '{}'", target.name.text));
+                }
             }
         }
         Statement::Delete(delete) => {
