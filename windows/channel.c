@@ -112,8 +112,19 @@ int call_installer(const struct frame *call, struct frame *answer)
 {
     EnterCriticalSection(&calling);
     send_frame('C', call);
-    if (receive(answer) != 'R')
-        TerminateProcess(GetCurrentProcess(), 3);
+    for (;;) {
+        /* Before it answers, the installer may want to know more. */
+        char kind = receive(answer);
+        struct rest rest = {answer->bytes, answer->length, 0};
+        if (kind == 'R')
+            break;
+        if (kind == 'I')
+            mark_process(&rest);
+        else if (kind == 'i')
+            unmark_process();
+        else
+            TerminateProcess(GetCurrentProcess(), 3);
+    }
     LeaveCriticalSection(&calling);
     return 1;
 }

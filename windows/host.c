@@ -27,6 +27,12 @@ void WINAPI start(void)
         case 'P':
             run_program(&rest);
             break;
+        case 'I':
+            mark_process(&rest);
+            break;
+        case 'i':
+            unmark_process();
+            break;
         case 'Q':
         case 0:
             /* Not ExitProcess: what an action left loaded has no say in this. */

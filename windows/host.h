@@ -22,6 +22,10 @@ int call_installer(const struct frame *call, struct frame *answer);
 void run_library(struct rest *request);
 void run_program(struct rest *request);
 
+/* ---- identify.c ---- */
+void mark_process(struct rest *request);
+void unmark_process(void);
+
 /* ---- crash.c, redirect.c ---- */
 void report_crashes(void);
 /* Loads the libraries that stand in for the system's, and leads whoever asks for those by their path to ours. */

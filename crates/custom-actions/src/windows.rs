@@ -4,13 +4,16 @@
 //! |---|---|
 //! | `host` | running an action: starting a host, serving its calls, what its end means |
 //! | `process`, `frame` | one host process, and what is said on its two pipes |
+//! | `manager`, `identify` | the Restart Manager's functions; which process an id of Windows means |
 //! | `wine`, `files` | starting Wine; the built Windows side and its copy in the prefix |
 //! | `image`, `missing` | what a file of Windows code is, and what keeps it from running |
 
 mod files;
 mod frame;
 mod host;
+mod identify;
 mod image;
+mod manager;
 mod missing;
 mod process;
 mod wine;

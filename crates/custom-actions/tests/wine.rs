@@ -55,7 +55,7 @@ impl Scene {
         fs::create_dir_all(&work).unwrap();
         let lock = File::create(work.join("lock")).unwrap();
         lock.lock().unwrap();
-        let built = work.join("windows");
+        let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("windows");
         let build = Command::new(here.join("../../windows/build")).arg(&built).status().unwrap();
         assert!(build.success(), "windows/build failed");
         let prefix = work.join("prefix");
@@ -294,6 +294,74 @@ fn a_message_box_without_a_display_does_not_block() {
 fn garbage_on_the_channel_is_named_and_ends_the_action() {
     let Some(ran) = run("SendsGarbage") else { return };
     ran.expect_error(&["TestSendsGarbage", "sent a frame of 4294967295 bytes"]);
+}
+
+/// A program of Wine that runs until it is killed, with its id for Windows.
+struct Sleeper(std::process::Child, u32);
+
+impl Sleeper {
+    fn start(scene: &Scene) -> Self {
+        let said = scene.prefix.join("drive_c/sleeper.txt");
+        let _ = fs::remove_file(&said);
+        let program = scene.prefix.join("drive_c/sleeper.exe");
+        let compiled = Command::new("x86_64-w64-mingw32-gcc")
+            .args(["-Os", "-s", "-Wall", "-Werror", "-o"])
+            .arg(&program)
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/windows/sleeper.c"))
+            .status();
+        assert!(compiled.unwrap().success());
+        let child = Command::new("wine")
+            .arg(program)
+            .env("WINEPREFIX", &scene.prefix)
+            .env("WINEDEBUG", "-all")
+            .stdin(std::process::Stdio::null())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn();
+        let child = child.unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Some(pid) = fs::read_to_string(&said).ok().and_then(|text| text.trim().parse().ok()) {
+                return Self(child, pid);
+            }
+            assert!(Instant::now() < deadline, "the program does not begin");
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn an_action_joins_the_session_of_this_machine_and_registers_files_processes_and_services() {
+    if run("Nothing").is_none() {
+        return;
+    }
+    let (scene, turn) = scene().unwrap();
+    let held = scene.prefix.join("drive_c/held ☺.txt");
+    fs::write(&held, "text").unwrap();
+    let sleeper = Sleeper::start(scene);
+    drop(turn);
+    let session = reseat_restart_manager::Primary::start().unwrap();
+    let mut served = Served::new();
+    served.properties.insert("MsiRestartManagerSessionKey".to_owned(), session.key().to_string());
+    served.properties.insert("PROCESS".to_owned(), sleeper.1.to_string());
+    let ran = run_for("Registers", 240, served).unwrap();
+    let resources = session.resources().unwrap();
+    session.end().unwrap();
+    ran.expect_code(0);
+    assert!(resources.files.contains(&held.canonicalize().unwrap()), "{resources:?}");
+    assert!(resources.files.iter().any(|file| file.ends_with("nowhere/absent.dll")), "{resources:?}");
+    assert_eq!(resources.services, ["Spooler"]);
+    let pids: Vec<u32> = resources.processes.iter().map(|process| process.pid).collect();
+    // The action's own host has ended by now.
+    assert_eq!(pids.len(), 2, "{pids:?}");
+    assert!(pids.contains(&sleeper.0.id()), "{} is not among {pids:?}", sleeper.0.id());
 }
 
 #[test]

@@ -12,7 +12,9 @@ use reseat_machine::Machine;
 
 use super::files::{Bits, SessionFolder, WindowsFiles};
 use super::frame::{Frame, Said};
+use super::identify;
 use super::image::Image;
+use super::manager::ManagerSessions;
 use super::missing::{self, Missing};
 use super::process::{HostProcess, ProcessError};
 use super::wine::Wine;
@@ -218,6 +220,23 @@ impl<'m> WineHost<'m> {
         Ok(process)
     }
 
+    /// The process of this machine with this id of Windows.
+    fn find_process(
+        &self,
+        process: &mut HostProcess,
+        windows_pid: u32,
+        deadline: Instant,
+    ) -> Result<Option<u32>, ProcessError> {
+        let marker = self.in_session(|session| {
+            let (name, path) = session.write(&mut &b"reseat"[..])?;
+            Ok((session.windows_path(&name), path))
+        });
+        let (windows_path, path) = marker.map_err(ProcessError::Channel)?;
+        let found = identify::find(process, windows_pid, (&path, &windows_path), deadline);
+        let _ = std::fs::remove_file(&path);
+        found
+    }
+
     /// Sends a request and serves the calls that come until it is done.
     fn follow(
         &self,
@@ -260,9 +279,22 @@ impl<'m> WineHost<'m> {
         functions: &mut dyn Functions,
         output: &mut dyn FnMut(&str),
     ) -> Result<CallResult, Trouble> {
+        let mut manager = ManagerSessions::new(self.machine);
         process.say(request, run.deadline)?;
         loop {
             match process.hear(run.deadline)? {
+                Said::Call(call) if ManagerSessions::serves(&call.name) => {
+                    let mut trouble = None;
+                    let answer = manager.call(&call, &mut |windows_pid| {
+                        let found = self.find_process(process, windows_pid, run.deadline);
+                        found.unwrap_or_else(|error| {
+                            trouble = Some(error);
+                            None
+                        })
+                    });
+                    trouble.map_or(Ok(()), Err)?;
+                    process.say(Frame::answer(&answer), run.deadline)?;
+                }
                 Said::Call(call) => {
                     let answer = functions.call(&call);
                     // What it called may have taken long: another action, or a question to the user.

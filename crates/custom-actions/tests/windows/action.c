@@ -1,7 +1,11 @@
 /* Custom actions for the tests: each export is one. What they find wrong they return as a number of their own. */
+#define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 #include <msi.h>
 #include <msiquery.h>
+#include <restartmanager.h>
+
+#define ERROR_INVALID_SESSION_KEY 1219
 
 #define EXPORT __declspec(dllexport) UINT __stdcall
 #define CHECK(number, condition) do { if (!(condition)) return number; } while (0)
@@ -202,6 +206,40 @@ EXPORT CallsFromThreads(MSIHANDLE session)
         GetExitCodeThread(threads[i], &code);
         CHECK(1, !code);
     }
+    return ERROR_SUCCESS;
+}
+
+/* What the actions of the WiX tool set do: everything by name, from the system's folder. */
+EXPORT Registers(MSIHANDLE session)
+{
+    typedef DWORD(WINAPI *join_function)(DWORD *, const WCHAR *);
+    typedef DWORD(WINAPI *register_function)(DWORD, UINT, const WCHAR **, UINT, RM_UNIQUE_PROCESS *, UINT, const WCHAR **);
+    typedef DWORD(WINAPI *end_function)(DWORD);
+    HMODULE library = LoadLibraryW(L"C:\\windows\\system32\\rstrtmgr.dll");
+    join_function join = (join_function)(void *)GetProcAddress(library, "RmJoinSession");
+    register_function add = (register_function)(void *)GetProcAddress(library, "RmRegisterResources");
+    end_function end = (end_function)(void *)GetProcAddress(library, "RmEndSession");
+    WCHAR key[64], number[16];
+    DWORD size = 64, handle = 0;
+    const WCHAR *files[] = {L"C:\\held \u263a.txt", L"c:\\nowhere\\absent.dll"};
+    const WCHAR *services[] = {L"Spooler"};
+    RM_UNIQUE_PROCESS processes[2] = {{0}};
+    FILETIME unused;
+
+    CHECK(1, join && add && end);
+    CHECK(2, !MsiGetPropertyW(session, L"MsiRestartManagerSessionKey", key, &size) && size == 32);
+    CHECK(3, join(&handle, L"no key") == ERROR_INVALID_SESSION_KEY);
+    CHECK(4, join(&handle, key) == ERROR_SUCCESS && handle);
+    size = 16;
+    MsiGetPropertyW(session, L"PROCESS", number, &size);
+    for (WCHAR *digit = number; *digit; digit++)
+        processes[0].dwProcessId = processes[0].dwProcessId * 10 + (*digit - '0');
+    processes[1].dwProcessId = GetCurrentProcessId();
+    GetProcessTimes(GetCurrentProcess(), &processes[1].ProcessStartTime, &unused, &unused, &unused);
+    CHECK(5, add(handle, 2, files, 2, processes, 1, services) == ERROR_SUCCESS);
+    CHECK(6, add(handle, 0, NULL, 0, NULL, 0, NULL) == ERROR_SUCCESS);
+    CHECK(7, end(handle) == ERROR_SUCCESS);
+    CHECK(8, end(handle) == ERROR_INVALID_HANDLE);
     return ERROR_SUCCESS;
 }
 
