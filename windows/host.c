@@ -33,6 +33,12 @@ void WINAPI start(void)
         case 'i':
             unmark_process();
             break;
+        case 'K':
+            save_registry(&rest);
+            break;
+        case 'Y':
+            change_registry(&rest);
+            break;
         case 'Q':
         case 0:
             /* Not ExitProcess: what an action left loaded has no say in this. */

@@ -26,6 +26,10 @@ void run_program(struct rest *request);
 void mark_process(struct rest *request);
 void unmark_process(void);
 
+/* ---- registry.c ---- */
+void save_registry(struct rest *request);
+void change_registry(struct rest *request);
+
 /* ---- crash.c, redirect.c ---- */
 void report_crashes(void);
 /* Loads the libraries that stand in for the system's, and leads whoever asks for those by their path to ours. */

@@ -16,5 +16,5 @@ mod words;
 pub use hosts::Hosts;
 pub use native::NativeHost;
 pub use sandbox::Sandbox;
-pub use windows::{Missing, WINDOWS_FOLDER_VARIABLE, WindowsFiles, WineHost};
+pub use windows::{Missing, RegistryThroughWine, WINDOWS_FOLDER_VARIABLE, WindowsFiles, WineHost};
 pub use words::{SplitError, split};

@@ -5,7 +5,8 @@
 //! | `host` | running an action: starting a host, serving its calls, what its end means |
 //! | `process`, `frame` | one host process, and what is said on its two pipes |
 //! | `manager`, `identify` | the Restart Manager's functions; which process an id of Windows means |
-//! | `wine`, `files` | starting Wine; the built Windows side and its copy in the prefix |
+//! | `registry` | the registry while Wine runs |
+//! | `site`, `wine`, `files` | starting hosts, starting Wine; the built Windows side and its copy in the prefix |
 //! | `image`, `missing` | what a file of Windows code is, and what keeps it from running |
 
 mod files;
@@ -16,11 +17,14 @@ mod image;
 mod manager;
 mod missing;
 mod process;
+mod registry;
+mod site;
 mod wine;
 
 pub use files::{WINDOWS_FOLDER_VARIABLE, WindowsFiles};
 pub use host::WineHost;
 pub use missing::Missing;
+pub use registry::RegistryThroughWine;
 
 pub(crate) use host::{image_of_file, image_of_stream};
 pub(crate) use image::Image;

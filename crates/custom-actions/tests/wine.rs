@@ -9,12 +9,12 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use reseat_custom_actions::{WindowsFiles, WineHost};
+use reseat_custom_actions::{RegistryThroughWine, WindowsFiles, WineHost};
 use reseat_engine::{
     CallResult, FunctionAnswer, FunctionCall, Functions, HostError, Program, ProgramCall, Value, WindowsCall,
     WindowsCode,
 };
-use reseat_machine::{Bitness, Machine};
+use reseat_machine::{Bitness, Hive, Machine, RegistryKey, RegistryValue};
 
 /// Whether a program is there; says that the test is skipped when not, and fails in CI.
 fn has_tool(name: &str) -> bool {
@@ -362,6 +362,69 @@ fn an_action_joins_the_session_of_this_machine_and_registers_files_processes_and
     // The action's own host has ended by now.
     assert_eq!(pids.len(), 2, "{pids:?}");
     assert!(pids.contains(&sleeper.0.id()), "{} is not among {pids:?}", sleeper.0.id());
+}
+
+#[test]
+fn the_registry_is_read_and_changed_through_the_wine_that_runs() {
+    if run("Nothing").is_none() {
+        return;
+    }
+    let (scene, turn) = scene().unwrap();
+    let sleeper = Sleeper::start(scene);
+    drop(turn);
+    let machine = scene.machine();
+    assert!(machine.wine_server().is_some(), "no wineserver runs");
+    let through_wine = RegistryThroughWine::new(machine.prefix(), scene.files.clone()).unwrap();
+    machine.set_wine_registry(Box::new(through_wine));
+    let key = |name: &str| RegistryKey::new(Hive::LocalMachine, &format!(r"Software\Reseat Test\{name}"));
+    let user = RegistryKey::new(Hive::CurrentUser, r"Software\Reseat Test");
+    let registry = machine.registry().unwrap();
+    registry.remove_key(&RegistryKey::new(Hive::LocalMachine, r"Software\Reseat Test"));
+    let values = [
+        ("text", RegistryValue::String("grüße ☺".to_owned())),
+        ("number", RegistryValue::Dword(42)),
+        ("list", RegistryValue::MultiString(vec!["one".to_owned(), "two".to_owned()])),
+        ("bytes", RegistryValue::Binary(vec![0, 1, 255])),
+        ("", RegistryValue::ExpandString("%PATH%".to_owned())),
+    ];
+    for (name, value) in &values {
+        registry.set_value(&key("a"), name, value.clone()).unwrap();
+    }
+    registry.set_value(&key(r"b\deep"), "x", RegistryValue::Dword(1)).unwrap();
+    registry.set_value(&user, "user", RegistryValue::String("yes".to_owned())).unwrap();
+    machine.save_registry().unwrap();
+    let kept = fs::read(scene.prefix.join("system.reg")).unwrap();
+
+    // Programs of Wine see it, and what they change is seen here.
+    let (result, lines) = program(r#"reg.exe query "HKLM\Software\Reseat Test\a" /v number"#, true).unwrap();
+    assert_eq!(result.unwrap(), CallResult::Exited(0), "{lines:?}");
+    let (result, lines) =
+        program(r#"reg.exe add "HKLM\Software\Reseat Test\c" /v new /d there"#, true).unwrap();
+    assert_eq!(result.unwrap(), CallResult::Exited(0), "{lines:?}");
+    machine.reload_registry().unwrap();
+    assert_eq!(registry.value(&key("c"), "new"), Some(RegistryValue::String("there".to_owned())));
+    let other = scene.machine();
+    for (name, value) in &values {
+        assert_eq!(other.registry().unwrap().value(&key("a"), name).as_ref(), Some(value), "{name}");
+    }
+
+    registry.remove_value(&key("a"), "number");
+    registry.remove_key(&key("b"));
+    machine.save_registry().unwrap();
+    let other = scene.machine();
+    assert_eq!(other.registry().unwrap().value(&key("a"), "number"), None);
+    assert!(!other.registry().unwrap().exists(&key("b")));
+
+    // As a rollback does it.
+    assert!(machine.restore_running_registry("system.reg", kept).unwrap());
+    machine.discard_registry_changes().unwrap();
+    assert_eq!(registry.value(&key("a"), "number"), Some(RegistryValue::Dword(42)));
+    assert_eq!(registry.value(&key(r"b\deep"), "x"), Some(RegistryValue::Dword(1)));
+    assert!(!registry.exists(&key("c")));
+    registry.remove_key(&RegistryKey::new(Hive::LocalMachine, r"Software\Reseat Test"));
+    registry.remove_key(&user);
+    machine.save_registry().unwrap();
+    drop(sleeper);
 }
 
 #[test]

@@ -148,7 +148,7 @@ pub(crate) fn prepare<'m>(
     // First of all: the rollback script of an installation that is at work is not that of an interrupted one.
     let lock = machine.lock()?;
     recovery::check(machine)?;
-    if let Some(pid) = machine.wine_server() {
+    if let Some(pid) = machine.wine_server().filter(|_| !machine.has_wine_registry()) {
         return Err(EngineError::WineRuns { prefix: machine.prefix().to_owned(), pid });
     }
     let subject = Subject::find(machine, request)?;

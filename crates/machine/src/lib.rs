@@ -5,7 +5,7 @@
 //! | what | where |
 //! |---|---|
 //! | paths as packages name them | [`WindowsPath`] (`windows_path.rs`) |
-//! | the prefix: opening, making, locking | `machine.rs`, `prefix.rs`, `lock.rs`, `wine_server.rs` |
+//! | the prefix: opening, making, locking | `machine.rs`, `prefix.rs`, `lock.rs`, `wine_server.rs`, `wine_registry.rs` |
 //! | files: handles beneath a drive's folder, names in any letter case | `drive.rs`, `place.rs`, `open_folders.rs`, `folder_names.rs`, `files.rs`, `metadata.rs`, `locations.rs` |
 //! | what waits for the next start of Windows | `pending_operations.rs` |
 //! | known folders, environment | [`KnownFolder`] (`folders.rs`), [`environment`] |
@@ -44,6 +44,7 @@ mod registry_value;
 mod registry_view;
 mod shell_link;
 mod windows_path;
+mod wine_registry;
 mod wine_server;
 
 pub use error::MachineError;
@@ -53,9 +54,11 @@ pub use lock::MachineLock;
 pub use machine::{Bitness, Machine};
 pub use metadata::{Attributes, FileKind, Metadata};
 pub use pending_operations::{FailedOperation, PendingOperation};
-pub use registry::Registry;
+pub use registry::{Part as RegistryPart, Registry};
 pub use registry_file::RegistryFileError;
 pub use registry_key::{ClassesOf, Hive, RegistryError, RegistryKey, View};
 pub use registry_value::RegistryValue;
 pub use shell_link::{ShellLink, ShellLinkError, ShowCommand, TargetFacts};
 pub use windows_path::{PathError, WindowsPath, check_name, fold};
+pub use wine_registry::{RegistryChange, WineRegistry};
+pub use wine_server::wine_server;

@@ -1,11 +1,13 @@
 //! The machine: a prefix with its drives and its registry.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::error::MachineError;
 use crate::lock::{self, MachineLock};
 use crate::place::Drives;
 use crate::registry_store::{self, RegistryStore};
+use crate::wine_registry::WineRegistry;
 use crate::wine_server;
 
 /// How wide the addresses of the machine's Windows are.
@@ -24,6 +26,8 @@ pub struct Machine {
     bitness: Bitness,
     pub(crate) drives: Drives,
     pub(crate) store: RegistryStore,
+    /// What has the registry while a wineserver runs.
+    pub(crate) wine_registry: OnceLock<Box<dyn WineRegistry>>,
 }
 
 impl Machine {
@@ -43,7 +47,13 @@ impl Machine {
         let from_folder =
             || if real.join("drive_c/windows/syswow64").is_dir() { Bitness::X64 } else { Bitness::X86 };
         let bitness = registry_store::bitness_of(&real)?.unwrap_or_else(from_folder);
-        Ok(Self { prefix: real, bitness, drives, store: RegistryStore::new() })
+        Ok(Self {
+            prefix: real,
+            bitness,
+            drives,
+            store: RegistryStore::new(),
+            wine_registry: OnceLock::new(),
+        })
     }
 
     /// The prefix's folder, free of links.

@@ -51,7 +51,7 @@ impl Part {
 
 /// A change that is not on disk yet. Paths are from the part's root.
 #[derive(Debug, Clone)]
-enum Change {
+pub(crate) enum Change {
     SetValue { path: String, name: String, value: RegistryValue },
     RemoveValue { path: String, name: String },
     CreateKey { path: String },
@@ -120,6 +120,11 @@ impl Parts {
         if let Some(changes) = self.changes.get_mut(part.position()) {
             changes.clear();
         }
+    }
+
+    /// The changes of a part that are not on disk.
+    pub(crate) fn changes(&self, part: Part) -> &[Change] {
+        self.changes.get(part.position()).map_or(&[], Vec::as_slice)
     }
 
     /// Drops the changes of a part that are not on disk.

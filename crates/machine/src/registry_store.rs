@@ -10,6 +10,7 @@ use crate::error::MachineError;
 use crate::machine::{Bitness, Machine};
 use crate::registry::{Part, Parts, Registry};
 use crate::registry_file::{RegistryFile, RegistryFileError};
+use crate::wine_registry::RegistryChange;
 use crate::wine_server;
 
 /// A registry is some megabytes; this is against a wrong file.
@@ -74,7 +75,7 @@ fn read(prefix: &Path, part: Part, bitness: Bitness) -> Result<RegistryFile, Mac
 }
 
 /// Puts a new text in the place of a file: written beside it, synced, and renamed. [`sync_names`] is left to be done.
-fn replace(path: &Path, text: &str) -> Result<(), MachineError> {
+pub(crate) fn replace(path: &Path, text: &[u8]) -> Result<(), MachineError> {
     let failed = |error| MachineError::unix("write", path, error);
     let beside = unfinished(path);
     let mode = std::fs::metadata(path).map_or(0o644, |metadata| metadata.mode() & 0o777);
@@ -90,7 +91,7 @@ fn replace(path: &Path, text: &str) -> Result<(), MachineError> {
             .mode(mode)
             .custom_flags(NOFOLLOW)
             .open(&beside)?;
-        file.write_all(text.as_bytes())?;
+        file.write_all(text)?;
         file.sync_all()?;
         std::fs::rename(&beside, path)
     })();
@@ -111,7 +112,7 @@ fn unfinished(path: &Path) -> PathBuf {
 }
 
 /// Waits until the names in a prefix are on disk.
-fn sync_names(prefix: &Path) -> Result<(), MachineError> {
+pub(crate) fn sync_names(prefix: &Path) -> Result<(), MachineError> {
     let synced = File::open(prefix).and_then(|folder| folder.sync_all());
     synced.map_err(|error| MachineError::unix("sync", prefix, error))
 }
@@ -126,6 +127,7 @@ impl Machine {
             return Ok(registry);
         }
         let mut stamps = self.store.stamps.lock().unwrap_or_else(PoisonError::into_inner);
+        self.flush_registry()?;
         // Taken before the reading: a change in between is seen as a change.
         let found = Part::ALL.map(|part| stamp(&self.registry_path(part)));
         let read = |part| read(self.prefix(), part, self.bitness());
@@ -155,16 +157,19 @@ impl Machine {
     /// it was read, it is read again first and the changes are made to it. A Wine that starts meanwhile waits.
     ///
     /// # Errors
-    /// [`MachineError::WineServerRuns`] when a wineserver has the registry: it would write over the changes. Also when a
-    /// file cannot be read or written; the changes of parts that were not written are kept.
+    /// [`MachineError::WineServerRuns`] when a wineserver has the registry, which would write over the changes, and there is
+    /// no [`WineRegistry`](crate::WineRegistry). Also when a file cannot be read or written; the changes of parts that were not written are kept.
     pub fn save_registry(&self) -> Result<(), MachineError> {
         let Some(registry) = self.store.registry.get() else { return Ok(()) };
         let mut stamps = self.store.stamps.lock().unwrap_or_else(PoisonError::into_inner);
         if Part::ALL.iter().all(|part| !registry.parts().file(*part).is_changed()) {
             return Ok(());
         }
-        let _kept_out =
-            wine_server::keep_out(self.prefix()).map_err(|pid| MachineError::WineServerRuns { pid })?;
+        let _kept_out = match wine_server::keep_out(self.prefix()) {
+            Ok(kept_out) => kept_out,
+            Err(_) if self.has_wine_registry() => return self.save_through_wine(registry, &mut stamps),
+            Err(pid) => return Err(MachineError::WineServerRuns { pid }),
+        };
         let mut replaced = false;
         let saved = Part::ALL.into_iter().zip(stamps.iter_mut()).try_for_each(|(part, known)| {
             let path = self.registry_path(part);
@@ -176,7 +181,7 @@ impl Machine {
                 tracing::debug!(path = %path.display(), "another program changed the registry; reading it again");
                 parts.replace(part, read(self.prefix(), part, self.bitness())?);
             }
-            replace(&path, &parts.file(part).to_text())?;
+            replace(&path, parts.file(part).to_text().as_bytes())?;
             replaced = true;
             *known = stamp(&path);
             parts.saved(part);
@@ -187,6 +192,24 @@ impl Machine {
         saved.and(synced)
     }
 
+    fn save_through_wine(&self, registry: &Registry, stamps: &mut [Stamp; 3]) -> Result<(), MachineError> {
+        let Some(running) = self.wine_registry.get() else { return Ok(()) };
+        for (part, known) in Part::ALL.into_iter().zip(stamps.iter_mut()) {
+            let mut parts = registry.parts();
+            if !parts.file(part).is_changed() {
+                continue;
+            }
+            let changes: Vec<RegistryChange> = parts.changes(part).iter().map(RegistryChange::from).collect();
+            let path = self.registry_path(part);
+            let changed = running.change(part, &changes);
+            changed.map_err(|error| MachineError::unix("change through Wine", &path, error))?;
+            parts.saved(part);
+            // What programs of Wine changed meanwhile is not known.
+            *known = None;
+        }
+        self.flush_registry()
+    }
+
     /// Reads the registry's files again where they are not those that were read. Changes that are not saved are kept and
     /// made to the new content. To be called after a program ran in the prefix.
     ///
@@ -195,6 +218,7 @@ impl Machine {
     pub fn reload_registry(&self) -> Result<(), MachineError> {
         let Some(registry) = self.store.registry.get() else { return Ok(()) };
         let mut stamps = self.store.stamps.lock().unwrap_or_else(PoisonError::into_inner);
+        self.flush_registry()?;
         for (part, known) in Part::ALL.into_iter().zip(stamps.iter_mut()) {
             let found = stamp(&self.registry_path(part));
             if found != *known {
@@ -232,6 +256,7 @@ impl Machine {
         self.remove_unfinished();
         let Some(registry) = self.store.registry.get() else { return Ok(()) };
         let mut stamps = self.store.stamps.lock().unwrap_or_else(PoisonError::into_inner);
+        self.flush_registry()?;
         for (part, known) in Part::ALL.into_iter().zip(stamps.iter_mut()) {
             let found = stamp(&self.registry_path(part));
             let file = read(self.prefix(), part, self.bitness())?;
@@ -246,7 +271,7 @@ impl Machine {
 
 /// Writes the files of a new prefix.
 pub(crate) fn write_new(prefix: &Path, part: Part, file: &RegistryFile) -> Result<(), MachineError> {
-    replace(&prefix.join(part.file_name()), &file.to_text())?;
+    replace(&prefix.join(part.file_name()), file.to_text().as_bytes())?;
     sync_names(prefix)
 }
 

@@ -2,7 +2,9 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use reseat_custom_actions::RegistryThroughWine;
 use reseat_machine::{Bitness, Machine, MachineError};
 
 use crate::arguments::Global;
@@ -36,7 +38,17 @@ pub fn folder(global: &Global) -> Result<PathBuf, Failure> {
 /// # Errors
 /// When the folder is no prefix, or cannot be read.
 pub fn open(global: &Global) -> Result<Machine, Failure> {
-    Ok(Machine::open(&folder(global)?)?)
+    Ok(with_wine(Machine::open(&folder(global)?)?))
+}
+
+/// Has the registry of a machine go through Wine while Wine runs there, if that can be.
+fn with_wine(machine: Machine) -> Machine {
+    let reseat = env::current_exe().unwrap_or_default();
+    match RegistryThroughWine::find(machine.prefix(), &reseat) {
+        Ok(registry) => machine.set_wine_registry(Box::new(registry)),
+        Err(missing) => tracing::debug!(%missing, "the registry cannot go through Wine"),
+    }
+    machine
 }
 
 /// The machine, or nothing when there is none yet: nobody asked for a certain one, and the usual one was never made.
@@ -48,7 +60,7 @@ pub fn open_if_made(global: &Global) -> Result<Option<Machine>, Failure> {
     if global.prefix.is_none() && is_vacant(&folder) {
         return Ok(None);
     }
-    Ok(Some(Machine::open(&folder)?))
+    Ok(Some(with_wine(Machine::open(&folder)?)))
 }
 
 /// A machine for an installation.
@@ -65,6 +77,10 @@ impl Prepared {
         let Self { machine, is_new } = self;
         if is_new {
             let folder = machine.prefix().to_owned();
+            if machine.wine_server().is_some() {
+                // It was started for this installation, and would write into the folder.
+                let _ = Command::new("wineserver").arg("-k").env("WINEPREFIX", &folder).status();
+            }
             drop(machine);
             if let Err(error) = std::fs::remove_dir_all(&folder) {
                 eprintln!("reseat: the new prefix {} cannot be removed: {error}", folder.display());
@@ -83,9 +99,9 @@ pub fn open_or_create(global: &Global) -> Result<Prepared, Failure> {
         if !global.quiet {
             eprintln!("making a new prefix in {}", folder.display());
         }
-        return Ok(Prepared { machine: Machine::create(&folder, Bitness::X64)?, is_new: true });
+        return Ok(Prepared { machine: with_wine(Machine::create(&folder, Bitness::X64)?), is_new: true });
     }
-    Ok(Prepared { machine: Machine::open(&folder)?, is_new: false })
+    Ok(Prepared { machine: with_wine(Machine::open(&folder)?), is_new: false })
 }
 
 /// A machine for a plan.
@@ -104,7 +120,7 @@ pub struct Pretended {
 pub fn open_or_pretend(global: &Global) -> Result<Pretended, Failure> {
     let folder = folder(global)?;
     if !is_vacant(&folder) {
-        return Ok(Pretended { machine: Machine::open(&folder)?, _folder: None });
+        return Ok(Pretended { machine: with_wine(Machine::open(&folder)?), _folder: None });
     }
     let mut builder = tempfile::Builder::new();
     builder.prefix(".reseat-plan-");

@@ -46,6 +46,8 @@ pub(crate) fn plan(site: &Site<'_>, file: String) -> Result<Change, Fault> {
 pub(crate) fn keep(site: &mut Site<'_>, file: &str, backup: Option<&str>) -> Result<(), Fault> {
     let Some(backup) = backup else { return Ok(()) };
     let failed = |error: Errno| fault("keep", file, error);
+    // While Wine runs, its file is older than the registry.
+    site.machine.flush_registry()?;
     let folder = prefix(site).map_err(failed)?;
     second_name(site, &folder, file, backup).map_err(failed)?;
     site.step()
@@ -75,6 +77,15 @@ pub(crate) fn restore(site: &mut Site<'_>, file: &str, backup: Option<&str>) -> 
             };
             let now = rustix::fs::statat(&folder, file, AtFlags::SYMLINK_NOFOLLOW).ok();
             if now.is_none_or(|now| (now.st_dev, now.st_ino) != (kept.st_dev, kept.st_ino)) {
+                if site.machine.has_wine_registry() && site.machine.wine_server().is_some() {
+                    let path = site.machine.prefix().join(backup);
+                    let wanted = std::fs::read(path)
+                        .map_err(|error| failed(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+                    if site.machine.restore_running_registry(file, wanted)? {
+                        site.machine.discard_registry_changes()?;
+                        return site.step();
+                    }
+                }
                 if let Some(pid) = site.machine.wine_server() {
                     // It would write its own registry over the file.
                     return Err(MachineError::WineServerRuns { pid }.into());

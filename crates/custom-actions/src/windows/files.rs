@@ -77,22 +77,29 @@ pub(crate) struct SessionFolder {
     made: Option<PathBuf>,
     has: [bool; 2],
     files: u32,
+    /// Locked for as long as the folder is in use.
+    _lock: fs::File,
 }
 
+/// The file whose lock says that a folder is in use.
+const LOCK: &str = "in-use";
+
 impl SessionFolder {
-    /// Makes the folder. The caller has the machine's lock, so what other installations left there is of no use any more.
+    /// Makes the folder, and removes those that killed processes left.
     pub(crate) fn make(prefix: &Path) -> io::Result<Self> {
         let installer = prefix.join("drive_c/windows/Installer");
         let made = (!installer.exists()).then(|| installer.clone());
         fs::create_dir_all(&installer)?;
         for entry in fs::read_dir(&installer)?.flatten() {
             let is_ours = entry.file_name().to_string_lossy().starts_with(SESSION_PREFIX);
-            if is_ours && entry.file_type().is_ok_and(|it| it.is_dir()) {
+            if is_ours && entry.file_type().is_ok_and(|it| it.is_dir()) && is_left(&entry.path()) {
                 let _ = fs::remove_dir_all(entry.path());
             }
         }
         let folder = tempfile::Builder::new().prefix(SESSION_PREFIX).tempdir_in(&installer)?;
-        Ok(Self { folder, made, has: [false; 2], files: 0 })
+        let lock = fs::File::create_new(folder.path().join(LOCK))?;
+        lock.lock()?;
+        Ok(Self { folder, made, has: [false; 2], files: 0, _lock: lock })
     }
 
     fn name(&self) -> String {
@@ -155,6 +162,16 @@ impl SessionFolder {
     }
 }
 
+/// Whether nobody uses a folder: the lock goes with the process. One that is just being made has no such file yet.
+fn is_left(folder: &Path) -> bool {
+    match fs::File::open(folder.join(LOCK)) {
+        Ok(file) => file.try_lock().is_ok(),
+        Err(_) => fs::metadata(folder)
+            .and_then(|it| it.modified())
+            .is_ok_and(|made| made.elapsed().is_ok_and(|age| age > std::time::Duration::from_secs(60))),
+    }
+}
+
 impl Drop for SessionFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(self.folder.path());
@@ -190,8 +207,12 @@ mod tests {
         let prefix = tempfile::tempdir().unwrap();
         let installer = prefix.path().join("drive_c/windows/Installer");
         fs::create_dir_all(installer.join("reseat-old/64")).unwrap();
+        fs::write(installer.join("reseat-old/in-use"), "").unwrap();
         fs::write(installer.join("1a2b.msi"), "kept").unwrap();
+        let used = SessionFolder::make(prefix.path()).unwrap();
         drop(SessionFolder::make(prefix.path()).unwrap());
+        assert!(used.path(LOCK).exists(), "one that is in use was removed");
+        drop(used);
         let left: Vec<_> = fs::read_dir(&installer).unwrap().map(|it| it.unwrap().file_name()).collect();
         assert_eq!(left, ["1a2b.msi"]);
     }

@@ -1,6 +1,5 @@
 //! Runs Windows code: a fresh host process under Wine for each action, so that one that crashes costs only itself.
 
-use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
@@ -10,14 +9,14 @@ use reseat_database::{Database, Reading};
 use reseat_engine::{CallResult, Functions, HostError, Program, ProgramCall, WindowsCall, WindowsCode};
 use reseat_machine::Machine;
 
-use super::files::{Bits, SessionFolder, WindowsFiles};
+use super::files::{Bits, WindowsFiles};
 use super::frame::{Frame, Said};
 use super::identify;
 use super::image::Image;
 use super::manager::ManagerSessions;
 use super::missing::{self, Missing};
 use super::process::{HostProcess, ProcessError};
-use super::wine::Wine;
+use super::site::Site;
 
 /// How long an action may run unless told otherwise.
 const TIME_LIMIT: Duration = Duration::from_secs(60 * 60);
@@ -32,9 +31,7 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct WineHost<'m> {
     machine: &'m Machine,
-    wine: Wine,
-    files: WindowsFiles,
-    session: RefCell<Option<SessionFolder>>,
+    site: Site,
     time_limit: Duration,
 }
 
@@ -53,8 +50,7 @@ impl<'m> WineHost<'m> {
     /// # Errors
     /// What is missing.
     pub fn new(machine: &'m Machine, files: WindowsFiles) -> Result<Self, Missing> {
-        let wine = Wine::find(machine.prefix()).ok_or(Missing::Wine)?;
-        Ok(Self { machine, wine, files, session: RefCell::default(), time_limit: TIME_LIMIT })
+        Ok(Self { machine, site: Site::new(machine.prefix(), files)?, time_limit: TIME_LIMIT })
     }
 
     /// The same with another limit on how long an action may run.
@@ -65,12 +61,12 @@ impl<'m> WineHost<'m> {
 
     /// Removes what was made in the prefix for the installation. What runs goes on.
     pub fn finish(&self) {
-        self.session.take();
+        self.site.clear();
     }
 
     /// Why code of this width, or managed code, cannot run here.
     pub(crate) fn image_refusal(&self, image: Image) -> Option<Missing> {
-        if image.bits == Bits::B32 && !self.files.has(Bits::B32) {
+        if image.bits == Bits::B32 && !self.site.files.has(Bits::B32) {
             return Some(Missing::Host32);
         }
         if image.bits == Bits::B32 && missing::lacks_32_bit(self.machine.prefix()) {
@@ -103,7 +99,7 @@ impl<'m> WineHost<'m> {
                 what: format!("{} ({missing})", super::describe(&call.code)),
             });
         }
-        let mut process = self.start(&run, image.bits)?;
+        let mut process = self.site.start(image.bits).map_err(|error| run.trouble(error.to_string()))?;
         let request = Frame::new(b'M').number(call.session_handle).text(&path).text(entry_point);
         self.follow(&run, &mut process, request, functions, output).inspect(|_| process.quit())
     }
@@ -145,7 +141,7 @@ impl<'m> WineHost<'m> {
             request = request.text(name).text(value);
         }
         // A program of either width is started from a host of 64 bit.
-        let mut process = self.start(&run, Bits::B64)?;
+        let mut process = self.site.start(Bits::B64).map_err(|error| run.trouble(error.to_string()))?;
         let result = self.follow(&run, &mut process, request, &mut NoFunctions, output)?;
         process.quit();
         Ok(if call.wait { result } else { CallResult::Started })
@@ -167,11 +163,12 @@ impl<'m> WineHost<'m> {
                 let mut stream =
                     stream.ok_or_else(|| failed("the Binary table has no such stream".into()))?;
                 let (name, path) = self
+                    .site
                     .in_session(|session| session.write(&mut stream))
                     .map_err(|error| failed(error.into()))?;
                 let image = File::open(&path).and_then(|mut file| Image::read(&mut file));
                 let image = image.map_err(|error| failed(error.into()))?;
-                let path = self.in_session(|session| Ok(session.windows_path(&name)));
+                let path = self.site.in_session(|session| Ok(session.windows_path(&name)));
                 Ok((path.map_err(|error| failed(error.into()))?, image))
             }
             Program::File(path) => {
@@ -188,38 +185,6 @@ impl<'m> WineHost<'m> {
         found.ok_or_else(|| run.trouble(format!("has no drive for {}", path.display())))
     }
 
-    /// The folder in the prefix, made at the first use.
-    fn in_session<T>(
-        &self,
-        work: impl FnOnce(&mut SessionFolder) -> std::io::Result<T>,
-    ) -> std::io::Result<T> {
-        let mut session = self.session.borrow_mut();
-        let session = match &mut *session {
-            Some(session) => session,
-            none => none.insert(SessionFolder::make(self.machine.prefix())?),
-        };
-        work(session)
-    }
-
-    fn start(&self, run: &Run<'_>, bits: Bits) -> Result<HostProcess, HostError> {
-        let host = self.in_session(|session| Ok((session.host(&self.files, bits)?, session.overrides())));
-        let (host, overrides) =
-            host.map_err(|error| run.trouble(format!("cannot be put into the prefix: {error}")))?;
-        let runs = self.machine.wine_server().is_some();
-        let command = self.wine.command(&host, &overrides);
-        let began = Instant::now();
-        let process = HostProcess::start(command, bits.number(), self.wine.hello_limit(runs));
-        let process = process.map_err(|error| run.trouble(error.to_string()))?;
-        tracing::debug!(
-            action = run.action,
-            pid = process.pid(),
-            windows_pid = process.windows_pid,
-            milliseconds = began.elapsed().as_millis(),
-            "a host for Windows code runs"
-        );
-        Ok(process)
-    }
-
     /// The process of this machine with this id of Windows.
     fn find_process(
         &self,
@@ -227,7 +192,7 @@ impl<'m> WineHost<'m> {
         windows_pid: u32,
         deadline: Instant,
     ) -> Result<Option<u32>, ProcessError> {
-        let marker = self.in_session(|session| {
+        let marker = self.site.in_session(|session| {
             let (name, path) = session.write(&mut &b"reseat"[..])?;
             Ok((session.windows_path(&name), path))
         });

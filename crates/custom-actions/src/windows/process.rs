@@ -22,6 +22,8 @@ const QUIT_LIMIT: Duration = Duration::from_secs(3);
 pub(crate) enum ProcessError {
     #[error("cannot be started: {0}")]
     Start(io::Error),
+    #[error("cannot be put into the prefix: {0}")]
+    Prefix(io::Error),
     #[error("did not say hello within {seconds} seconds{output}")]
     NoHello { seconds: u64, output: String },
     #[error("ended before it said hello ({status}){output}")]

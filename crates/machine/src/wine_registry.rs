@@ -1,0 +1,202 @@
+//! The registry while a wineserver runs on the prefix: the wineserver owns it, and its files are old.
+//!
+//! A program within Wine then reads and changes the registry for us. What it reads is written to the files at once, as the
+//! wineserver will do itself, so that everything else here goes on working with files.
+
+use std::io;
+
+use crate::error::MachineError;
+use crate::machine::Machine;
+use crate::registry::{Change, Part};
+use crate::registry_file::RegistryFile;
+use crate::registry_store::{replace, sync_names};
+use crate::registry_value::RegistryValue;
+
+/// A change of a key or value. Paths are from the root of the part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegistryChange {
+    /// Sets a value, creating the key.
+    SetValue {
+        /// The key.
+        path: String,
+        /// The value's name, empty for the default value.
+        name: String,
+        /// The value.
+        value: RegistryValue,
+    },
+    /// Removes a value.
+    RemoveValue {
+        /// The key.
+        path: String,
+        /// The value's name.
+        name: String,
+    },
+    /// Creates a key.
+    CreateKey {
+        /// The key.
+        path: String,
+    },
+    /// Removes a key with everything below it.
+    RemoveKey {
+        /// The key.
+        path: String,
+    },
+}
+
+/// Reads and changes the registry within a running Wine.
+pub trait WineRegistry: std::fmt::Debug + Send + Sync {
+    /// A part of the registry as Wine would write it to its file.
+    ///
+    /// # Errors
+    /// When no program can be started under Wine, or it fails.
+    fn text(&self, part: Part) -> io::Result<Vec<u8>>;
+
+    /// Makes changes, in their order. What is to be removed and is not there is no error.
+    ///
+    /// # Errors
+    /// When no program can be started under Wine, or it fails.
+    fn change(&self, part: Part, changes: &[RegistryChange]) -> io::Result<()>;
+}
+
+impl Machine {
+    /// Has the registry read and changed in this way while a wineserver runs. Only the first call counts.
+    pub fn set_wine_registry(&self, registry: Box<dyn WineRegistry>) {
+        let _ = self.wine_registry.set(registry);
+    }
+
+    /// Whether the registry can be changed while a wineserver runs.
+    pub fn has_wine_registry(&self) -> bool {
+        self.wine_registry.get().is_some()
+    }
+
+    /// What reads and changes the registry just now, if that is Wine.
+    pub(crate) fn running_registry(&self) -> Option<&dyn WineRegistry> {
+        let registry = self.wine_registry.get()?;
+        self.wine_server().map(|_| registry.as_ref())
+    }
+
+    /// Writes the registry to its files as the running Wine has it; does nothing while none runs.
+    ///
+    /// # Errors
+    /// When Wine cannot be asked, or a file cannot be written.
+    pub fn flush_registry(&self) -> Result<(), MachineError> {
+        let Some(running) = self.running_registry() else { return Ok(()) };
+        for part in Part::ALL {
+            let path = self.prefix().join(part.file_name());
+            let text =
+                running.text(part).map_err(|error| MachineError::unix("ask Wine for", &path, error))?;
+            let is_same = std::fs::read(&path).is_ok_and(|old| old == text);
+            if !is_same {
+                // What cannot be read again must not be written.
+                RegistryFile::parse(text.clone())
+                    .map_err(|source| MachineError::RegistryFile { path: path.clone(), source })?;
+                replace(&path, &text)?;
+            }
+        }
+        sync_names(self.prefix())
+    }
+
+    /// Makes one of the registry's files what these bytes are, through the Wine that runs. False when none does: then the
+    /// file itself is to be replaced.
+    ///
+    /// # Errors
+    /// When the bytes are no registry file, or Wine cannot be asked.
+    pub fn restore_running_registry(&self, file_name: &str, wanted: Vec<u8>) -> Result<bool, MachineError> {
+        let Some(running) = self.running_registry() else { return Ok(false) };
+        let Some(part) = Part::ALL.into_iter().find(|part| part.file_name() == file_name) else {
+            return Ok(false);
+        };
+        let path = self.prefix().join(file_name);
+        let failed = |error| MachineError::unix("restore through Wine", &path, error);
+        let parse = |bytes| {
+            RegistryFile::parse(bytes)
+                .map_err(|source| MachineError::RegistryFile { path: path.clone(), source })
+        };
+        let wanted = parse(wanted)?;
+        let now = parse(running.text(part).map_err(failed)?)?;
+        let mut changes = Vec::new();
+        differences(&now, &wanted, "", &mut changes);
+        running.change(part, &changes).map_err(failed)?;
+        self.flush_registry()?;
+        Ok(true)
+    }
+}
+
+/// What makes of the key in one file what it is in the other. Depth is limited by the length of a key's path.
+fn differences(now: &RegistryFile, wanted: &RegistryFile, path: &str, changes: &mut Vec<RegistryChange>) {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}\\{name}") };
+    if !path.is_empty() {
+        if !now.exists(path) {
+            changes.push(RegistryChange::CreateKey { path: path.to_owned() });
+        }
+        for (name, value) in wanted.values(path) {
+            if now.value(path, &name) != Some(&value) {
+                changes.push(RegistryChange::SetValue { path: path.to_owned(), name, value });
+            }
+        }
+        for (name, _) in now.values(path) {
+            if wanted.value(path, &name).is_none() {
+                changes.push(RegistryChange::RemoveValue { path: path.to_owned(), name });
+            }
+        }
+    }
+    for name in wanted.sub_keys(path) {
+        let key = below(&name);
+        if !wanted.is_link(&key) {
+            differences(now, wanted, &key, changes);
+        }
+    }
+    for name in now.sub_keys(path) {
+        let key = below(&name);
+        if !wanted.exists(&key) && !now.is_link(&key) {
+            changes.push(RegistryChange::RemoveKey { path: key });
+        }
+    }
+}
+
+impl From<&Change> for RegistryChange {
+    fn from(change: &Change) -> Self {
+        match change.clone() {
+            Change::SetValue { path, name, value } => Self::SetValue { path, name, value },
+            Change::RemoveValue { path, name } => Self::RemoveValue { path, name },
+            Change::CreateKey { path } => Self::CreateKey { path },
+            Change::RemoveKey { path } => Self::RemoveKey { path },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::Bitness;
+
+    #[test]
+    fn differences_are_what_has_to_be_done() {
+        let mut now = RegistryFile::new(r"REGISTRY\Machine", Bitness::X64);
+        let mut wanted = RegistryFile::new(r"REGISTRY\Machine", Bitness::X64);
+        let text = |text: &str| RegistryValue::String(text.to_owned());
+        for file in [&mut now, &mut wanted] {
+            file.set_value(r"Software\Same", "a", text("1"));
+        }
+        now.set_value(r"Software\Same", "b", text("gone"));
+        now.set_value(r"Software\New\Deep", "x", text("gone"));
+        wanted.set_value(r"Software\Old", "", text("back"));
+        let mut changes = Vec::new();
+        differences(&now, &wanted, "", &mut changes);
+        let expected = [
+            RegistryChange::RemoveValue { path: r"Software\Same".to_owned(), name: "b".to_owned() },
+            RegistryChange::CreateKey { path: r"Software\Old".to_owned() },
+            RegistryChange::SetValue {
+                path: r"Software\Old".to_owned(),
+                name: String::new(),
+                value: text("back"),
+            },
+            RegistryChange::RemoveKey { path: r"Software\New".to_owned() },
+        ];
+        assert_eq!(changes.len(), expected.len(), "{changes:?}");
+        assert!(expected.iter().all(|change| changes.contains(change)), "{changes:?}");
+        let mut none = Vec::new();
+        differences(&wanted, &wanted, "", &mut none);
+        assert_eq!(none, []);
+    }
+}
