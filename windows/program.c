@@ -39,6 +39,9 @@ void run_program(struct rest *request)
         send_failed(ERROR_INVALID_DATA, L"request");
         return;
     }
+    /* A program is looked for in the folder of who starts it. */
+    if (*folder)
+        SetCurrentDirectoryW(folder);
     STARTUPINFOW startup = {0};
     PROCESS_INFORMATION process;
     startup.cb = sizeof startup;
@@ -47,7 +50,7 @@ void run_program(struct rest *request)
     startup.hStdOutput = GetStdHandle(STD_OUTPUT_HANDLE);
     startup.hStdError = GetStdHandle(STD_ERROR_HANDLE);
     if (!CreateProcessW(NULL, command_line, NULL, NULL, TRUE, CREATE_NO_WINDOW | CREATE_SUSPENDED, NULL,
-                        *folder ? folder : NULL, &startup, &process)) {
+                        NULL, &startup, &process)) {
         send_failed(GetLastError(), command_line);
     } else {
         HANDLE job = wait ? make_job() : NULL;

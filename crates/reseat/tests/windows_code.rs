@@ -1,0 +1,248 @@
+//! Windows code as custom actions, the whole way through `reseat install` with real Wine.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use reseat_database::{Database, Reading};
+use reseat_machine::{Bitness, Machine};
+use support::product::Product;
+use support::{Place, Ran, has_tool, run};
+
+const CONTINUE: i32 = 64;
+const DEFERRED: i32 = 1024;
+
+/// The Windows side, the library of actions, and a prefix that Wine has prepared; all stay for the next run of the tests.
+struct Windows {
+    built: PathBuf,
+    prefix: PathBuf,
+    actions: Vec<u8>,
+    program: Vec<u8>,
+    _lock: File,
+}
+
+static WINDOWS: OnceLock<Option<Windows>> = OnceLock::new();
+static TURN: Mutex<()> = Mutex::new(());
+
+fn windows() -> Option<(&'static Windows, MutexGuard<'static, ()>)> {
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    WINDOWS.get_or_init(Windows::prepare).as_ref().map(|windows| (windows, turn))
+}
+
+impl Windows {
+    fn prepare() -> Option<Self> {
+        if !["wine", "x86_64-w64-mingw32-gcc"].iter().all(|tool| has_tool(tool)) {
+            return None;
+        }
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        // The prefix is that of the tests of custom-actions.
+        let work = target.join("custom-actions");
+        fs::create_dir_all(&work).unwrap();
+        let lock = File::create(work.join("lock")).unwrap();
+        lock.lock().unwrap();
+        let built = target.join("windows");
+        let build = Command::new(here.join("../../windows/build")).arg(&built).status().unwrap();
+        assert!(build.success(), "windows/build failed");
+        let prefix = work.join("prefix");
+        if !prefix.join("drive_c").is_dir() {
+            drop(Machine::create(&prefix, Bitness::X64).unwrap());
+        }
+        let actions =
+            compile(&["-shared"], &here.join("tests/windows_code/actions.c"), &work.join("actions.dll"));
+        let program = compile(&[], &here.join("tests/windows_code/program.c"), &work.join("program.exe"));
+        Some(Self { built, prefix, actions, program, _lock: lock })
+    }
+
+    fn reseat(&self, place: &Place, arguments: &[&str]) -> Ran {
+        let mut command = place.command(env!("CARGO_BIN_EXE_reseat"));
+        command.env("RESEAT_WINDOWS_DIR", &self.built).arg("--prefix").arg(&self.prefix).args(arguments);
+        run(&mut command)
+    }
+
+    /// Installs a product in place of what an earlier test left.
+    fn install(&self, place: &Place, product: &Product, arguments: &[&str]) -> Ran {
+        let package = product.save(place, "test.msi");
+        if self.drive_c("Program Files/Test").exists() {
+            self.reseat(place, &["uninstall", "-q", "Test"]);
+        }
+        self.reseat(place, &[&["install", "-q", package.to_str().unwrap()], arguments].concat())
+    }
+
+    fn product(&self) -> Product {
+        Product::new().with_file("Readme", "readme.txt", "text").with_binary("actions", self.actions.clone())
+    }
+
+    fn drive_c(&self, name: &str) -> PathBuf {
+        self.prefix.join("drive_c").join(name)
+    }
+
+    fn registry(&self) -> String {
+        fs::read_to_string(self.prefix.join("system.reg")).unwrap()
+    }
+}
+
+fn compile(options: &[&str], source: &Path, target: &Path) -> Vec<u8> {
+    let compiler = Command::new("x86_64-w64-mingw32-gcc")
+        .args(["-Os", "-s", "-Wall", "-Werror", "-o"])
+        .arg(target)
+        .args(options)
+        .arg(source)
+        .arg("-lmsi")
+        .status();
+    assert!(compiler.unwrap().success(), "{} does not compile", source.display());
+    fs::read(target).unwrap()
+}
+
+#[test]
+fn a_library_joins_the_session_and_the_holder_of_its_file_is_closed_and_deferred_code_gets_its_data() {
+    let Some((windows, _turn)) = windows() else { return };
+    let place = Place::new();
+    let held = windows.drive_c("held by a program.txt");
+    fs::write(&held, "text").unwrap();
+    let written = windows.drive_c("written.txt");
+    let _ = fs::remove_file(&written);
+    let mut holder = place.hold(&held);
+    let product = windows
+        .product()
+        .with_property("HELD", r"C:\held by a program.txt")
+        .with_action("Register", 1, "actions", "Register", 1350)
+        .with_row("CustomAction", &["SetNested", "51", "NESTED", "nested in [ProductName]"])
+        .with_action("Look", 1, "actions", "Look", 1360)
+        .with_action(
+            "SetData",
+            51,
+            "Deferred",
+            r"C:\written.txt|data of [ProductName], [SEENKEY], [LOOKED]",
+            1450,
+        )
+        .with_action("Deferred", 1 + DEFERRED, "actions", "Deferred", 4100);
+    let log = place.path("log");
+    let began = Instant::now();
+    let ran = windows.install(&place, &product, &["--log", log.to_str().unwrap()]);
+    let text = fs::read_to_string(&log).unwrap_or_default();
+    assert_eq!(ran.status.code(), Some(0), "{}\n{text}", ran.err);
+    assert!(began.elapsed() < Duration::from_secs(400));
+    assert!(!holder.runs(), "the holder was not closed:\n{text}");
+    let data = fs::read_to_string(&written).unwrap();
+    let key = data.split(", ").nth(1).unwrap();
+    assert!(key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit()), "{data}");
+    assert!(data.starts_with("data of Test, ") && data.ends_with(", yes\n"), "{data}");
+    assert!(text.contains("looked at Test: ProductName"), "{text}");
+    let left: Vec<_> = fs::read_dir(windows.drive_c("windows/Installer"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.starts_with("reseat-"))
+        .collect();
+    assert_eq!(left, [""; 0], "left in the prefix");
+    assert_eq!(place.sessions(), [""; 0], "sessions left open");
+    windows.reseat(&place, &["uninstall", "-q", "Test"]).expect_code(0);
+}
+
+#[test]
+fn code_and_installation_see_each_others_registry() {
+    let Some((windows, _turn)) = windows() else { return };
+    let place = Place::new();
+    let product = windows
+        .product()
+        .with_row("Registry", &["Installed", "2", r"Software\Test", "Installed", "yes", "Main"])
+        .with_action("Registry", 1 + DEFERRED, "actions", "Registry", 5100);
+    windows.install(&place, &product, &[]).expect_code(0);
+    assert!(windows.registry().contains("\"ByAction\"=\"yes\""), "the action's value is not in the file");
+    windows.reseat(&place, &["uninstall", "-q", "Test"]).expect_code(0);
+    assert!(
+        !windows.registry().contains("\"Installed\"=\"yes\""),
+        "the installation's value is still in the file"
+    );
+}
+
+#[test]
+fn every_result_means_what_is_documented() {
+    let Some((windows, _turn)) = windows() else { return };
+    let place = Place::new();
+    let with = |kind: i32, value: &str, sequence: i32| {
+        windows
+            .product()
+            .with_property("RETURN", value)
+            .with_action("Returns", kind, "actions", "Returns", sequence)
+    };
+    windows.install(&place, &with(1, "1602", 1350), &[]).expect_failure(&["1602"]);
+    windows.install(&place, &with(1, "1603", 1350), &[]).expect_failure(&["1603", "Returns"]);
+    windows.install(&place, &with(1 + CONTINUE, "1603", 1350), &[]).expect_code(0);
+    let installed = windows.drive_c("Program Files/Test/readme.txt");
+    assert!(installed.is_file());
+    // 259 ends the sequence with success before anything was installed.
+    windows.install(&place, &with(1, "259", 1350), &[]).expect_code(0);
+    assert!(!installed.is_file());
+    let crash = windows.product().with_action("Crashes", 1 + DEFERRED, "actions", "Crashes", 4100);
+    windows.install(&place, &crash, &[]).expect_failure(&["1603", "Crashes", "crashed", "0xc0000005"]);
+    assert!(!installed.is_file(), "the installation was not undone");
+    let absent = windows.product().with_action("Absent", 1, "actions", "NoSuchFunction", 1350);
+    windows.install(&place, &absent, &[]).expect_failure(&["1603", "Absent", "NoSuchFunction"]);
+}
+
+#[test]
+fn windows_programs_run_from_the_package_from_files_and_from_command_lines() {
+    let Some((windows, _turn)) = windows() else { return };
+    let place = Place::new();
+    let out = windows.drive_c("program.txt");
+    let _ = fs::remove_file(&out);
+    let product = windows
+        .product()
+        .with_binary("program", windows.program.clone())
+        .with_file("Program", "program.exe", windows.program.clone())
+        .with_action("FromBinary", 2, "program", r"C:\program.txt 0 binary [ProductName]", 1100)
+        .with_action("FromFile", 18 + DEFERRED, "Program", r"C:\program.txt 0 file", 4100)
+        .with_action(
+            "FromLine",
+            34 + DEFERRED,
+            "INSTALLDIR",
+            r#""[INSTALLDIR]program.exe" C:\program.txt 0 line"#,
+            4110,
+        )
+        .with_action("Ignored", 2 + CONTINUE, "program", r"C:\program.txt 70000 ignored", 1110);
+    windows.install(&place, &product, &[]).expect_code(0);
+    let text = fs::read_to_string(&out).unwrap();
+    assert_eq!(text.lines().collect::<Vec<_>>(), ["binary Test", "ignored", "file", "line"]);
+    let fails = windows.product().with_binary("program", windows.program.clone()).with_action(
+        "Fails",
+        2,
+        "program",
+        r"C:\program.txt 70000 fails",
+        1100,
+    );
+    windows.install(&place, &fails, &[]).expect_failure(&["1603", "Fails", "70000"]);
+}
+
+#[test]
+fn the_restart_resources_of_wix_are_registered_by_its_own_library() {
+    let Some((windows, _turn)) = windows() else { return };
+    let Some(package) = support::package("arcade-setup5.msi") else { return };
+    let place = Place::new();
+    let mut library = Vec::new();
+    let database = Database::open(&package, Reading::Permissive).unwrap();
+    let mut stream = database.stream("Binary.Wix4UtilCA_X64").unwrap().expect("the library");
+    std::io::Read::read_to_end(&mut stream, &mut library).unwrap();
+    let held = windows.drive_c("held by a resource.txt");
+    fs::write(&held, "text").unwrap();
+    let mut holder = place.hold(&held);
+    let product = windows
+        .product()
+        .with_binary("Wix4UtilCA_X64", library)
+        .with_row("Wix4RestartResource", &["File", "Main", r"C:\held by a resource.txt", "1"])
+        .with_action("WixRegisterRestartResources", 1, "Wix4UtilCA_X64", "WixRegisterRestartResources", 1350);
+    let log = place.path("log");
+    let ran = windows.install(&place, &product, &["--log", log.to_str().unwrap()]);
+    let text = fs::read_to_string(&log).unwrap_or_default();
+    assert_eq!(ran.status.code(), Some(0), "{}\n{text}", ran.err);
+    assert!(!holder.runs(), "the holder was not closed:\n{text}");
+    windows.reseat(&place, &["uninstall", "-q", "Test"]).expect_code(0);
+}
