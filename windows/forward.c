@@ -9,9 +9,6 @@
 typedef int (*call_function)(const struct frame *call, struct frame *answer);
 typedef void (*drop_function)(struct frame *frame);
 
-/* By this export the host tells these libraries from Wine's. */
-const int ReseatProxy = 1;
-
 static call_function call_host;
 static drop_function drop_answer;
 
@@ -27,16 +24,10 @@ static drop_function drop_answer;
 #define PROCESS_SIZE 12
 #define APPLICATION_SIZE 668
 
-BOOL WINAPI entry(HINSTANCE instance, DWORD reason, void *reserved)
+void forward_through(void *call, void *drop)
 {
-    (void)reserved;
-    if (reason == DLL_PROCESS_ATTACH) {
-        HMODULE host = GetModuleHandleW(NULL);
-        call_host = (call_function)(void *)GetProcAddress(host, "ReseatCall");
-        drop_answer = (drop_function)(void *)GetProcAddress(host, "ReseatDrop");
-        DisableThreadLibraryCalls(instance);
-    }
-    return TRUE;
+    call_host = (call_function)call;
+    drop_answer = (drop_function)drop;
 }
 
 /* ---- what goes to the installer ---- */

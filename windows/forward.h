@@ -9,6 +9,9 @@
 /* Every parameter of every function here is a number of 32 bits or a pointer, and fills one of these. */
 typedef uintptr_t word;
 
+/* Says what sends a call to the installer and gives its answer, and what gives that back: ReseatCall and ReseatDrop. */
+void forward_through(void *call, void *drop);
+
 /* Passes on the call of a function with the parameters that `shape` describes, see msi.functions. */
 uint32_t forward(const char *name, const char *shape, const word *given);
 

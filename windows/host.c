@@ -1,6 +1,7 @@
 /* The host's beginning and its one loop: a request, its result, the next request. It uses no C library: one that began
  * with the process would keep the channel's handles as its own standard input and output. */
-#include "host.h"
+#include "forward.h"
+#include "script.h"
 
 #define PROTOCOL_VERSION 1
 
@@ -11,6 +12,7 @@ void WINAPI start(void)
 
     open_channel();
     report_crashes();
+    forward_through((void *)ReseatCall, (void *)ReseatDrop);
     put_u32(&hello, PROTOCOL_VERSION);
     put_u32(&hello, 8 * sizeof(void *));
     put_u32(&hello, GetCurrentProcessId());
@@ -23,6 +25,9 @@ void WINAPI start(void)
         switch (kind) {
         case 'M':
             run_library(&rest);
+            break;
+        case 'S':
+            run_script(&rest);
             break;
         case 'P':
             run_program(&rest);

@@ -17,6 +17,8 @@ void send_line(const WCHAR *text);
 void send_failed(uint32_t error, const WCHAR *what);
 /* Calls one of the installer's functions; what the proxies do is found by the name ReseatCall. */
 int call_installer(const struct frame *call, struct frame *answer);
+int ReseatCall(const struct frame *call, struct frame *answer);
+void ReseatDrop(struct frame *frame);
 
 /* ---- library.c, program.c ---- */
 void run_library(struct rest *request);

@@ -85,7 +85,7 @@ impl CustomActionHost for Hosts<'_> {
         }
         let missing = match (&self.windows, code) {
             (Err(missing), _) => missing.to_string(),
-            (Ok(_), WindowsCode::Script { .. }) => "scripts are not run yet".to_owned(),
+            (Ok(_), WindowsCode::Script { .. }) => return None,
             (Ok(host), WindowsCode::Library { library, .. }) => {
                 match (image(library), library) {
                     (Some(image), _) => host.image_refusal(image)?.to_string(),

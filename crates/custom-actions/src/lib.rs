@@ -3,7 +3,7 @@
 //! | host | runs |
 //! |---|---|
 //! | [`NativeHost`] | programs of this machine, ELF files and scripts that begin with `#!`, for the types 2, 18, 34 and 50 |
-//! | [`WineHost`] | Windows libraries and programs under Wine, with the Windows side of Reseat (the folder `windows`) |
+//! | [`WineHost`] | Windows libraries, programs and scripts under Wine, with the Windows side of Reseat (the folder `windows`) |
 //! | [`Sandbox`] | where programs of this machine run |
 //! | [`Hosts`] | whatever comes, with the host that can run it, or says what is missing |
 

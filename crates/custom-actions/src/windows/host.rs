@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use reseat_database::{Database, Reading};
-use reseat_engine::{CallResult, Functions, HostError, Program, ProgramCall, WindowsCall, WindowsCode};
+use reseat_engine::{
+    CallResult, Functions, HostError, Program, ProgramCall, ScriptLanguage, ScriptSource, WindowsCall,
+    WindowsCode,
+};
 use reseat_machine::Machine;
 
 use super::files::{Bits, WindowsFiles};
@@ -23,6 +26,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// How many lines of one action go to the log.
 const MOST_LINES: usize = 100_000;
+
+/// The longest script in bytes.
+const MOST_SCRIPT: u64 = 16 << 20;
 
 /// How long a host may take to read an answer, whatever is left of the action's time.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
@@ -87,8 +93,22 @@ impl<'m> WineHost<'m> {
     ) -> Result<CallResult, HostError> {
         let run =
             Run { action: &call.action, deadline: Instant::now() + self.time_limit, limit: self.time_limit };
-        let WindowsCode::Library { library, entry_point } = &call.code else {
-            return Err(HostError::Unsupported { what: super::describe(&call.code) });
+        let (library, entry_point) = match &call.code {
+            WindowsCode::Library { library, entry_point } => (library, entry_point),
+            WindowsCode::Script { language, source, function, .. } => {
+                let text = script_text(source)?;
+                let letter = if *language == ScriptLanguage::VbScript { b'v' } else { b'j' };
+                let request = Frame::new(b'S')
+                    .number(call.session_handle)
+                    .byte(letter)
+                    .text(&text)
+                    .text(function.as_deref().unwrap_or_default());
+                // The engines of either width are the same to a script.
+                let mut process =
+                    self.site.start(Bits::B64).map_err(|error| run.trouble(error.to_string()))?;
+                let result = self.follow(&run, &mut process, request, functions, output);
+                return result.inspect(|_| process.quit());
+            }
         };
         let (path, image) = self.stage(&run, library)?;
         let image = image.ok_or_else(|| HostError::Unsupported {
@@ -330,6 +350,50 @@ fn shown(program: &Program) -> PathBuf {
     }
 }
 
+/// The text of a script, wherever it is.
+fn script_text(source: &ScriptSource) -> Result<String, HostError> {
+    let mut bytes = Vec::new();
+    match source {
+        ScriptSource::Text(text) => return Ok(text.clone()),
+        ScriptSource::File(path) => {
+            let start = |source| HostError::Start { program: path.clone(), source };
+            File::open(path)
+                .and_then(|file| file.take(MOST_SCRIPT).read_to_end(&mut bytes))
+                .map_err(start)?;
+        }
+        ScriptSource::Binary { package, name } => {
+            let failed = |source: Box<dyn std::error::Error + Send + Sync>| HostError::Source {
+                name: name.clone(),
+                package: package.clone(),
+                source,
+            };
+            let database =
+                Database::open(package, Reading::Permissive).map_err(|error| failed(error.into()))?;
+            let stream = database.stream(&format!("Binary.{name}")).map_err(|error| failed(error.into()))?;
+            let stream = stream.ok_or_else(|| failed("the Binary table has no such stream".into()))?;
+            stream.take(MOST_SCRIPT).read_to_end(&mut bytes).map_err(|error| failed(error.into()))?;
+        }
+    }
+    Ok(decode(&bytes))
+}
+
+/// A script is UTF-16 or UTF-8 where it says so or can be nothing else; else each byte is a letter of its own.
+fn decode(bytes: &[u8]) -> String {
+    if let Some(wide) = bytes.strip_prefix(&[0xff, 0xfe]) {
+        let units: Vec<u16> = wide
+            .chunks_exact(2)
+            .filter_map(<[u8]>::first_chunk::<2>)
+            .map(|unit| u16::from_le_bytes(*unit))
+            .collect();
+        return String::from_utf16_lossy(&units);
+    }
+    let bytes = bytes.strip_prefix(&[0xef, 0xbb, 0xbf]).unwrap_or(bytes);
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.to_owned(),
+        Err(_) => bytes.iter().copied().map(char::from).collect(),
+    }
+}
+
 /// What the usual errors of loading code mean.
 fn meaning(error: u32) -> &'static str {
     match error {
@@ -356,4 +420,17 @@ pub(crate) fn image_of_file(path: &Path) -> Option<Image> {
     let mut file = File::open(path).ok()?;
     file.rewind().ok()?;
     Image::read(&mut file).ok()?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_are_read_in_every_encoding() {
+        assert_eq!(decode("é ☺".as_bytes()), "é ☺");
+        assert_eq!(decode(b"\xef\xbb\xbfa"), "a");
+        assert_eq!(decode(b"\xff\xfea\0\x3a\x26"), "a☺");
+        assert_eq!(decode(b"caf\xe9"), "café");
+    }
 }
