@@ -318,15 +318,16 @@ impl Sleeper {
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::null())
             .spawn();
-        let child = child.unwrap();
+        // Ended with this value, whatever happens until it has said who it is.
+        let mut sleeper = Self(child.unwrap(), 0);
         let deadline = Instant::now() + Duration::from_secs(60);
-        loop {
-            if let Some(pid) = fs::read_to_string(&said).ok().and_then(|text| text.trim().parse().ok()) {
-                return Self(child, pid);
-            }
+        while sleeper.1 == 0 {
             assert!(Instant::now() < deadline, "the program does not begin");
             std::thread::yield_now();
+            let text = fs::read_to_string(&said).unwrap_or_default();
+            sleeper.1 = text.trim().parse().unwrap_or_default();
         }
+        sleeper
     }
 }
 
@@ -376,7 +377,7 @@ fn the_registry_is_read_and_changed_through_the_wine_that_runs() {
     assert!(machine.wine_server().is_some(), "no wineserver runs");
     let through_wine = RegistryThroughWine::new(machine.prefix(), scene.files.clone()).unwrap();
     machine.set_wine_registry(Box::new(through_wine));
-    let key = |name: &str| RegistryKey::new(Hive::LocalMachine, &format!(r"Software\Reseat Test\{name}"));
+    let key = |name: &str| RegistryKey::new(Hive::LocalMachine, format!(r"Software\Reseat Test\{name}"));
     let user = RegistryKey::new(Hive::CurrentUser, r"Software\Reseat Test");
     let registry = machine.registry().unwrap();
     registry.remove_key(&RegistryKey::new(Hive::LocalMachine, r"Software\Reseat Test"));
