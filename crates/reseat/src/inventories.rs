@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use reseat_custom_actions::NativeHost;
+use reseat_custom_actions::Hosts;
 use reseat_engine::{EngineError, Inventory, Item, ItemState, Message, Silent, UserInterface};
 use reseat_machine::Machine;
 use reseat_machine::products::{self, InstalledProduct};
@@ -30,7 +30,7 @@ pub fn products(machine: &Machine, name: Option<&str>) -> Result<Vec<InstalledPr
 /// When its kept package is gone or cannot be read.
 pub fn take(machine: &Machine, product: InstalledProduct) -> Result<Inventory, EngineError> {
     let reseat = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("reseat"));
-    let host = NativeHost::new(machine.prefix().to_owned(), reseat);
+    let host = Hosts::find(machine, &reseat);
     reseat_engine::inventory(machine, product, &mut Quiet, &host)
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// How long the hello of a host may take when Wine runs already, and when it has to start, which may mean that it
 /// prepares the prefix first.
-const WARM_LIMIT: Duration = Duration::from_secs(10);
+const WARM_LIMIT: Duration = Duration::from_secs(30);
 const COLD_LIMIT: Duration = Duration::from_secs(180);
 
 /// Wine, installed.

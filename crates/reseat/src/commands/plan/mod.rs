@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use reseat_custom_actions::NativeHost;
+use reseat_custom_actions::Hosts;
 use reseat_engine::{ActionOutcome, ImmediateActions, Plan, Target};
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ pub fn run(global: &Global, arguments: arguments::Plan) -> Result<ExitCode, Fail
     let prepared = prefix::open_or_pretend(global)?;
     let mut terminal = Terminal::new(global, Progress::None);
     let reseat = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("reseat"));
-    let host = NativeHost::new(prepared.machine.prefix().to_owned(), reseat);
+    let host = Hosts::find(&prepared.machine, &reseat);
     let immediate = if run_custom_actions { ImmediateActions::Run } else { ImmediateActions::Name };
     let mut work = || reseat_engine::plan(&prepared.machine, &request, immediate, &mut terminal, &host);
     let plan = match &presented.log {
