@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use reseat_database::{Database, Reading};
@@ -23,7 +23,7 @@ use rustix::io::FdFlags;
 use rustix::process::{Pid, PidfdFlags, Signal};
 use tempfile::TempPath;
 
-use crate::sandbox::{self, Sandbox};
+use crate::sandbox::Sandbox;
 use crate::windows::describe;
 use crate::words::split;
 
@@ -163,14 +163,7 @@ impl CustomActionHost for NativeHost {
         };
         let path =
             inherited.as_ref().map_or(path, |file| format!("/proc/self/fd/{}", file.as_raw_fd()).into());
-        let mut command = match self.sandbox {
-            Sandbox::None => {
-                let mut command = Command::new(&path);
-                command.arg0(&shown);
-                command
-            }
-            Sandbox::Bubblewrap => sandbox::command(&self.prefix, &path),
-        };
+        let mut command = self.sandbox.command(&self.prefix, &path, &shown);
         command
             .args(words)
             .stdin(Stdio::null())

@@ -1,8 +1,9 @@
-//! A sandbox for programs of packages: name spaces of their own in which nothing but the prefix can be written.
+//! A sandbox for programs of packages: name spaces of their own in which at most the prefix can be written.
 //!
-//! Bubblewrap (`bwrap`) makes it: the computer's files can be read, the prefix be written, `/tmp` is empty and new, there is no network,
-//! and no other process is seen. The Restart Manager session cannot be joined from within.
+//! Bubblewrap (`bwrap`) makes it: the computer's files can be read, `/tmp` is empty and new, there is no network, and no other process
+//! is seen. The Restart Manager session cannot be joined from within.
 
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -12,8 +13,10 @@ pub enum Sandbox {
     /// As any other program of the user.
     #[default]
     None,
-    /// In name spaces of their own.
-    Bubblewrap,
+    /// In name spaces of their own in which the prefix can be written and nothing else.
+    WritesPrefix,
+    /// In name spaces of their own in which nothing that is there before can be written.
+    WritesNothing,
 }
 
 impl Sandbox {
@@ -21,11 +24,32 @@ impl Sandbox {
     pub fn works(self) -> bool {
         match self {
             Self::None => true,
-            Self::Bubblewrap => {
+            Self::WritesPrefix | Self::WritesNothing => {
                 let tried = bubblewrap().args(["--", "true"]).output();
                 tried.is_ok_and(|output| output.status.success())
             }
         }
+    }
+
+    /// A command that runs a program in it; its words are to be added.
+    pub(crate) fn command(self, prefix: &Path, program: &Path, shown: &Path) -> Command {
+        let how = match self {
+            Self::None => {
+                let mut command = Command::new(program);
+                command.arg0(shown);
+                return command;
+            }
+            Self::WritesPrefix => "--bind",
+            Self::WritesNothing => "--ro-bind",
+        };
+        let mut command = bubblewrap();
+        command.arg(how).args([prefix, prefix]);
+        // It may be a temporary file; one that is inherited as a descriptor is there anyway.
+        if !program.starts_with("/proc") {
+            command.arg("--ro-bind").args([program, program]);
+        }
+        command.arg("--").arg(program);
+        command
     }
 }
 
@@ -43,17 +67,5 @@ fn bubblewrap() -> Command {
         "/proc",
     ]);
     command.args(["--tmpfs", "/tmp", "--setenv", "TMPDIR", "/tmp"]);
-    command
-}
-
-/// A command that runs a program in the sandbox; its words are to be added.
-pub(crate) fn command(prefix: &Path, program: &Path) -> Command {
-    let mut command = bubblewrap();
-    command.arg("--bind").args([prefix, prefix]);
-    // It may be a temporary file; one that is inherited as a descriptor is there anyway.
-    if !program.starts_with("/proc") {
-        command.arg("--ro-bind").args([program, program]);
-    }
-    command.arg("--").arg(program);
     command
 }

@@ -370,9 +370,9 @@ fn the_registry_is_read_and_changed_through_the_wine_that_runs() {
     if run("Nothing").is_none() {
         return;
     }
-    let (scene, turn) = scene().unwrap();
+    // The whole time: what reads the registry has a folder in the prefix too.
+    let (scene, _turn) = scene().unwrap();
     let sleeper = Sleeper::start(scene);
-    drop(turn);
     let machine = scene.machine();
     assert!(machine.wine_server().is_some(), "no wineserver runs");
     let through_wine = RegistryThroughWine::new(machine.prefix(), scene.files.clone()).unwrap();
@@ -397,10 +397,10 @@ fn the_registry_is_read_and_changed_through_the_wine_that_runs() {
     let kept = fs::read(scene.prefix.join("system.reg")).unwrap();
 
     // Programs of Wine see it, and what they change is seen here.
-    let (result, lines) = program(r#"reg.exe query "HKLM\Software\Reseat Test\a" /v number"#, true).unwrap();
+    let (result, lines) = program_in(scene, r#"reg.exe query "HKLM\Software\Reseat Test\a" /v number"#, true);
     assert_eq!(result.unwrap(), CallResult::Exited(0), "{lines:?}");
     let (result, lines) =
-        program(r#"reg.exe add "HKLM\Software\Reseat Test\c" /v new /d there"#, true).unwrap();
+        program_in(scene, r#"reg.exe add "HKLM\Software\Reseat Test\c" /v new /d there"#, true);
     assert_eq!(result.unwrap(), CallResult::Exited(0), "{lines:?}");
     machine.reload_registry().unwrap();
     assert_eq!(registry.value(&key("c"), "new"), Some(RegistryValue::String("there".to_owned())));
@@ -506,6 +506,11 @@ fn an_entry_point_or_a_library_that_is_not_there_is_named() {
 
 fn program(command_line: &str, wait: bool) -> Option<(Result<CallResult, HostError>, Vec<String>)> {
     let (scene, _turn) = scene()?;
+    Some(program_in(scene, command_line, wait))
+}
+
+/// The same for who has the turn.
+fn program_in(scene: &Scene, command_line: &str, wait: bool) -> (Result<CallResult, HostError>, Vec<String>) {
     let machine = scene.machine();
     let host = WineHost::new(&machine, scene.files.clone()).unwrap();
     let call = ProgramCall {
@@ -518,7 +523,7 @@ fn program(command_line: &str, wait: bool) -> Option<(Result<CallResult, HostErr
     };
     let mut lines = Vec::new();
     let result = host.run_program(&call, &mut |line| lines.push(line.to_owned()));
-    Some((result, lines))
+    (result, lines)
 }
 
 #[test]

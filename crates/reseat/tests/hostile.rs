@@ -281,6 +281,17 @@ fn in_the_sandbox_a_program_writes_the_prefix_and_nothing_else() {
     for folder in ["/usr", "/var/tmp", "/"] {
         assert!(!Path::new(folder).join("reseat-evil").exists(), "{folder}");
     }
+    // A plan runs what is immediate where not even the prefix can be written.
+    let tries = "#!/bin/sh\necho x 2>/dev/null >\"$1/planned\" && exit 3\nls \"$1/made\" >/dev/null || exit 4\necho ran\n";
+    let planned = self::product().with_binary("try", tries).with_action("Now", 2, "try", &paths, 1100);
+    let planned = planned.version("2.0.0").save(&place, "planned.msi");
+    let log = place.path("plan.log");
+    place
+        .reseat(&["plan", planned.to_str().unwrap(), "--sandbox", "--log", log.to_str().unwrap()])
+        .expect_code(0);
+    assert!(std::fs::read_to_string(&log).unwrap().contains("Now: ran"));
+    assert!(!place.drive_c("planned").exists());
+    place.reseat(&["plan", planned.to_str().unwrap(), "--recover"]).expect_code(2);
     let windows = self::product().with_binary("try", "MZ").with_action("Windows", 2, "try", "", 1100);
     let refused = place.install(&windows.version("2.0.0").save(&place, "windows.msi"), &["--sandbox"]);
     refused.expect_failure(&["Windows code does not run in the sandbox"]);

@@ -85,12 +85,7 @@ fn run(
 ) -> Result<ExitCode, Failure> {
     let mut terminal = Terminal::new(global, presented.progress);
     let reseat = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("reseat"));
-    let sandbox = if presented.sandbox { Sandbox::Bubblewrap } else { Sandbox::None };
-    if !sandbox.works() {
-        let failure = Failure::documented(1603, "the sandbox cannot be made: bwrap fails or is not there");
-        return Err(failure.with_hint("install bubblewrap, or go on without --sandbox"));
-    }
-    let host = Hosts::find(machine, &reseat).with_sandbox(sandbox);
+    let host = Hosts::find(machine, &reseat).with_sandbox(sandbox(presented, Sandbox::WritesPrefix)?);
     catch_interrupt()?;
     if presented.recover {
         super::recover::first(global, machine, &host)?;
@@ -144,4 +139,14 @@ fn print(global: &Global, report: &Report, warnings: &[String]) {
 fn catch_interrupt() -> Result<(), Failure> {
     ctrlc::set_handler(terminal::cancel)
         .map_err(|error| Failure::usage(format!("Ctrl-C cannot be caught: {error}")))
+}
+
+/// The sandbox that was asked for, when it can be made here.
+pub(super) fn sandbox(presented: &Presented, wanted: Sandbox) -> Result<Sandbox, Failure> {
+    let sandbox = if presented.sandbox { wanted } else { Sandbox::None };
+    if !sandbox.works() {
+        let failure = Failure::documented(1603, "the sandbox cannot be made: bwrap fails or is not there");
+        return Err(failure.with_hint("install bubblewrap, or go on without --sandbox"));
+    }
+    Ok(sandbox)
 }

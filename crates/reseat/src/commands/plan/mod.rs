@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use reseat_custom_actions::Hosts;
+use reseat_custom_actions::{Hosts, Sandbox};
 use reseat_engine::{ActionOutcome, ImmediateActions, Plan, Target};
 use serde_json::{Value, json};
 
@@ -23,13 +23,18 @@ use changes::{PlannedChange, REGISTRATION, SECTIONS};
 /// Prints what installing a package would do.
 pub fn run(global: &Global, arguments: arguments::Plan) -> Result<ExitCode, Failure> {
     let arguments::Plan { package, properties, run_custom_actions, presented } = arguments;
+    if presented.recover {
+        return Err(Failure::usage("a plan changes nothing, so --recover is not for it; see reseat recover"));
+    }
+    let sandbox = install::sandbox(&presented, Sandbox::WritesNothing)?;
     let request = install::request(global, Target::Package(package), &properties, &presented)?;
     reseat_engine::open_package(&request)?;
     let prepared = prefix::open_or_pretend(global)?;
     let mut terminal = Terminal::new(global, Progress::None);
     let reseat = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("reseat"));
-    let host = Hosts::find(&prepared.machine, &reseat);
-    let immediate = if run_custom_actions { ImmediateActions::Run } else { ImmediateActions::Name };
+    let host = Hosts::find(&prepared.machine, &reseat).with_sandbox(sandbox);
+    let immediate =
+        if run_custom_actions || presented.sandbox { ImmediateActions::Run } else { ImmediateActions::Name };
     let mut work = || reseat_engine::plan(&prepared.machine, &request, immediate, &mut terminal, &host);
     let plan = match &presented.log {
         None => work(),
@@ -168,7 +173,7 @@ fn write_custom_actions(plan: &Plan, out: &mut impl Write) -> io::Result<()> {
     if actions.iter().any(|it| it.is_named_only) {
         writeln!(
             out,
-            "Immediate programs were not run; --run-custom-actions runs them. What they would set is not in this plan."
+            "Immediate programs were not run; --sandbox or --run-custom-actions runs them. What they would set is not in this plan."
         )?;
     }
     Ok(())
