@@ -77,7 +77,7 @@ fn environment(session: &Session<'_, '_>) -> Vec<(&'static str, String)> {
         ("ACTION", "INSTALL".to_owned()),
         ("EXECUTEACTION", "INSTALL".to_owned()),
         ("PackageCode", session.package.package_code().map(|code| code.to_string()).unwrap_or_default()),
-        ("OriginalDatabase", session.shown_path(&session.package_path)),
+        ("OriginalDatabase", session.shown_path(&session.basis.file)),
         ("DATABASE", session.shown_path(&session.package_path)),
     ];
     if machine.bitness() == Bitness::X64 {

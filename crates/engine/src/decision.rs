@@ -4,10 +4,13 @@
 
 use std::time::Duration;
 
-use reseat_machine::{FileKind, WindowsPath, file_version};
-use reseat_package::file_versioning::{Decision, ExistingFile, IncomingFile, decide, decide_companion};
+use reseat_machine::{FileKind, WindowsPath, file_version, image_checksum_holds};
+use reseat_package::file_versioning::{
+    Decision, ExistingFile, IncomingFile, Reason, decide, decide_companion,
+};
 use reseat_package::{FileAttributes, FileVersion, OverwriteMode, ReinstallMode};
 
+use crate::actions::patches;
 use crate::error::EngineError;
 use crate::selection::PlannedFile;
 use crate::session::Session;
@@ -48,12 +51,15 @@ fn decide_own(
         hash: file.hash,
         has_checksum: file.row.attributes.has(FileAttributes::CHECKSUM),
     };
+    if existing.is_some() && patches::reverts(session, &file.row)? {
+        return Ok(Decision { overwrite: true, reason: Reason::PatchRemoved });
+    }
     let existing = existing.as_ref().map(|found| ExistingFile {
         version: found.version.as_ref().map(|version| FileVersion(version.version.0)),
         languages: found.version.as_ref().map(|version| version.languages.as_slice()).unwrap_or_default(),
         hash: found.hash,
         modified: found.modified,
-        corrupt: false,
+        corrupt: found.corrupt,
     });
     Ok(decide(&incoming, existing.as_ref(), mode, session.package.language()))
 }
@@ -64,6 +70,7 @@ struct Found {
     version: Option<file_version::FileVersion>,
     hash: Option<[u32; 4]>,
     modified: bool,
+    corrupt: bool,
 }
 
 fn look_at(
@@ -80,11 +87,17 @@ fn look_at(
     if metadata.kind != FileKind::File {
         return Ok(None);
     }
+    let unreadable = |source| EngineError::ExistingFile { path: path.clone(), source };
+    if mode.verify_checksums && file.row.attributes.has(FileAttributes::CHECKSUM) {
+        let corrupt = !image_checksum_holds(&machine.open_file(path)?).map_err(unreadable)?;
+        if corrupt {
+            return Ok(Some(Found { corrupt, ..Found::default() }));
+        }
+    }
     // In these modes its content does not matter.
     if matches!(mode.files, OverwriteMode::All | OverwriteMode::Missing) {
         return Ok(Some(Found::default()));
     }
-    let unreadable = |source| EngineError::ExistingFile { path: path.clone(), source };
     let content = machine.open_file(path)?;
     let version = file_version::read(&content).map_err(unreadable)?;
     if version.is_some() {
@@ -103,5 +116,5 @@ fn look_at(
         }
         _ => None,
     };
-    Ok(Some(Found { version: None, hash, modified }))
+    Ok(Some(Found { hash, modified, ..Found::default() }))
 }

@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use reseat_database::{DatabaseError, ProductCode};
+use reseat_database::{DatabaseError, Guid, PatchError, ProductCode};
 use reseat_machine::{MachineError, WindowsPath};
 use reseat_package::PackageError;
 use reseat_restart_manager::Error as RmError;
@@ -208,6 +208,97 @@ pub enum EngineError {
         /// Where it was kept.
         path: String,
     },
+    /// What an installed product needs of its source is not there.
+    #[error("1706. No valid source could be found for {product}: {package} is not in {looked}")]
+    NoSource {
+        /// The product.
+        product: ProductCode,
+        /// The name of its package file.
+        package: String,
+        /// Where it was looked for.
+        looked: String,
+    },
+    /// The package with its transforms and patches cannot be written down.
+    #[error("a temporary file cannot be made")]
+    TemporaryPackage {
+        /// The cause.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A transform is missing, wrong, or for another package.
+    #[error("the transform {transform} cannot be applied")]
+    Transform {
+        /// The transform as it is listed.
+        transform: String,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A new instance is asked for, and there is one already.
+    #[error("the instance {product} is installed already")]
+    InstanceInstalled {
+        /// Its product code.
+        product: ProductCode,
+    },
+    /// A patch file cannot be opened.
+    #[error("{patch} cannot be opened")]
+    PatchOpen {
+        /// The patch.
+        patch: PathBuf,
+        /// The cause.
+        #[source]
+        source: Box<PatchError>,
+    },
+    /// The file is no patch, or a damaged one.
+    #[error("{patch} is not a valid patch")]
+    PatchInvalid {
+        /// The patch.
+        patch: PathBuf,
+        /// The cause.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The patch is for another product or version.
+    #[error("{patch} does not fit what is installed")]
+    PatchTarget {
+        /// The patch.
+        patch: PathBuf,
+        /// The cause.
+        #[source]
+        source: Box<PatchError>,
+    },
+    /// No product that the patch is for is installed.
+    #[error("no product that {patch} is for is installed")]
+    NoPatchTarget {
+        /// The patch.
+        patch: PathBuf,
+    },
+    /// A patch of the product has lost its cached file.
+    #[error("1612. The patch {patch} is not where it was kept: {path}")]
+    CachedPatch {
+        /// The patch.
+        patch: Guid,
+        /// Where it was kept.
+        path: String,
+    },
+    /// The product has no such patch.
+    #[error("the patch {patch} is not applied to this product")]
+    UnknownPatch {
+        /// What the user wrote.
+        patch: String,
+    },
+    /// The patch cannot be removed by itself.
+    #[error("the patch {patch} cannot be removed without the product")]
+    PatchStays {
+        /// What the user wrote.
+        patch: String,
+    },
+    /// The policy DisablePatchUninstall is set.
+    #[error("the policy DisablePatchUninstall forbids that the patch {patch} is removed")]
+    PatchStaysByPolicy {
+        /// What the user wrote.
+        patch: String,
+    },
     /// A file that is to be replaced cannot be looked at.
     #[error("{path} cannot be read")]
     ExistingFile {
@@ -253,13 +344,20 @@ impl EngineError {
             Self::UserExit => 1602,
             Self::Suspended { .. } => 1604,
             Self::UnknownProduct { .. } => 1605,
-            Self::CachedPackage { .. } => 1612,
+            Self::CachedPackage { .. } | Self::CachedPatch { .. } | Self::NoSource { .. } => 1612,
             Self::InstallerVersion { .. } => 1613,
             Self::PackageOpen { .. } => 1619,
             Self::PackageInvalid { .. } => 1620,
+            Self::Transform { .. } => 1624,
             Self::Platform { .. } => 1633,
-            Self::OtherVersion { .. } => 1638,
+            Self::PatchOpen { .. } => 1635,
+            Self::PatchInvalid { .. } => 1636,
+            Self::OtherVersion { .. } | Self::InstanceInstalled { .. } => 1638,
             Self::CommandLine { .. } | Self::AmbiguousProduct { .. } => 1639,
+            Self::PatchTarget { .. } | Self::NoPatchTarget { .. } => 1642,
+            Self::PatchStays { .. } => 1646,
+            Self::UnknownPatch { .. } => 1647,
+            Self::PatchStaysByPolicy { .. } => 1649,
             Self::Machine(MachineError::Locked { .. }) => 1618,
             Self::Execution(ExecutionError::Cancelled) => 1602,
             Self::Execution(ExecutionError::Action { failure, .. }) => match failure {
@@ -293,6 +391,7 @@ impl EngineError {
             | Self::CustomActionHost { action, .. } => {
                 format!("--skip-custom-action {action} installs without it")
             }
+            Self::NoSource { .. } => "SOURCELIST=FOLDER names where the package is".to_owned(),
             _ => return None,
         })
     }

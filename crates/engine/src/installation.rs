@@ -2,13 +2,11 @@
 
 use std::fmt;
 use std::fs::File;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use reseat_database::{Database, DatabaseError, ProductCode, Reading, StorageError};
-use reseat_machine::products::{self, InstalledProduct};
-use reseat_machine::{Bitness, Machine, MachineLock, WindowsPath};
-use reseat_package::{Package, Platform as PackagePlatform, Properties};
+use reseat_machine::products::InstalledProduct;
+use reseat_machine::{Bitness, Machine, MachineLock};
+use reseat_package::{Platform as PackagePlatform, Properties};
 use reseat_restart_manager::Restarted;
 use reseat_script::InstallScript;
 
@@ -22,6 +20,7 @@ use crate::recovery;
 use crate::request::{Request, Target};
 use crate::restart::{self, Control, Conversation, SESSION_KEY_PROPERTY};
 use crate::session::{Installation, Purpose, Session};
+use crate::subject::{self, Subject};
 use crate::support;
 
 /// What an installation has changed.
@@ -82,7 +81,7 @@ pub struct Report {
 /// [`EngineError::PackageOpen`] (1619) or [`EngineError::PackageInvalid`] (1620).
 pub fn open_package(request: &Request) -> Result<(), EngineError> {
     match &request.target {
-        Target::Package(path) => open(path).map(drop),
+        Target::Package(path) => subject::open(path).map(drop),
         Target::Product(_) => Ok(()),
     }
 }
@@ -196,10 +195,12 @@ pub(crate) fn begin_requested<'s, 'm>(
 ) -> Result<Session<'s, 'm>, EngineError> {
     let request = installation.request;
     let mut properties = request.properties.clone();
-    if matches!(request.target, Target::Product(_)) {
-        properties.push(("REMOVE".to_owned(), "ALL".to_owned()));
+    let own = subject.patch_properties(installation.machine, &mut properties)?;
+    let mut session = begin(installation, subject, Purpose::Requested, &properties)?;
+    for (name, value) in own {
+        session.set_property(&name, &value);
     }
-    begin(installation, subject, Purpose::Requested, &properties)
+    Ok(session)
 }
 
 pub(crate) fn application(restarted: Restarted) -> RestartedApplication {
@@ -215,7 +216,7 @@ pub fn remove_for_upgrade(
     product: &InstalledProduct,
     features: &str,
 ) -> Result<(), EngineError> {
-    let subject = Subject::cached(session.machine(), product.clone())?;
+    let subject = Subject::installed(session.machine(), product.clone())?;
     let properties = [
         ("REMOVE".to_owned(), features.to_owned()),
         ("UPGRADINGPRODUCTCODE".to_owned(), session.package.product_code().to_string()),
@@ -228,93 +229,6 @@ pub fn remove_for_upgrade(
         execute::roll_back(&mut nested);
     }
     result
-}
-
-/// The package of an installation and what is known of its product.
-pub(crate) struct Subject {
-    package: Package,
-    path: PathBuf,
-    installed: Option<InstalledProduct>,
-}
-
-impl Subject {
-    fn find(machine: &Machine, request: &Request) -> Result<Self, EngineError> {
-        match &request.target {
-            Target::Package(path) => {
-                let package = open(path)?;
-                let installed = products::product(machine.registry()?, package.product_code());
-                let asks_again = request.properties.iter().any(|(name, _)| name == "REINSTALL");
-                if installed.is_none() && asks_again {
-                    return Err(EngineError::UnknownProduct { name: package.name().to_owned() });
-                }
-                if let Some(installed) = &installed
-                    && installed.package_code != package.package_code()
-                    && !request.properties.iter().any(|(name, _)| name == "REINSTALL" || name == "REMOVE")
-                {
-                    return Err(EngineError::OtherVersion {
-                        product: installed.code,
-                        installed: installed.version.clone().unwrap_or_default(),
-                    });
-                }
-                Ok(Self {
-                    package,
-                    path: std::path::absolute(path).unwrap_or_else(|_| path.clone()),
-                    installed,
-                })
-            }
-            Target::Product(name) => Self::cached(machine, find_product(machine, name)?),
-        }
-    }
-
-    /// The package that was kept when the product was installed.
-    pub(crate) fn cached(machine: &Machine, product: InstalledProduct) -> Result<Self, EngineError> {
-        let kept = product.local_package.clone().unwrap_or_default();
-        let absent = || EngineError::CachedPackage { product: product.code, path: kept.clone() };
-        let path = WindowsPath::parse(&kept).map_err(|_| absent())?;
-        if machine.metadata(&path)?.is_none() {
-            return Err(absent());
-        }
-        let path = machine.unix_path(&path)?;
-        Ok(Self { package: open(&path)?, path, installed: Some(product) })
-    }
-}
-
-/// The installed product that a code, a package file or a name means.
-///
-/// # Errors
-/// When none or several are named so.
-pub fn find_product(machine: &Machine, name: &str) -> Result<InstalledProduct, EngineError> {
-    let unknown = || EngineError::UnknownProduct { name: name.to_owned() };
-    if let Ok(code) = name.parse::<ProductCode>() {
-        return products::product(machine.registry()?, code).ok_or_else(unknown);
-    }
-    if Path::new(name).is_file() {
-        let code = open(Path::new(name))?.product_code();
-        return products::product(machine.registry()?, code).ok_or_else(unknown);
-    }
-    let mut found: Vec<InstalledProduct> = products::installed_products(machine.registry()?)
-        .into_iter()
-        .filter(|product| product.name.to_lowercase() == name.to_lowercase())
-        .collect();
-    match found.len() {
-        0 => Err(unknown()),
-        1 => found.pop().ok_or_else(unknown),
-        _ => Err(EngineError::AmbiguousProduct {
-            name: name.to_owned(),
-            codes: found.iter().map(|product| product.code.to_string()).collect::<Vec<_>>().join(", "),
-        }),
-    }
-}
-
-fn open(path: &Path) -> Result<Package, EngineError> {
-    let database = Database::open(path, Reading::Permissive).map_err(|source| match source {
-        DatabaseError::Storage(StorageError::Open(_) | StorageError::Read { .. }) => {
-            EngineError::PackageOpen { package: path.to_owned(), source }
-        }
-        _ => EngineError::PackageInvalid { package: path.to_owned(), source: source.into() },
-    })?;
-    Package::open(database)
-        .map_err(|source| EngineError::PackageInvalid { package: path.to_owned(), source: source.into() })
 }
 
 fn check_platform(machine: &Machine, request: &Request, subject: &Subject) -> Result<(), EngineError> {
@@ -355,6 +269,7 @@ fn begin<'s, 'm>(
         package_file: File::open(&subject.path).ok().map(Arc::new),
         package_path: subject.path,
         installed: subject.installed,
+        basis: subject.basis,
         purpose,
         properties: Properties::new(),
         selection: None,
@@ -373,6 +288,9 @@ fn begin<'s, 'm>(
         is_finished: false,
         ended_early: false,
     };
+    for warning in std::mem::take(&mut session.basis.patching.warnings) {
+        session.tell(&Message::Warning(warning));
+    }
     for warning in session.package.database().warnings() {
         let text = format!("{}: {warning}", session.package_path.display());
         session.tell(&Message::Warning(text));

@@ -17,11 +17,12 @@ use crate::actions::{costing, ini_values, registry_values, services, shortcuts};
 use crate::custom_action;
 use crate::error::EngineError;
 use crate::host::CustomActionHost;
-use crate::installation::{self, Subject};
+use crate::installation;
 use crate::interface::UserInterface;
 use crate::request::{Request, Target};
 use crate::selection::PlannedFile;
 use crate::session::Session;
+use crate::subject::Subject;
 
 /// What an installed product consists of.
 #[derive(Debug, Clone)]
@@ -127,7 +128,7 @@ pub fn inventory(
 ) -> Result<Inventory, EngineError> {
     let mut request = Request::new(Target::Product(product.code.to_string()));
     request.skip_unsupported = true;
-    let subject = Subject::cached(machine, product.clone())?;
+    let subject = Subject::installed(machine, product.clone())?;
     let mut installation = installation::unlocked(machine, &request, interface, host);
     let mut session = installation::begin_idle(&mut installation, subject)?;
     cost(&mut session)?;

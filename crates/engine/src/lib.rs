@@ -12,6 +12,7 @@
 //! | `request`, `platform` | what the user asks for, and what the package is told about the computer |
 //! | `installation` | one installation from its beginning to its end, and every way out |
 //! | `plan` | the same without changing anything: what an installation would do |
+//! | `subject`, `origin`, `transform_list`, `patching` | which package it works on: source, transforms, patches, instance |
 //! | `session`, `context` | one package with its properties; what conditions and Formatted texts see |
 //! | `sequence`, `standard_action`, `actions/` | walking the sequence; all standard actions; one file for each or its family |
 //! | `support` | what of a package is not supported, found out before anything happens |
@@ -40,6 +41,8 @@ mod installed_folders;
 mod interface;
 mod inventory;
 pub mod log;
+mod origin;
+mod patching;
 mod plan;
 mod platform;
 mod recovery;
@@ -50,7 +53,9 @@ mod sequence;
 mod session;
 mod source;
 mod standard_action;
+mod subject;
 mod support;
+mod transform_list;
 mod variable;
 
 pub use beside::Beside;
@@ -60,9 +65,10 @@ pub use host::{
     CallResult, CustomActionHost, HostError, Program, ProgramCall, ScriptLanguage, ScriptSource, WindowsCall,
     WindowsCode,
 };
-pub use installation::{ProductChange, Report, RestartedApplication, find_product, install, open_package};
+pub use installation::{ProductChange, Report, RestartedApplication, install, open_package};
 pub use interface::{Answer, Buttons, FilesInUseAnswer, Message, Question, Silent, UserInterface};
 pub use inventory::{Inventory, InventoryComponent, Item, ItemKind, ItemPlace, ItemState, inventory};
+pub use patching::patch_targets;
 pub use plan::{
     ActionOutcome, ActionPlan, ApplicationPlan, ComponentPlan, FeaturePlan, FilePlan, ImmediateActions, Plan,
     PlannedStep, ReplacedProduct, VolumePlan, plan,
@@ -73,3 +79,4 @@ pub use request::{CustomActions, Request, Target, UiLevel};
 pub use restart::SESSION_KEY_PROPERTY;
 pub use source::local_time;
 pub use standard_action::{STANDARD_ACTIONS, Service, StandardAction};
+pub use subject::find_product;

@@ -31,6 +31,7 @@ use crate::restart::Conversation;
 use crate::selection::{PlannedFile, Selection};
 use crate::sequence;
 use crate::source::Sources;
+use crate::subject::Basis;
 
 /// What all sessions of one installation share.
 pub struct Installation<'m> {
@@ -61,15 +62,28 @@ pub enum Purpose {
     Upgrade,
 }
 
+/// What the letters `u`, `m` and `s` of the property REINSTALLMODE are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// Registry values of the user.
+    UserRegistry,
+    /// Registry values of the machine, and what is registered in other ways.
+    MachineRegistry,
+    /// Shortcuts and icons.
+    Shortcuts,
+}
+
 /// One session.
 pub struct Session<'s, 'm> {
     pub(crate) installation: &'s mut Installation<'m>,
     pub(crate) package: Arc<Package>,
-    /// Where the package was opened.
+    /// A file that holds the package as it is.
     pub(crate) package_path: PathBuf,
     /// The package's file, kept open: the cached package of a product is gone when its removal is committed, and actions
     /// behind that still need its streams.
     pub(crate) package_file: Option<Arc<File>>,
+    /// What the package was made of: file, source, transforms, patches.
+    pub(crate) basis: Basis,
     /// The product as it was installed before, if it was.
     pub(crate) installed: Option<InstalledProduct>,
     pub(crate) purpose: Purpose,
@@ -270,7 +284,7 @@ impl<'s, 'm> Session<'s, 'm> {
 
     /// The folder in which the package's sources lie.
     pub(crate) fn source_folder(&self) -> PathBuf {
-        self.package_path.parent().map(Path::to_owned).unwrap_or_default()
+        self.basis.origin.folder.clone()
     }
 
     /// A path of this machine as packages see it.
@@ -297,6 +311,19 @@ impl<'s, 'm> Session<'s, 'm> {
             Some(text) => ReinstallMode::parse(text)
                 .map_err(|error| EngineError::CommandLine { reason: error.to_string() }),
         }
+    }
+
+    /// Whether what a component has of this kind is written: always when it is installed for the first time, and when it is
+    /// installed again as the property REINSTALLMODE says.
+    pub(crate) fn writes_again(&self, component: &str, what: Again) -> Result<bool, EngineError> {
+        let again = self.selection()?.component(component).is_some_and(|state| state.reinstall);
+        let mode = self.reinstall_mode()?;
+        Ok(!again
+            || match what {
+                Again::UserRegistry => mode.user_registry,
+                Again::MachineRegistry => mode.machine_registry,
+                Again::Shortcuts => mode.shortcuts,
+            })
     }
 
     /// The folders that every machine has and no product removes.

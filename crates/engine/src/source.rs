@@ -45,7 +45,9 @@ pub fn of_file(
         reason: format!("no row of the Media table reaches sequence number {}", file.row.sequence),
     })?;
     let compressed = match file.row.attributes {
+        // A patch brings a cabinet, however the package keeps its files.
         attributes if attributes.has(FileAttributes::COMPRESSED) => true,
+        attributes if attributes.has(FileAttributes::PATCH_ADDED) => true,
         attributes if attributes.has(FileAttributes::NON_COMPRESSED) => false,
         _ => session.package.summary().is_compressed(),
     };

@@ -12,7 +12,7 @@
 //! | the registry: keys, hives and views, Wine's files | `registry_key.rs`, [`Registry`] (`registry.rs`), `registry_view.rs`, `registry_value.rs`; `registry_file.rs`, `registry_section.rs`, `registry_path.rs`, `registry_text.rs`, `registry_store.rs` |
 //! | shortcuts | [`ShellLink`] (`shell_link.rs`) |
 //! | what is installed, and what an installation writes about itself | [`products`] |
-//! | versions and hashes of files | [`file_version`] |
+//! | versions, hashes and checksums of files | [`file_version`], [`image_checksum_holds`] |
 //!
 //! What holds throughout: nothing outside a drive in the prefix is written, nothing is reached through a link that leads
 //! out; a registry file is replaced whole or not at all, and never while a wineserver has it. Packages are not known here.
@@ -24,6 +24,7 @@ pub mod file_version;
 mod files;
 mod folder_names;
 mod folders;
+mod image_checksum;
 mod locations;
 mod lock;
 mod machine;
@@ -50,6 +51,7 @@ mod wine_server;
 pub use error::MachineError;
 pub use files::FolderEntry;
 pub use folders::KnownFolder;
+pub use image_checksum::image_checksum_holds;
 pub use lock::MachineLock;
 pub use machine::{Bitness, Machine};
 pub use metadata::{Attributes, FileKind, Metadata};

@@ -6,6 +6,7 @@
 //! `registerproduct-action.md`, `publishproduct-action.md`, `publishfeatures-action.md` and
 //! `processcomponents-action.md`.
 
+pub mod patches;
 mod places;
 pub mod registration;
 mod squeezed;

@@ -81,6 +81,8 @@ pub enum Reason {
     CompanionParentInstalled,
     /// A companion whose parent is not installed.
     CompanionParentKept,
+    /// The existing file is that of a patch which is being removed.
+    PatchRemoved,
 }
 
 /// What happens to a file.
@@ -149,6 +151,7 @@ impl Reason {
             Self::SameHash => "Existing file is unversioned and unmodified - hash matches source file",
             Self::CompanionParentInstalled => "Companion parent file is to be installed",
             Self::CompanionParentKept => "Companion parent file is not to be installed",
+            Self::PatchRemoved => "Existing file is of a patch that is being removed",
         }
     }
 }

@@ -53,6 +53,9 @@ pub enum Command {
 Examples:
   reseat install app.msi
   reseat install app.msi ADDLOCAL=Main,Help ALLUSERS=1 --log app.log
+  reseat install app.msi TRANSFORMS=german.mst
+  reseat install app.msi TRANSFORMS=:second.mst MSINEWINSTANCE=1
+  reseat install '{55717628-7AE6-4BCF-A046-FA2768945E76}' ADDLOCAL=Help REMOVE=Samples
   reseat install app.msi --windows 6.1 --installer 4.5     what the package is told it runs on")]
     Install(Install),
     /// Remove a product
@@ -75,6 +78,23 @@ nothing, with --run-custom-actions as in an installation.
 
 Exit codes: 0 the installation could go ahead, 1 something would stop it, 2 wrong usage.")]
     Plan(Plan),
+    /// Install again what is installed of a product
+    #[command(after_help = "\
+Examples:
+  reseat repair 'PuTTY release 0.68'
+  reseat repair app.msi --flags amus            every file, whatever is there
+  reseat repair app-1.1.msi --flags vomus       keep this package from now on (minor upgrade)
+
+Flags: files that are missing (p), or older (o), or older or equal (e), or of another version (d), or all (a), or with a
+wrong checksum (c); registry values of the user (u) and of the machine (m); shortcuts (s); keep the package anew (v).")]
+    Repair(Repair),
+    /// Apply patches to installed products, or remove them
+    #[command(after_help = "\
+Examples:
+  reseat patch fix.msp                          every installed product that it is for
+  reseat patch 'one.msp;two.msp' '{6EA3AE83-A14F-4B8B-8A86-BB977A9E7833}'
+  reseat patch --remove fix.msp app.msi         or by the code of the patch")]
+    Patch(Patch),
     /// List the installed products
     List,
     /// Show an installed product: its features, components and everything that it has brought
@@ -213,7 +233,7 @@ pub enum Progress {
 /// Arguments of `install`.
 #[derive(Debug, Args)]
 pub struct Install {
-    /// The package file
+    /// The package file, or the product code of what is installed
     pub package: PathBuf,
     /// Properties, as NAME=VALUE
     #[arg(value_name = "PROPERTY=VALUE")]
@@ -278,6 +298,41 @@ pub struct Uninstall {
     #[arg(value_name = "PROPERTY=VALUE")]
     pub properties: Vec<String>,
     /// How it is removed
+    #[command(flatten)]
+    pub presented: Presented,
+}
+
+/// Arguments of `repair`.
+#[derive(Debug, Args)]
+pub struct Repair {
+    /// The product: its code, its package file, or its name
+    pub product: PathBuf,
+    /// Properties, as NAME=VALUE
+    #[arg(value_name = "PROPERTY=VALUE")]
+    pub properties: Vec<String>,
+    /// What is installed again: letters of p, o, e, d, c, a, u, m, s, v
+    #[arg(long, default_value = "omus", value_name = "LETTERS")]
+    pub flags: String,
+    /// How it is done
+    #[command(flatten)]
+    pub presented: Presented,
+}
+
+/// Arguments of `patch`.
+#[derive(Debug, Args)]
+pub struct Patch {
+    /// The patch files, with ; between them; to remove, codes as well
+    #[arg(value_name = "PATCH[;PATCH…]")]
+    pub patches: String,
+    /// The product: its code or its package file [default: all that the patches are for]
+    pub product: Option<String>,
+    /// Properties, as NAME=VALUE
+    #[arg(value_name = "PROPERTY=VALUE")]
+    pub properties: Vec<String>,
+    /// Remove the patches instead
+    #[arg(long)]
+    pub remove: bool,
+    /// How it is done
     #[command(flatten)]
     pub presented: Presented,
 }

@@ -29,6 +29,8 @@ fn main() -> ExitCode {
         Command::Install(arguments) => commands::install::install(&global, arguments),
         Command::Uninstall(arguments) => commands::install::uninstall(&global, arguments),
         Command::Plan(arguments) => commands::plan::run(&global, arguments),
+        Command::Repair(arguments) => commands::install::repair(&global, arguments),
+        Command::Patch(arguments) => commands::install::patch(&global, arguments),
         Command::List => commands::list::run(&global),
         Command::Show(arguments) => commands::show::run(&global, &arguments),
         Command::Why(arguments) => commands::why::run(&global, &arguments),

@@ -8,7 +8,7 @@ use reseat_package::{FileAttributes, NameForm, RemoveFile};
 use reseat_script as script;
 
 use crate::actions::folders::remove_empty;
-use crate::actions::isolated_components;
+use crate::actions::{isolated_components, patches};
 use crate::decision::decide_file;
 use crate::error::EngineError;
 use crate::interface::Message;
@@ -46,7 +46,7 @@ pub fn install_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         let mut sources = session.take_sources()?;
         let modified = sources.modified(&source);
         session.sources = Some(sources);
-        let modified = modified?;
+        let modified = modified.map_err(|error| session.basis.origin.explain(error))?;
         session.tell(&Message::ActionData(path.to_string()));
         session.add(
             script::InstallFile {
@@ -103,6 +103,10 @@ pub fn remove_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
 
     isolated_components::remove(session)?;
     for path in files_to_remove(session)? {
+        folders.extend(path.parent());
+        remove(session, &mut removed, path)?;
+    }
+    for path in patches::files_of_removed(session)? {
         folders.extend(path.parent());
         remove(session, &mut removed, path)?;
     }

@@ -17,6 +17,7 @@ pub mod isolated_components;
 pub mod launch_conditions;
 pub mod move_files;
 pub mod odbc;
+pub mod patches;
 pub mod permissions;
 pub mod prog_id_info;
 pub mod published_components;

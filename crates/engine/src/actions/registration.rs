@@ -5,12 +5,13 @@
 //! Where it is kept is the machine crate's; here it becomes operations of the script.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use jiff::Zoned;
 use reseat_machine::products::registration::{
     self, FeatureRegistration, Permanence, ProductRegistration, ProgramsEntry, Removed, Written,
 };
-use reseat_machine::products::{FeatureState, InstallContext, user_data_product_key};
+use reseat_machine::products::{self, FeatureState, InstallContext, user_data_product_key};
 use reseat_machine::{KnownFolder, RegistryValue, View, WindowsPath};
 use reseat_package::{
     Component, ComponentAttributes, Feature, FeatureComponent, InstallState, KeyPath, Media, Platform,
@@ -20,10 +21,11 @@ use reseat_script::{
     InstallFile, RemoveFile, RemoveRegistryKey, RemoveRegistryValue, SetRegistryValue, Source,
 };
 
-use crate::actions::shared_libraries;
+use crate::actions::{patches, shared_libraries};
 use crate::error::EngineError;
 use crate::interface::Message;
 use crate::session::Session;
+use crate::transform_list;
 
 /// Registers the components that are installed, and takes back those that this product has no more.
 pub fn process_components(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
@@ -50,6 +52,7 @@ pub fn process_components(session: &mut Session<'_, '_>) -> Result<(), EngineErr
     }
     write(session, written)?;
     remove(session, removed)?;
+    patches::unregister_components(session)?;
     shared_libraries::count(session)
 }
 
@@ -112,19 +115,55 @@ pub fn register_product(session: &mut Session<'_, '_>) -> Result<(), EngineError
     let kept = session.windows_path("Property", "ProductCode", &product.local_package)?;
     session.tell(&Message::ActionData(kept.to_string()));
     // A product that is changed from its kept package keeps it; one that is updated by another package gets that.
-    if session.machine().unix_path(&kept)? != session.package_path {
-        let size = std::fs::metadata(&session.package_path).map_or(0, |facts| facts.len());
-        let source = Source::File { path: session.package_path.clone() };
-        let file =
-            InstallFile { source, path: kept.clone(), size, attributes: Default::default(), modified: None };
-        session.add(file.into())?;
+    let file = session.basis.file.clone();
+    if session.machine().unix_path(&kept)? != file {
+        keep_file(session, &file, kept.clone())?;
     }
     let former = session.installed.as_ref().and_then(|product| product.local_package.as_deref());
     if let Some(path) = former.and_then(|path| WindowsPath::parse(path).ok()).filter(|path| *path != kept) {
         session.add(RemoveFile { path }.into())?;
     }
     let written = registration::register_product(session.machine().registry()?, &product);
+    write(session, written)?;
+    patches::register(session)
+}
+
+/// Copies a file of this machine into the folder of what is kept.
+pub(super) fn keep_file(
+    session: &mut Session<'_, '_>,
+    file: &Path,
+    path: WindowsPath,
+) -> Result<(), EngineError> {
+    let size = std::fs::metadata(file).map_or(0, |facts| facts.len());
+    let source = Source::File { path: file.to_owned() };
+    session.add(InstallFile { source, path, size, attributes: Default::default(), modified: None }.into())
+}
+
+/// Keeps the transforms that are not kept yet, and notes where.
+fn keep_transforms(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let folder = cache_folder(session)?;
+    let (_, files) = session.basis.transforms.registered(&folder);
+    let mut cached = Vec::with_capacity(files.len());
+    for file in files {
+        let path = session.windows_path("Property", "TRANSFORMS", &file.path)?;
+        if session.machine().unix_path(&path)? != file.file {
+            keep_file(session, &file.file, path)?;
+        }
+        cached.push((file.name, file.path));
+    }
+    let written = products::patches::register_transforms(
+        session.machine().registry()?,
+        session.package.product_code(),
+        session.install_context(),
+        &cached,
+    );
     write(session, written)
+}
+
+/// The folder in which the product's transforms and icons are kept.
+fn cache_folder(session: &Session<'_, '_>) -> Result<WindowsPath, EngineError> {
+    let folder = transform_list::cache_folder(session.machine(), session.package.product_code());
+    session.windows_path("Property", "ProductCode", &folder)
 }
 
 /// Publishes which features are installed.
@@ -201,7 +240,8 @@ pub fn publish_product(session: &mut Session<'_, '_>) -> Result<(), EngineError>
             .into(),
         )?;
     }
-    write(session, registration::publish_product(&product))
+    write(session, registration::publish_product(&product))?;
+    keep_transforms(session)
 }
 
 /// Takes back the product when the whole of it goes: its registration, kept package and icons (page
@@ -228,6 +268,13 @@ pub fn unregister_product(session: &mut Session<'_, '_>) -> Result<(), EngineErr
             session.add(reseat_script::RemoveFolder { path }.into())?;
         }
     }
+    let (_, transforms) = session.basis.transforms.registered(&cache_folder(session)?);
+    for transform in transforms {
+        let path = session.windows_path("Property", "TRANSFORMS", &transform.path)?;
+        session.add(RemoveFile { path }.into())?;
+    }
+    session.add(reseat_script::RemoveFolder { path: cache_folder(session)? }.into())?;
+    patches::unregister_all(session)?;
     let kept = session.installed.as_ref().and_then(|product| product.local_package.clone());
     if let Some(kept) = kept
         && let Ok(path) = WindowsPath::parse(&kept)
@@ -275,8 +322,24 @@ fn product(session: &Session<'_, '_>) -> Result<ProductRegistration, EngineError
         .map(|file| file.row.bytes())
         .sum();
     let folder = session.machine().folder(KnownFolder::Installer);
-    // The name is found again by the product's own registration; it has to differ from all others.
-    let kept = format!("{folder}\\{}.msi", &package_code.0.to_packed().to_lowercase());
+    // The name is found again by the product's own registration; it has to differ from all others. Instances of one
+    // package are told apart by their product codes.
+    let own = match session.basis.transforms.is_empty() {
+        true => package_code.0,
+        false => package.product_code().0,
+    };
+    let former = session.installed.as_ref().and_then(|product| product.local_package.clone());
+    let kept = former
+        .filter(|path| {
+            crate::origin::unix_path(session.machine(), path).as_ref() == Some(&session.basis.file)
+        })
+        .unwrap_or_else(|| format!("{folder}\\{}.msi", own.to_packed().to_lowercase()));
+    let (transforms, _) = session.basis.transforms.registered(&cache_folder(session)?);
+    let origin = &session.basis.origin;
+    let install_source = match origin.folder.as_os_str().is_empty() {
+        true => String::new(),
+        false => with_backslash(&session.shown_path(&origin.folder)),
+    };
     let icon = session.property("ARPPRODUCTICON");
     let media = package.rows::<Media>()?;
     Ok(ProductRegistration {
@@ -290,16 +353,16 @@ fn product(session: &Session<'_, '_>) -> Result<ProductRegistration, EngineError
         package_code,
         upgrade_code: package.upgrade_code(),
         local_package: kept,
-        package_name: session.package_path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        install_source: with_backslash(&session.shown_path(&session.source_folder())),
+        package_name: origin.package_name.clone(),
+        install_source,
         install_date: Zoned::now().strftime("%Y%m%d").to_string(),
         estimated_size: u32::try_from(installed_bytes.div_ceil(1024)).unwrap_or(u32::MAX),
         product_icon: match icon {
             Some(icon) => Some(icon_path(session, icon)?.to_string()),
             None => None,
         },
-        transforms: None,
-        instance: false,
+        transforms,
+        instance: session.basis.instance,
         media: media
             .iter()
             .map(|row| {
@@ -328,14 +391,14 @@ fn product(session: &Session<'_, '_>) -> Result<ProductRegistration, EngineError
     })
 }
 
-fn write(session: &mut Session<'_, '_>, written: Vec<Written>) -> Result<(), EngineError> {
+pub(super) fn write(session: &mut Session<'_, '_>, written: Vec<Written>) -> Result<(), EngineError> {
     for (key, name, value) in written {
         session.add(SetRegistryValue { key, name, value }.into())?;
     }
     Ok(())
 }
 
-fn remove(session: &mut Session<'_, '_>, removed: Vec<Removed>) -> Result<(), EngineError> {
+pub(super) fn remove(session: &mut Session<'_, '_>, removed: Vec<Removed>) -> Result<(), EngineError> {
     for removed in removed {
         session.add(match removed {
             Removed::Key(key) => RemoveRegistryKey { key }.into(),

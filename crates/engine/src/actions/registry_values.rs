@@ -11,7 +11,7 @@ use reseat_script::{CreateRegistryKey, RemoveRegistryKey, RemoveRegistryValue, S
 use crate::error::EngineError;
 use crate::interface::Message;
 use crate::selection::Doing;
-use crate::session::Session;
+use crate::session::{Again, Session};
 
 /// Writes the values of components that are installed, after removing what the RemoveRegistry table names for them.
 pub fn write_registry_values(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
@@ -21,6 +21,13 @@ pub fn write_registry_values(session: &mut Session<'_, '_>) -> Result<(), Engine
             continue;
         }
         let key = key(session, row.root, &row.key, &row.component)?;
+        let of_user = matches!(key.hive, Hive::CurrentUser | Hive::Users);
+        if !session.writes_again(
+            &row.component,
+            if of_user { Again::UserRegistry } else { Again::MachineRegistry },
+        )? {
+            continue;
+        }
         session.tell(&Message::ActionData(key.to_string()));
         match row.request() {
             RegistryRequest::CreateKey | RegistryRequest::CreateAndRemoveKey => {
@@ -39,6 +46,7 @@ pub fn write_registry_values(session: &mut Session<'_, '_>) -> Result<(), Engine
 
 /// Removes the values of components that are removed, and keys that are empty then.
 pub fn remove_registry_values(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    super::patches::remove_registry_values(session)?;
     let package = session.package.clone();
     for row in package.rows::<RegistryRow>()?.iter() {
         if !session.selection()?.does(&row.component, Doing::Remove) {
@@ -85,6 +93,19 @@ pub fn key(
     path: &str,
     component: &str,
 ) -> Result<RegistryKey, EngineError> {
+    key_in(session, root, path, session.selection()?.is_64_bit(component))
+}
+
+/// The same for a component of which only this is known.
+///
+/// # Errors
+/// None so far.
+pub fn key_in(
+    session: &Session<'_, '_>,
+    root: RegistryRoot,
+    path: &str,
+    is_64_bit: bool,
+) -> Result<RegistryKey, EngineError> {
     let hive = match root {
         RegistryRoot::UserOrMachine if session.is_per_machine() => Hive::LocalMachine,
         RegistryRoot::UserOrMachine | RegistryRoot::CurrentUser => Hive::CurrentUser,
@@ -92,7 +113,7 @@ pub fn key(
         RegistryRoot::LocalMachine => Hive::LocalMachine,
         RegistryRoot::Users => Hive::Users,
     };
-    let view = if session.selection()?.is_64_bit(component) { View::Native } else { View::Wow32 };
+    let view = if is_64_bit { View::Native } else { View::Wow32 };
     let path = session.format(path).text.trim_matches('\\').to_owned();
     // Classes of a per-user installation are the user's own.
     let whose = if session.is_per_machine() { ClassesOf::Machine } else { ClassesOf::User };

@@ -10,13 +10,15 @@ use crate::actions::{folders, registration};
 use crate::error::EngineError;
 use crate::interface::Message;
 use crate::selection::Doing;
-use crate::session::Session;
+use crate::session::{Again, Session};
 
 /// Writes the shortcuts of components that are installed.
 pub fn create_shortcuts(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     let package = session.package.clone();
     for row in package.rows::<Shortcut>()?.iter() {
-        if !session.selection()?.does(&row.component, Doing::Install) {
+        if !session.selection()?.does(&row.component, Doing::Install)
+            || !session.writes_again(&row.component, Again::Shortcuts)?
+        {
             continue;
         }
         let path = path(session, row)?;

@@ -4,7 +4,7 @@
 //! does in `HKEY_CURRENT_USER\Software\Microsoft\Installer`; both have `UserData` of the machine, under the security
 //! identifier of the system or the user.
 
-use reseat_database::{ComponentId, ProductCode, UpgradeCode};
+use reseat_database::{ComponentId, Guid, ProductCode, UpgradeCode};
 
 use super::InstallContext;
 use crate::registry::Registry;
@@ -73,6 +73,30 @@ pub fn upgrade_code_key(context: InstallContext, code: UpgradeCode) -> RegistryK
 /// The key with the details of a product's installation.
 pub fn user_data_product_key(registry: &Registry, context: InstallContext, code: ProductCode) -> RegistryKey {
     user_data(registry, context, "Products").join(&code.0.to_packed())
+}
+
+/// The key with what is known of a patch: its sources.
+pub(super) fn patch_key(context: InstallContext, patch: Guid) -> RegistryKey {
+    published(context, "Patches").join(&patch.to_packed())
+}
+
+/// The key with where a patch is cached.
+pub(super) fn user_data_patch_key(registry: &Registry, context: InstallContext, patch: Guid) -> RegistryKey {
+    user_data(registry, context, "Patches").join(&patch.to_packed())
+}
+
+/// The key with the details of a product's patches.
+pub(super) fn patches_of_product_key(
+    registry: &Registry,
+    context: InstallContext,
+    code: ProductCode,
+) -> RegistryKey {
+    user_data_product_key(registry, context, code).join("Patches")
+}
+
+/// The key with where a product's transforms are cached.
+pub(super) fn transforms_key(registry: &Registry, context: InstallContext, code: ProductCode) -> RegistryKey {
+    user_data_product_key(registry, context, code).join("Transforms")
 }
 
 /// The key with the clients of a component.

@@ -1,16 +1,17 @@
-//! `reseat install` and `reseat uninstall`.
+//! `reseat install`, `uninstall`, `repair` and `patch`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use reseat_custom_actions::{Hosts, Sandbox};
+use reseat_database::ProductCode;
 use reseat_engine::{CustomActions, EngineError, Outcome, Platform, Report, Request, Target, UiLevel};
 use reseat_machine::Machine;
 use reseat_package::parse_assignment;
 use serde_json::json;
 
-use crate::arguments::{Global, Install, Presented, Uninstall};
+use crate::arguments::{Global, Install, Patch, Presented, Repair, Uninstall};
 use crate::failure::Failure;
 use crate::output;
 use crate::prefix;
@@ -20,32 +21,106 @@ use crate::verbose_log::VerboseLog;
 /// Exit code for success when something has to be started again.
 const RESTART_REQUIRED: u8 = 10;
 
-/// Installs a package.
+/// Installs a package, or changes an installed product.
 pub fn install(global: &Global, arguments: Install) -> Result<ExitCode, Failure> {
     let Install { package, properties, presented } = arguments;
-    let request = request(global, Target::Package(package), &properties, &presented)?;
-    // Whether the package can be opened is found out before a prefix is made for it.
-    reseat_engine::open_package(&request)?;
-    let prepared = prefix::open_or_create(global)?;
-    let result = run(global, &prepared.machine, &request, &presented);
-    if result.is_err() {
-        prepared.discard();
-    }
-    result
+    let target = target(&package);
+    let request = request(global, target, &properties, &presented)?;
+    start(global, &request, &presented)
 }
 
 /// Removes a product.
 pub fn uninstall(global: &Global, arguments: Uninstall) -> Result<ExitCode, Failure> {
     let Uninstall { product, properties, presented } = arguments;
-    let request = request(global, Target::Product(product.clone()), &properties, &presented)?;
-    let machine = prefix::open_if_made(global)?.ok_or(EngineError::UnknownProduct { name: product })?;
-    run(global, &machine, &request, &presented)
+    let mut request = request(global, Target::Product(product), &properties, &presented)?;
+    request.properties.push(("REMOVE".to_owned(), "ALL".to_owned()));
+    start(global, &request, &presented)
 }
 
-/// The request that a command line makes.
+/// Installs again what is installed of a product.
+pub fn repair(global: &Global, arguments: Repair) -> Result<ExitCode, Failure> {
+    let Repair { product, properties, flags, presented } = arguments;
+    let target = named(&product);
+    let mut request = request(global, target, &properties, &presented)?;
+    let features = request.properties.iter().any(|(name, _)| name == "REINSTALL");
+    if !features {
+        request.properties.push(("REINSTALL".to_owned(), "ALL".to_owned()));
+    }
+    request.properties.push(("REINSTALLMODE".to_owned(), flags));
+    start(global, &request, &presented)
+}
+
+/// Applies patches to a product, or to all that they are for; or takes them away.
+pub fn patch(global: &Global, arguments: Patch) -> Result<ExitCode, Failure> {
+    let Patch { patches, product, remove, properties, presented } = arguments;
+    let machine = prefix::open_if_made(global)?;
+    let no_target = || EngineError::NoPatchTarget { patch: PathBuf::from(&patches) };
+    let machine = machine.ok_or_else(no_target)?;
+    // Properties may follow without a product before them.
+    let (product, properties) = match product {
+        Some(text) if parse_assignment(&text).is_ok() => (None, [vec![text], properties].concat()),
+        product => (product, properties),
+    };
+    let property = if remove { "MSIPATCHREMOVE" } else { "PATCH" };
+    let products = match product {
+        Some(product) => vec![product],
+        None => reseat_engine::patch_targets(&machine, &patches)?,
+    };
+    let mut code = ExitCode::SUCCESS;
+    for product in products {
+        let mut request = request(global, named(Path::new(&product)), &properties, &presented)?;
+        request.properties.push((property.to_owned(), patches.clone()));
+        let ended = run(global, &machine, &request, &presented)?;
+        if ended != ExitCode::SUCCESS {
+            code = ended;
+        }
+    }
+    Ok(code)
+}
+
+/// What the user means: a product code or an installed product's name where there is no such file.
+fn target(text: &Path) -> Target {
+    match text.to_str() {
+        Some(name) if !text.exists() && name.parse::<ProductCode>().is_ok() => {
+            Target::Product(name.to_owned())
+        }
+        _ => Target::Package(text.to_owned()),
+    }
+}
+
+/// The package file of this name, else the installed product.
+fn named(text: &Path) -> Target {
+    match text.to_str() {
+        Some(name) if !text.is_file() => Target::Product(name.to_owned()),
+        _ => Target::Package(text.to_owned()),
+    }
+}
+
+/// Carries a request out; the prefix is made when a package is installed into none.
+pub fn start(global: &Global, request: &Request, presented: &Presented) -> Result<ExitCode, Failure> {
+    // Whether the package can be opened is found out before a prefix is made for it.
+    reseat_engine::open_package(request)?;
+    match &request.target {
+        Target::Package(_) => {
+            let prepared = prefix::open_or_create(global)?;
+            let result = run(global, &prepared.machine, request, presented);
+            if result.is_err() {
+                prepared.discard();
+            }
+            result
+        }
+        Target::Product(name) => {
+            let unknown = || EngineError::UnknownProduct { name: name.clone() };
+            let machine = prefix::open_if_made(global)?.ok_or_else(unknown)?;
+            run(global, &machine, request, presented)
+        }
+    }
+}
+
+/// A request as the options ask for it.
 ///
 /// # Errors
-/// When an argument is no assignment of a property.
+/// When an argument is no property with its value.
 pub fn request(
     global: &Global,
     target: Target,

@@ -1,0 +1,199 @@
+//! Installed products: repair letter by letter, other features, and the source that is needed for that.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use support::Place;
+use support::product::Product;
+
+const FOLDER: &str = "Program Files/Test";
+
+/// A product with a file, values of the machine and of the user, and a shortcut.
+fn product() -> Product {
+    Product::new()
+        .with_file("Readme", "readme.txt", "text")
+        .with_row("Registry", &["Machine", "2", r"Software\Test", "Machine", "written", "Main"])
+        .with_row("Registry", &["User", "1", r"Software\Test", "User", "written", "Main"])
+        .with_row("Shortcut", &["Link", "INSTALLDIR", "Link", "Main", "[#Readme]"])
+}
+
+/// Takes away everything that the product has.
+fn damage(place: &Place) {
+    for name in ["readme.txt", "Link.lnk"] {
+        let _ = std::fs::remove_file(place.drive_c(&format!("{FOLDER}/{name}")));
+    }
+    for file in ["prefix/system.reg", "prefix/user.reg"] {
+        let text = place.read(file).replace("=\"written\"", "=\"changed\"");
+        place.write(file, text);
+    }
+}
+
+#[test]
+fn each_letter_repairs_what_it_stands_for() {
+    let place = Place::with_prefix();
+    let package = product().save(&place, "test.msi");
+    place.install(&package, &[]).expect_code(0);
+    for (flags, expected) in [
+        ("omus", "file machine user shortcut"),
+        ("p", "file"),
+        ("o", "file"),
+        ("m", "file machine"),
+        ("u", "file user"),
+        ("S", "file shortcut"),
+    ] {
+        damage(&place);
+        place.reseat(&["repair", "-q", "Test", "--flags", flags]).expect_code(0);
+        let exists = |name: &str| place.drive_c(&format!("{FOLDER}/{name}")).exists();
+        let written = |file: &str, name: &str| place.read(file).contains(&format!("\"{name}\"=\"written\""));
+        let there = [
+            ("file", exists("readme.txt")),
+            ("machine", written("prefix/system.reg", "Machine")),
+            ("user", written("prefix/user.reg", "User")),
+            ("shortcut", exists("Link.lnk")),
+        ];
+        let there: Vec<_> = there.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
+        assert_eq!(there.join(" "), expected, "{flags}");
+    }
+    place.reseat(&["repair", "-q", "Test", "--flags", "omx"]).expect_failure(&["1639", "'x'"]);
+}
+
+#[test]
+fn the_letters_for_files_decide_which_are_replaced() {
+    let place = Place::with_prefix();
+    let package = product().with_hashes(&place).save(&place, "test.msi");
+    place.install(&package, &[]).expect_code(0);
+    let file = place.drive_c(&format!("{FOLDER}/readme.txt"));
+    for (flags, content) in [("p", "mine"), ("a", "text"), ("o", "text")] {
+        std::fs::remove_file(&file).unwrap();
+        std::fs::write(&file, "mine").unwrap();
+        place.reseat(&["repair", "-q", "Test", "--flags", flags]).expect_code(0);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), content, "{flags}");
+    }
+}
+
+#[test]
+fn a_file_with_a_wrong_checksum_is_installed_again() {
+    let place = Place::with_prefix();
+    let row = ["Program", "Main", "program.exe", "4", "", "", "1536", "2"];
+    let package = product().with_file("Program", "program.exe", "good").without_row("File", "Program");
+    let package = package.with_row("File", &row).save(&place, "test.msi");
+    place.install(&package, &[]).expect_code(0);
+    let file = place.drive_c(&format!("{FOLDER}/program.exe"));
+    std::fs::write(&file, "evil").unwrap();
+    place.reseat(&["repair", "-q", "Test", "--flags", "p"]).expect_code(0);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "evil");
+    place.reseat(&["repair", "-q", "Test", "--flags", "pc"]).expect_code(0);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "good");
+}
+
+/// A product with a second feature that has a file of its own.
+fn with_help() -> Product {
+    product()
+        .with_file("Manual", "manual.txt", "help")
+        .with_row("Feature", &["Help", "", "Help", "", "1", "200", "INSTALLDIR", "0"])
+        .with_row(
+            "Component",
+            &["Help", "{33333333-0000-0000-0000-00000000000A}", "INSTALLDIR", "256", "", "Manual"],
+        )
+        .with_row("FeatureComponents", &["Help", "Help"])
+        .with_file_in("Manual", "Help")
+}
+
+#[test]
+fn features_come_and_go_while_the_product_stays() {
+    let place = Place::with_prefix();
+    let package = with_help().save(&place, "test.msi");
+    let code = with_help().product_code();
+    let manual = place.drive_c(&format!("{FOLDER}/manual.txt"));
+    let readme = place.drive_c(&format!("{FOLDER}/readme.txt"));
+    place.install(&package, &[]).expect_code(0);
+    assert!(readme.exists() && !manual.exists());
+    place.install(&package, &["ADDLOCAL=Help"]).expect_code(0);
+    assert!(readme.exists() && manual.exists());
+    // Neither the package nor its folder is needed: the package was kept.
+    std::fs::remove_file(&package).unwrap();
+    place.reseat(&["install", "-q", &code, "REMOVE=Help"]).expect_code(0);
+    assert!(readme.exists() && !manual.exists());
+    place.reseat(&["install", "-q", &code, "ADDLOCAL=Help", "REMOVE=Main"]).expect_code(0);
+    assert!(!readme.exists() && manual.exists());
+    place.reseat(&["install", "-q", &code, "REMOVE=Help"]).expect_code(0);
+    assert_eq!(place.products().len(), 0, "without features there is no product");
+}
+
+#[test]
+fn a_source_that_is_needed_and_gone_is_named_and_can_be_given() {
+    let place = Place::with_prefix();
+    std::fs::create_dir_all(place.path("first")).unwrap();
+    std::fs::create_dir_all(place.path("second")).unwrap();
+    // The file is beside the package.
+    let loose = product()
+        .without_row("File", "Readme")
+        .with_row("File", &["Readme", "Main", "readme.txt", "4", "", "", "8192", "1"]);
+    let package = loose.save(&place, "first/test.msi");
+    lay_out(&place, "first");
+    place.install(&package, &[]).expect_code(0);
+    let readme = place.drive_c(&format!("{FOLDER}/readme.txt"));
+    std::fs::remove_file(&readme).unwrap();
+    std::fs::rename(place.path("first/test.msi"), place.path("second/test.msi")).unwrap();
+    std::fs::remove_dir_all(place.path("first")).unwrap();
+    place.reseat(&["repair", "-q", "Test"]).expect_error(&["1612", "1706", "first"]);
+    lay_out(&place, "second");
+    let list = format!("SOURCELIST={}", place.path("second").display());
+    place.reseat(&["repair", "-q", "Test", &list]).expect_code(0);
+    assert!(readme.exists());
+    // That is the source from now on.
+    std::fs::remove_file(&readme).unwrap();
+    place.reseat(&["repair", "-q", "Test"]).expect_code(0);
+    assert!(readme.exists());
+}
+
+/// Puts the file where the package expects it in this folder.
+fn lay_out(place: &Place, folder: &str) {
+    let inner = place.path(folder).join("Test");
+    std::fs::create_dir_all(&inner).unwrap();
+    std::fs::write(inner.join("readme.txt"), "text").unwrap();
+}
+
+#[test]
+fn a_lost_package_is_taken_from_its_source_if_it_is_the_same() {
+    let place = Place::with_prefix();
+    let package = product().save(&place, "test.msi");
+    place.install(&package, &[]).expect_code(0);
+    let kept = place.drive_c("windows/Installer");
+    for entry in std::fs::read_dir(&kept).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    place.reseat(&["repair", "-q", "Test"]).expect_code(0);
+    assert_eq!(std::fs::read_dir(&kept).unwrap().count(), 1, "it is kept again");
+    for entry in std::fs::read_dir(&kept).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    std::fs::remove_file(&package).unwrap();
+    place.reseat(&["repair", "-q", "Test"]).expect_failure(&["1612"]);
+    product().save(&place, "test.msi");
+    place.reseat(&["uninstall", "-q", "Test"]).expect_code(0);
+}
+
+#[test]
+fn a_minor_upgrade_takes_the_place_of_what_was_kept() {
+    let place = Place::with_prefix();
+    let old = product().save(&place, "old.msi");
+    place.install(&old, &[]).expect_code(0);
+    let code = product().product_code();
+    let new = product()
+        .version("1.1.0")
+        .without_row("Property", "ProductCode")
+        .with_property("ProductCode", &code)
+        .without_row("File", "Readme")
+        .with_row("File", &["Readme", "Main", "news.txt", "4", "", "", "512", "1"])
+        .save(&place, "new.msi");
+    place.install(&new, &[]).expect_failure(&["1638"]);
+    place.reseat(&["repair", "-q", new.to_str().unwrap(), "--flags", "vomus"]).expect_code(0);
+    assert_eq!(place.products()[0]["version"], "1.1.0");
+    assert!(place.drive_c(&format!("{FOLDER}/news.txt")).exists());
+    std::fs::remove_file(place.drive_c(&format!("{FOLDER}/news.txt"))).unwrap();
+    std::fs::remove_file(&new).unwrap();
+    place.reseat(&["repair", "-q", &code]).expect_code(0);
+    assert!(place.drive_c(&format!("{FOLDER}/news.txt")).exists(), "the new package was kept");
+}

@@ -1,0 +1,233 @@
+//! Installing with transforms and patches, as several instances, and what is kept of that for later.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use support::product::Product;
+use support::snapshot;
+use support::{Place, package};
+
+/// The product as it is before a transform.
+fn plain(text: &str) -> Product {
+    Product::new()
+        .with_file("Readme", "readme.txt", "text")
+        .with_property("Word", text)
+        .with_row("Registry", &["Word", "2", r"Software\Test", "Word", "[Word] of [ProductName]", "Main"])
+}
+
+/// A folder `source` with `test.msi`, and the transform that makes `after` of it.
+fn source_with_transform(place: &Place, after: &Product, name: &str) -> (PathBuf, PathBuf) {
+    std::fs::create_dir_all(place.path("source")).unwrap();
+    let package = plain("before").save(place, "source/test.msi");
+    let changed = after.save(place, "changed.msi");
+    let transform = place.path(name);
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    place.reseat(&["transform", "make", &text(&package), &text(&changed), &text(&transform)]).expect_code(0);
+    (package, transform)
+}
+
+/// Whether a part of the registry has a text.
+fn registry_has(place: &Place, text: &str) -> bool {
+    ["prefix/system.reg", "prefix/user.reg"].iter().any(|file| place.read(file).contains(text))
+}
+
+#[test]
+fn a_transform_beside_the_package_is_kept_and_used_at_every_maintenance() {
+    let place = Place::with_prefix();
+    let before = snapshot::tree(&place.drive_c(""));
+    let (package, transform) = source_with_transform(&place, &plain("after"), "source/change.mst");
+    place.install(&package, &["TRANSFORMS=change.mst"]).expect_code(0);
+    assert!(registry_has(&place, r#""Word"="after of Test""#));
+    assert!(registry_has(&place, r#""Transforms"="@change.mst""#));
+
+    // The transform is not needed at its source any more.
+    std::fs::remove_file(&transform).unwrap();
+    let code = plain("").product_code();
+    place.reseat(&["repair", "-q", &code]).expect_code(0);
+    assert!(registry_has(&place, r#""Word"="after of Test""#));
+    let kept = place.drive_c(&format!("windows/Installer/{code}/change.mst"));
+    assert!(kept.is_file());
+
+    std::fs::remove_file(&kept).unwrap();
+    place.reseat(&["repair", "-q", &code]).expect_failure(&["1624", "change.mst"]);
+    std::fs::write(&transform, "no transform").unwrap();
+    place.reseat(&["repair", "-q", &code]).expect_failure(&["1624", "change.mst"]);
+    let (_, _) = source_with_transform(&place, &plain("after"), "source/change.mst");
+    place.reseat(&["repair", "-q", &code]).expect_code(0);
+    assert!(kept.is_file(), "the transform is kept again");
+
+    place.reseat(&["uninstall", "-q", &code]).expect_code(0);
+    let left = snapshot::differences(&before, &snapshot::tree(&place.drive_c("")));
+    assert!(left.is_empty(), "{left:?}");
+    assert!(!registry_has(&place, "change.mst"));
+}
+
+#[test]
+fn transforms_that_are_not_where_the_list_says_end_the_installation() {
+    let place = Place::with_prefix();
+    let (package, transform) = source_with_transform(&place, &plain("after"), "elsewhere.mst");
+    let full = transform.to_str().unwrap();
+    for list in ["@elsewhere.mst", &format!("@{full}"), "|elsewhere.mst", "absent.mst", ":absent"] {
+        place.install(&package, &[&format!("TRANSFORMS={list}")]).expect_failure(&["1624"]);
+    }
+    place.install(&package, &[&format!("TRANSFORMS=|{full}")]).expect_code(0);
+    assert!(registry_has(&place, r#""Word"="after of Test""#));
+}
+
+#[test]
+fn a_transform_for_another_product_is_refused() {
+    let place = Place::with_prefix();
+    let (_, transform) = source_with_transform(&place, &plain("after"), "change.mst");
+    let other = plain("before").version("2.0.0").save(&place, "other.msi");
+    let checked = place.path("checked.mst").to_str().unwrap().to_owned();
+    let text = |name: &str| place.path(name).to_str().unwrap().to_owned();
+    let arguments =
+        ["transform", "make", &text("source/test.msi"), &text("changed.msi"), &checked, "--check", "product"];
+    place.reseat(&arguments).expect_code(0);
+    place.install(&other, &[&format!("TRANSFORMS={checked}")]).expect_failure(&["1624", "checked.mst"]);
+    place.install(&other, &[&format!("TRANSFORMS={}", transform.display())]).expect_code(0);
+}
+
+#[test]
+fn a_program_of_a_transform_runs_as_the_transform_has_it() {
+    let place = Place::with_prefix();
+    let out = place.path("out").to_str().unwrap().to_owned();
+    let program = |word: &str| {
+        let script = format!("#!/bin/sh\necho {word} >>'{out}'\n");
+        plain("x").with_binary("tell", script).with_action("Tell", 2, "tell", "", 4100)
+    };
+    let package = program("before").save(&place, "test.msi");
+    let changed = program("after").save(&place, "changed.msi");
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let transform = text(&place.path("change.mst"));
+    place.reseat(&["transform", "make", &text(&package), &text(&changed), &transform]).expect_code(0);
+    place.install(&package, &["TRANSFORMS=change.mst"]).expect_code(0);
+    assert_eq!(place.read("out"), "after\n");
+}
+
+#[test]
+fn instances_of_one_package_stand_beside_each_other() {
+    let Some(shared) = package("instance-transforms.msi") else { return };
+    let place = Place::with_prefix();
+    let before = snapshot::tree(&place.drive_c(""));
+    std::fs::create_dir_all(place.path("PFiles/WixTestFolder")).unwrap();
+    place.write("PFiles/WixTestFolder/TextFile1.txt", "sixteen letters.");
+    let package = place.path("instances.msi");
+    std::fs::copy(shared, &package).unwrap();
+
+    place.install(&package, &["MSINEWINSTANCE=1"]).expect_failure(&["1639", "TRANSFORMS"]);
+    place.install(&package, &[]).expect_code(0);
+    for instance in ["Instance1", "Instance2"] {
+        let list = format!("TRANSFORMS=:{instance}");
+        place.install(&package, &[&list, "MSINEWINSTANCE=1"]).expect_code(0);
+        place.install(&package, &[&list, "MSINEWINSTANCE=1"]).expect_failure(&["1638"]);
+    }
+    let names = |place: &Place| {
+        place.products().iter().map(|it| it["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&place), ["Instance 1", "Instance 2", "Wix Test Product"]);
+    assert!(registry_has(&place, r#""InstanceType"=dword:00000001"#));
+
+    let first = "{1F9B1809-273F-4036-AB02-26D19171D5AE}";
+    place.install(&package, &[&format!("MSIINSTANCEGUID={first}"), "REINSTALL=ALL"]).expect_code(0);
+    place.reseat(&["uninstall", "-q", first]).expect_code(0);
+    assert_eq!(names(&place), ["Instance 2", "Wix Test Product"]);
+    // What the others were installed from is still there.
+    place.reseat(&["uninstall", "-q", "Instance 2"]).expect_code(0);
+    place.reseat(&["repair", "-q", "Wix Test Product"]).expect_code(0);
+    place.reseat(&["uninstall", "-q", "Wix Test Product"]).expect_code(0);
+    let left = snapshot::differences(&before, &snapshot::tree(&place.drive_c("")));
+    assert!(left.is_empty(), "{left:?}");
+}
+
+const PROD_A: &str = "Program Files (x86)/ProdA/product.wxs";
+
+#[test]
+fn a_product_with_both_patches_is_the_later_version_and_without_them_the_earlier_one() {
+    let (Some(old), Some(new)) = (package("prodA-1.0.0.msi"), package("prodA-1.0.1.msi")) else { return };
+    let (Some(one), Some(two)) = (package("prodA-patch-A.msp"), package("prodA-patch-AB.msp")) else {
+        return;
+    };
+    let oracle = Place::with_prefix();
+    oracle.install(&new, &[]).expect_code(0);
+    let expected = std::fs::read(oracle.drive_c(PROD_A)).unwrap();
+
+    let place = Place::with_prefix();
+    let nothing = snapshot::tree(&place.drive_c(""));
+    place.install(&old, &[]).expect_code(0);
+    let original = snapshot::tree(&place.drive_c(""));
+    let both = format!("{};{}", one.display(), two.display());
+    place.reseat(&["patch", "-q", &both]).expect_code(0);
+    assert_eq!(std::fs::read(place.drive_c(PROD_A)).unwrap(), expected);
+    assert_eq!(place.products()[0]["version"], oracle.products()[0]["version"]);
+    assert!(registry_has(&place, r#""DisplayName"="Prod A patch v 1.0.1.0""#));
+
+    // They stay when the product is repaired.
+    std::fs::remove_file(place.drive_c(PROD_A)).unwrap();
+    place.reseat(&["repair", "-q", "Burn Test Package A"]).expect_code(0);
+    assert_eq!(std::fs::read(place.drive_c(PROD_A)).unwrap(), expected);
+
+    place.reseat(&["patch", "-q", "--remove", "{B94D3D25-9FC6-468D-A804-97AFB27746C1}"]).expect_code(0);
+    assert_ne!(std::fs::read(place.drive_c(PROD_A)).unwrap(), expected);
+    assert_eq!(place.products()[0]["version"], "1.0.1.0");
+    let product = "{6EA3AE83-A14F-4B8B-8A86-BB977A9E7833}";
+    let remove = |name: &str| place.reseat(&["patch", "-q", "--remove", name, product]);
+    remove("{B94D3D25-9FC6-468D-A804-97AFB27746C1}").expect_failure(&["1647"]);
+    remove(one.to_str().unwrap()).expect_code(0);
+    let left = snapshot::differences(&original, &snapshot::tree(&place.drive_c("")));
+    assert!(left.is_empty(), "{left:?}");
+    assert_eq!(place.products()[0]["version"], "1.0.0.0");
+    assert!(!registry_has(&place, "Patches"));
+
+    // In one installation, and gone with the product.
+    place.reseat(&["uninstall", "-q", product]).expect_code(0);
+    place.install(&old, &[&format!("PATCH={both}")]).expect_code(0);
+    assert_eq!(std::fs::read(place.drive_c(PROD_A)).unwrap(), expected);
+    place.reseat(&["uninstall", "-q", product]).expect_code(0);
+    let left = snapshot::differences(&nothing, &snapshot::tree(&place.drive_c("")));
+    assert!(left.is_empty(), "{left:?}");
+    assert!(!registry_has(&place, "Patches") && !registry_has(&place, "7A59E0BE"));
+}
+
+#[test]
+fn a_patch_changes_what_the_registry_has_and_its_removal_changes_it_back() {
+    let (Some(package_file), Some(patch)) = (package("psmsi-example.msi"), package("psmsi-example.msp"))
+    else {
+        return;
+    };
+    let place = Place::with_prefix();
+    place.install(&package_file, &[]).expect_code(0);
+    let version = |place: &Place| {
+        let text = format!("{}{}", place.read("prefix/system.reg"), place.read("prefix/user.reg"));
+        ["1.0.1", "1.0.0"]
+            .into_iter()
+            .find(|version| text.contains(&format!("\"DisplayVersion\"=\"{version}\"")))
+    };
+    assert_eq!(version(&place), Some("1.0.0"));
+    let patch = patch.to_str().unwrap();
+    place.reseat(&["patch", "-q", patch]).expect_code(0);
+    assert_eq!(version(&place), Some("1.0.1"));
+    place.reseat(&["patch", "-q", patch]).expect_code(0);
+    place.reseat(&["patch", "-q", "--remove", patch]).expect_code(0);
+    assert_eq!(version(&place), Some("1.0.0"));
+}
+
+#[test]
+fn patches_that_fit_nothing_are_refused_by_their_numbers() {
+    let (Some(patch), Some(other)) = (package("psmsi-example.msp"), package("prodA-1.0.0.msi")) else {
+        return;
+    };
+    let place = Place::with_prefix();
+    let patch = patch.to_str().unwrap().to_owned();
+    place.install(&other, &[]).expect_code(0);
+    place.reseat(&["patch", "-q", &patch]).expect_failure(&["1642"]);
+    place.reseat(&["patch", "-q", &patch, other.to_str().unwrap()]).expect_failure(&["1642"]);
+    place.reseat(&["patch", "-q", "absent.msp"]).expect_failure(&["1635"]);
+    place.reseat(&["patch", "-q", other.to_str().unwrap()]).expect_failure(&["1636"]);
+    let unknown = "{00000000-0000-0000-0000-000000000001}";
+    place.reseat(&["patch", "-q", "--remove", unknown, other.to_str().unwrap()]).expect_failure(&["1647"]);
+    assert_eq!(place.products()[0]["version"], "1.0.0.0");
+}
