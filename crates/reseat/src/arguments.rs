@@ -32,7 +32,7 @@ pub struct Arguments {
 }
 
 /// Options that every command takes.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct Global {
     /// The machine: a Wine prefix, or a folder that becomes one [default: WINEPREFIX, else ~/.wine, else one of its own]
     #[arg(long, global = true, value_name = "DIR")]
@@ -95,6 +95,14 @@ Examples:
   reseat patch 'one.msp;two.msp' '{6EA3AE83-A14F-4B8B-8A86-BB977A9E7833}'
   reseat patch --remove fix.msp app.msi         or by the code of the patch")]
     Patch(Patch),
+    /// Microsoft's own command line; also when the program is called through a link named msiexec
+    #[command(after_help = "\
+Examples:
+  reseat msiexec /i app.msi /qn INSTALLDIR='C:\\App' /l*v app.log
+  reseat msiexec /x '{55717628-7AE6-4BCF-A046-FA2768945E76}' /quiet
+  reseat msiexec /fomus app.msi
+  reseat msiexec /?                             all options")]
+    Msiexec(Msiexec),
     /// List the installed products
     List,
     /// Show an installed product: its features, components and everything that it has brought
@@ -183,7 +191,7 @@ Exit codes: 0 nothing is stale or all of it was restarted, 10 something has to b
 }
 
 /// What a package is told about the computer, and how it is installed.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Presented {
     /// Write the verbose log to a file
     #[arg(long, value_name = "FILE")]
@@ -215,12 +223,29 @@ pub struct Presented {
     /// How progress is shown on standard error
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     pub progress: Progress,
+    /// What only Microsoft's command line can ask for.
+    #[arg(skip)]
+    pub manner: Manner,
+}
+
+/// How an installation is shown, in what only Microsoft's command line can ask for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Manner {
+    /// Nothing is asked; what is in the way is closed.
+    pub no_questions: bool,
+    /// Ctrl-C does not end it.
+    pub no_cancel: bool,
+    /// The end is said even when nothing else is shown.
+    pub says_end: bool,
+    /// The log goes to the end of the file.
+    pub appends_log: bool,
 }
 
 /// How progress is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Progress {
     /// A bar on a terminal, else nothing
+    #[default]
     Auto,
     /// One line for each action
     Plain,
@@ -335,6 +360,25 @@ pub struct Patch {
     /// How it is done
     #[command(flatten)]
     pub presented: Presented,
+}
+
+/// Arguments of `msiexec`.
+#[derive(Debug, Args)]
+pub struct Msiexec {
+    /// Options and properties as msiexec takes them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION")]
+    pub arguments: Vec<String>,
+}
+
+impl Msiexec {
+    /// The arguments when the program was called by the name of msiexec.
+    pub fn of_link(mut words: impl Iterator<Item = std::ffi::OsString>) -> Option<Self> {
+        let called = PathBuf::from(words.next()?);
+        let name = called.file_name()?.to_str()?.to_ascii_lowercase();
+        let is_msiexec = matches!(name.as_str(), "msiexec" | "msiexec.exe");
+        is_msiexec
+            .then(|| Self { arguments: words.map(|word| word.to_string_lossy().into_owned()).collect() })
+    }
 }
 
 /// Arguments of `path`.

@@ -9,6 +9,7 @@ mod commands;
 mod extraction;
 mod failure;
 mod inventories;
+mod msiexec_line;
 mod output;
 mod package_file;
 mod prefix;
@@ -21,9 +22,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::arguments::{Arguments, Command};
+use crate::arguments::{Arguments, Command, Global, Msiexec};
 
 fn main() -> ExitCode {
+    if let Some(arguments) = Msiexec::of_link(std::env::args_os()) {
+        let global = Global::default();
+        return commands::msiexec::run(&global, &arguments).unwrap_or_else(|failure| failure.print(&global));
+    }
     let Arguments { command, global } = Arguments::parse();
     let result = match command {
         Command::Install(arguments) => commands::install::install(&global, arguments),
@@ -31,6 +36,7 @@ fn main() -> ExitCode {
         Command::Plan(arguments) => commands::plan::run(&global, arguments),
         Command::Repair(arguments) => commands::install::repair(&global, arguments),
         Command::Patch(arguments) => commands::install::patch(&global, arguments),
+        Command::Msiexec(arguments) => commands::msiexec::run(&global, &arguments),
         Command::List => commands::list::run(&global),
         Command::Show(arguments) => commands::show::run(&global, &arguments),
         Command::Why(arguments) => commands::why::run(&global, &arguments),

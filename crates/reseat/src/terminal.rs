@@ -62,6 +62,11 @@ impl Terminal {
         }
     }
 
+    /// The same without questions: what is in the way is closed.
+    pub fn without_questions(self) -> Self {
+        Self { asks: false, ..self }
+    }
+
     /// Removes the bar.
     pub fn finish(&self) {
         self.bar.finish_and_clear();

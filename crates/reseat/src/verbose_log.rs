@@ -24,12 +24,12 @@ pub struct VerboseLog {
 }
 
 impl VerboseLog {
-    /// The same for a command that the user gave a log file.
+    /// The same for a command that the user gave a log file; `append` keeps what the file holds.
     ///
     /// # Errors
     /// Number 1622 when the file cannot be written.
-    pub fn open(path: &Path) -> Result<Self, Failure> {
-        Self::create(path).map_err(|error| {
+    pub fn open(path: &Path, append: bool) -> Result<Self, Failure> {
+        Self::create(path, append).map_err(|error| {
             Failure::documented(1622, format!("the log {} cannot be written: {error}", path.display()))
         })
     }
@@ -38,8 +38,10 @@ impl VerboseLog {
     ///
     /// # Errors
     /// When the file cannot be written.
-    fn create(path: &Path) -> io::Result<Self> {
-        let mut out = BufWriter::new(File::create(path)?);
+    fn create(path: &Path, append: bool) -> io::Result<Self> {
+        let file =
+            if append { File::options().create(true).append(true).open(path)? } else { File::create(path)? };
+        let mut out = BufWriter::new(file);
         let now = Zoned::now();
         writeln!(
             out,

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use reseat_custom_actions::{Hosts, Sandbox};
 use reseat_database::ProductCode;
@@ -53,24 +54,41 @@ pub fn repair(global: &Global, arguments: Repair) -> Result<ExitCode, Failure> {
 /// Applies patches to a product, or to all that they are for; or takes them away.
 pub fn patch(global: &Global, arguments: Patch) -> Result<ExitCode, Failure> {
     let Patch { patches, product, remove, properties, presented } = arguments;
-    let machine = prefix::open_if_made(global)?;
-    let no_target = || EngineError::NoPatchTarget { patch: PathBuf::from(&patches) };
-    let machine = machine.ok_or_else(no_target)?;
     // Properties may follow without a product before them.
     let (product, properties) = match product {
         Some(text) if parse_assignment(&text).is_ok() => (None, [vec![text], properties].concat()),
         product => (product, properties),
     };
     let property = if remove { "MSIPATCHREMOVE" } else { "PATCH" };
+    let properties = request(global, named(Path::new("")), &properties, &presented)?.properties;
+    patch_products(global, property, &patches, product, &properties, &presented)
+}
+
+/// Sets a property to patches for a product, or for each one that they are for.
+///
+/// # Errors
+/// When there is none, or the first that fails.
+pub fn patch_products(
+    global: &Global,
+    property: &str,
+    patches: &str,
+    product: Option<String>,
+    properties: &[(String, String)],
+    presented: &Presented,
+) -> Result<ExitCode, Failure> {
+    let machine = prefix::open_if_made(global)?;
+    let no_target = || EngineError::NoPatchTarget { patch: PathBuf::from(patches) };
+    let machine = machine.ok_or_else(no_target)?;
     let products = match product {
         Some(product) => vec![product],
-        None => reseat_engine::patch_targets(&machine, &patches)?,
+        None => reseat_engine::patch_targets(&machine, patches)?,
     };
     let mut code = ExitCode::SUCCESS;
     for product in products {
-        let mut request = request(global, named(Path::new(&product)), &properties, &presented)?;
-        request.properties.push((property.to_owned(), patches.clone()));
-        let ended = run(global, &machine, &request, &presented)?;
+        let mut request = request(global, named(Path::new(&product)), &[], presented)?;
+        request.properties = properties.to_vec();
+        request.properties.push((property.to_owned(), patches.to_owned()));
+        let ended = run(global, &machine, &request, presented)?;
         if ended != ExitCode::SUCCESS {
             code = ended;
         }
@@ -159,19 +177,26 @@ fn run(
     presented: &Presented,
 ) -> Result<ExitCode, Failure> {
     let mut terminal = Terminal::new(global, presented.progress);
+    if presented.manner.no_questions {
+        terminal = terminal.without_questions();
+    }
     let reseat = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("reseat"));
     let host = Hosts::find(machine, &reseat).with_sandbox(sandbox(presented, Sandbox::WritesPrefix)?);
-    catch_interrupt()?;
+    catch_interrupt(presented.manner.no_cancel)?;
     if presented.recover {
         super::recover::first(global, machine, &host)?;
     }
     let mut work = || reseat_engine::install(machine, request, &mut terminal, &host);
     let result = match &presented.log {
         None => work(),
-        Some(path) => tracing::subscriber::with_default(Arc::new(VerboseLog::open(path)?), work),
+        Some(path) => {
+            let log = VerboseLog::open(path, presented.manner.appends_log)?;
+            tracing::subscriber::with_default(Arc::new(log), work)
+        }
     };
     terminal.finish();
     let report = result?;
+    let global = &Global { quiet: global.quiet && !presented.manner.says_end, ..global.clone() };
     print(global, &report, &terminal.warnings);
     Ok(match report.outcome {
         Outcome::Success => ExitCode::SUCCESS,
@@ -211,9 +236,14 @@ fn print(global: &Global, report: &Report, warnings: &[String]) {
 }
 
 /// Makes Ctrl-C end the installation after the current operation instead of in the middle of it.
-fn catch_interrupt() -> Result<(), Failure> {
-    ctrlc::set_handler(terminal::cancel)
-        .map_err(|error| Failure::usage(format!("Ctrl-C cannot be caught: {error}")))
+fn catch_interrupt(no_cancel: bool) -> Result<(), Failure> {
+    // Several products can be changed by one command.
+    static CAUGHT: AtomicBool = AtomicBool::new(false);
+    if CAUGHT.swap(true, Ordering::Relaxed) {
+        return Ok(());
+    }
+    let handler = if no_cancel { || {} } else { terminal::cancel };
+    ctrlc::set_handler(handler).map_err(|error| Failure::usage(format!("Ctrl-C cannot be caught: {error}")))
 }
 
 /// The sandbox that was asked for, when it can be made here.

@@ -11,6 +11,7 @@ pub mod info;
 pub mod install;
 pub mod list;
 pub mod merge;
+pub mod msiexec;
 pub mod package;
 pub mod path;
 pub mod plan;

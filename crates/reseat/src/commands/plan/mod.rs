@@ -38,7 +38,7 @@ pub fn run(global: &Global, arguments: arguments::Plan) -> Result<ExitCode, Fail
     let mut work = || reseat_engine::plan(&prepared.machine, &request, immediate, &mut terminal, &host);
     let plan = match &presented.log {
         None => work(),
-        Some(path) => tracing::subscriber::with_default(Arc::new(VerboseLog::open(path)?), work),
+        Some(path) => tracing::subscriber::with_default(Arc::new(VerboseLog::open(path, false)?), work),
     };
     let plan = plan?;
     let changes: Vec<PlannedChange> = plan.steps.iter().filter_map(changes::change).collect();
