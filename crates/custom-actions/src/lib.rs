@@ -7,6 +7,7 @@
 //! | [`Sandbox`] | where programs of this machine run |
 //! | [`Hosts`] | whatever comes, with the host that can run it, or says what is missing |
 
+mod binary;
 mod hosts;
 mod native;
 mod sandbox;

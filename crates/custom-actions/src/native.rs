@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use reseat_database::{Database, Reading};
 use reseat_engine::{
     CallResult, CustomActionHost, Functions, HostError, Program, ProgramCall, WindowsCall, WindowsCode,
 };
@@ -23,6 +22,7 @@ use rustix::io::FdFlags;
 use rustix::process::{Pid, PidfdFlags, Signal};
 use tempfile::TempPath;
 
+use crate::binary;
 use crate::sandbox::Sandbox;
 use crate::windows::describe;
 use crate::words::split;
@@ -222,9 +222,7 @@ pub(crate) fn is_windows_program(program: &Program, command_line: &str) -> bool 
     };
     match program {
         Program::Binary { package, name } => {
-            let database = Database::open(package, Reading::Permissive).ok();
-            let stream = database.and_then(|it| it.stream(&format!("Binary.{name}")).ok().flatten());
-            stream.is_some_and(|mut stream| begins_as_one(&mut stream))
+            binary::open(package, name).is_ok_and(|mut stream| begins_as_one(&mut stream))
         }
         Program::File(path) => File::open(path).is_ok_and(|mut file| begins_as_one(&mut file)),
         Program::FirstArgument => {
@@ -261,21 +259,15 @@ fn check_native(path: &Path, shown: &Path) -> Result<(), HostError> {
 }
 
 fn unpack(package: &Path, name: &str) -> Result<TempPath, HostError> {
-    let failed = |source: Box<dyn std::error::Error + Send + Sync>| HostError::Source {
-        name: name.to_owned(),
-        package: package.to_owned(),
-        source,
-    };
-    let database = Database::open(package, Reading::Permissive).map_err(|error| failed(error.into()))?;
-    let stream = database.stream(&format!("Binary.{name}")).map_err(|error| failed(error.into()))?;
-    let mut stream = stream.ok_or_else(|| failed("the Binary table has no such stream".into()))?;
+    let mut stream = binary::open(package, name)?;
+    let failed = |error: io::Error| binary::failed(package, name, error);
     let mut file = tempfile::Builder::new()
         .prefix("MSI")
         .suffix(".tmp")
         .permissions(fs::Permissions::from_mode(0o700))
         .tempfile()
-        .map_err(|error| failed(error.into()))?;
-    io::copy(&mut stream, &mut file).and_then(|_| file.flush()).map_err(|error| failed(error.into()))?;
+        .map_err(failed)?;
+    io::copy(&mut stream, &mut file).and_then(|_| file.flush()).map_err(failed)?;
     // The handle for writing must be closed, else the kernel does not run it.
     Ok(file.into_temp_path())
 }

@@ -5,12 +5,13 @@ use std::io::{Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use reseat_database::{Database, Reading};
 use reseat_engine::{
     CallResult, Functions, HostError, Program, ProgramCall, ScriptLanguage, ScriptSource, WindowsCall,
     WindowsCode,
 };
 use reseat_machine::Machine;
+
+use crate::binary;
 
 use super::files::{Bits, WindowsFiles};
 use super::frame::{Frame, Said};
@@ -171,25 +172,14 @@ impl<'m> WineHost<'m> {
     fn stage(&self, run: &Run<'_>, program: &Program) -> Result<(String, Option<Image>), HostError> {
         match program {
             Program::Binary { package, name } => {
-                let failed = |source: Box<dyn std::error::Error + Send + Sync>| HostError::Source {
-                    name: name.clone(),
-                    package: package.clone(),
-                    source,
-                };
-                let database =
-                    Database::open(package, Reading::Permissive).map_err(|error| failed(error.into()))?;
-                let stream =
-                    database.stream(&format!("Binary.{name}")).map_err(|error| failed(error.into()))?;
-                let mut stream =
-                    stream.ok_or_else(|| failed("the Binary table has no such stream".into()))?;
-                let (name, path) = self
-                    .site
-                    .in_session(|session| session.write(&mut stream))
-                    .map_err(|error| failed(error.into()))?;
+                let mut stream = binary::open(package, name)?;
+                let failed = |error: std::io::Error| binary::failed(package, name, error);
+                let (file, path) =
+                    self.site.in_session(|session| session.write(&mut stream)).map_err(failed)?;
                 let image = File::open(&path).and_then(|mut file| Image::read(&mut file));
-                let image = image.map_err(|error| failed(error.into()))?;
-                let path = self.site.in_session(|session| Ok(session.windows_path(&name)));
-                Ok((path.map_err(|error| failed(error.into()))?, image))
+                let image = image.map_err(failed)?;
+                let path = self.site.in_session(|session| Ok(session.windows_path(&file)));
+                Ok((path.map_err(failed)?, image))
             }
             Program::File(path) => {
                 let start = |source| HostError::Start { program: path.clone(), source };
@@ -362,16 +352,11 @@ fn script_text(source: &ScriptSource) -> Result<String, HostError> {
                 .map_err(start)?;
         }
         ScriptSource::Binary { package, name } => {
-            let failed = |source: Box<dyn std::error::Error + Send + Sync>| HostError::Source {
-                name: name.clone(),
-                package: package.clone(),
-                source,
-            };
-            let database =
-                Database::open(package, Reading::Permissive).map_err(|error| failed(error.into()))?;
-            let stream = database.stream(&format!("Binary.{name}")).map_err(|error| failed(error.into()))?;
-            let stream = stream.ok_or_else(|| failed("the Binary table has no such stream".into()))?;
-            stream.take(MOST_SCRIPT).read_to_end(&mut bytes).map_err(|error| failed(error.into()))?;
+            let stream = binary::open(package, name)?;
+            stream
+                .take(MOST_SCRIPT)
+                .read_to_end(&mut bytes)
+                .map_err(|error| binary::failed(package, name, error))?;
         }
     }
     Ok(decode(&bytes))
@@ -409,9 +394,8 @@ fn meaning(error: u32) -> &'static str {
 
 /// The kind of Windows code that a stream of the package is.
 pub(crate) fn image_of_stream(package: &Path, name: &str) -> Option<Image> {
-    let database = Database::open(package, Reading::Permissive).ok()?;
     let mut bytes = Vec::new();
-    database.stream(&format!("Binary.{name}")).ok()??.take(64 << 20).read_to_end(&mut bytes).ok()?;
+    binary::open(package, name).ok()?.take(64 << 20).read_to_end(&mut bytes).ok()?;
     Image::read(&mut Cursor::new(bytes)).ok()?
 }
 

@@ -240,6 +240,7 @@ fn the_code_of_a_package_can_be_read_when_its_product_is_gone() {
     let machine = Machine::open(&place.prefix()).unwrap();
     let host = Host { reads: true, ..host };
     let mut request = Request::new(Target::Product(product.product_code()));
+    request.properties.push(("REMOVE".to_owned(), "ALL".to_owned()));
     request.properties.push(("MSIRESTARTMANAGERCONTROL".to_owned(), "Disable".to_owned()));
     reseat_engine::install(&machine, &request, &mut Watcher::new(), &host).unwrap();
     assert_eq!(host.ran.take(), ["Commit", "Last"]);
