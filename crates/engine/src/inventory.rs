@@ -425,6 +425,10 @@ fn problems(
             problems.push(format!("component {id} is registered, and the kept package has none"));
         }
     }
+    let kept = product.local_package.as_deref().and_then(|path| WindowsPath::parse(path).ok());
+    if !kept.is_some_and(|path| session.machine().metadata(&path).is_ok_and(|found| found.is_some())) {
+        problems.push("the kept package is gone; its source takes its place".to_owned());
+    }
     if session.package.package_code() != product.package_code {
         problems.push("the kept package is not the one that was installed".to_owned());
     }

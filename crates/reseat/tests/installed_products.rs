@@ -86,6 +86,9 @@ fn what_is_missing_or_changed_is_found() {
     let kept = std::fs::read_dir(place.drive_c("windows/Installer")).unwrap().next().unwrap().unwrap().path();
     std::fs::remove_file(kept).unwrap();
     let found = json(&place, &["check"], 1);
+    assert_eq!(found[0]["finding"], "the kept package is gone; its source takes its place");
+    std::fs::remove_file(place.path("test.msi")).unwrap();
+    let found = json(&place, &["check"], 1);
     assert!(found[0]["finding"].as_str().unwrap().starts_with("1612"), "{found}");
 }
 
