@@ -195,14 +195,16 @@ fn a_list_without_a_session_names_the_ways_of_use() {
 fn a_process_in_another_pid_namespace_is_listed_and_never_stopped() {
     let place = Place::new();
     let file = place.file("f");
-    let mut command = Command::new("unshare");
+    let mut command = Command::new("sh");
     command
-        .args(["--pid", "--fork", "--kill-child", "sh", "-c", "echo ready; exec sleep 1000"])
-        .stdin(std::fs::File::open(&file).unwrap())
+        .args([
+            "-c",
+            "exec <\"$0\"; exec unshare --pid --fork --kill-child sh -c 'echo ready; exec sleep 1000'",
+        ])
+        .arg(&file)
+        .stdin(Stdio::null())
         .stderr(Stdio::null());
     let mut helper = Helper::spawn(&mut command);
-    // It holds the file too.
-    drop(command);
     let mut line = String::new();
     if std::io::BufRead::read_line(&mut helper.output, &mut line).unwrap() == 0 {
         println!("SKIPPED: may not make a PID namespace");

@@ -138,9 +138,15 @@ fn a_file_that_took_the_scripts_place_is_not_what_was_read() {
         assert!(begun.elapsed() < Duration::from_secs(30), "still taken for the one that was read");
         replace();
     }
-    let list = stale(None).unwrap();
-    let entry = list.entries.iter().find(|it| it.processes.contains(&helper.process)).unwrap();
-    assert_eq!((&entry.files[0].path, entry.files[0].replaced), (&script, true));
+    let files = loop {
+        let list = stale(None).unwrap();
+        if let Some(entry) = list.entries.into_iter().find(|it| it.processes.contains(&helper.process)) {
+            break entry.files;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(30), "not taken for an old one");
+        replace();
+    };
+    assert_eq!((&files[0].path, files[0].replaced), (&script, true));
 }
 
 #[test]

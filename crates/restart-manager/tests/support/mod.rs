@@ -87,10 +87,13 @@ impl Helper {
     }
 
     /// A shell with this script and the file as its standard input. The script has to print "ready".
+    ///
+    /// The shell opens the file itself: were it opened here, every child that another test forks meanwhile would hold
+    /// it too until it executes, and be stopped as one of its users.
     pub fn script(script: &str, file: &Path) -> Helper {
         let mut command = Command::new("sh");
-        command.args(["-c", script]).stdin(File::open(file).unwrap()).process_group(0);
-        let mut helper = Helper::spawn(&mut command);
+        command.arg("-c").arg(format!("exec <\"$0\"; {script}")).arg(file);
+        let mut helper = Helper::spawn(command.stdin(Stdio::null()).process_group(0));
         helper.wait_for("ready");
         helper
     }
