@@ -237,26 +237,36 @@ pub(crate) fn stop(
         if cancel.is_cancelled() {
             return Err(Error::Cancelled);
         }
-        let mut actions: Vec<Action> =
-            members.iter().map(|it| Action::Stopping(Box::new(it.clone()))).collect();
-        actions.extend(members.iter().map(|it| Action::Asked { process: it.process }));
-        session.record(&actions, Outlives::System)?;
-        let result = match Systemd::of(plan.unit.manager) {
+        let result = stop_group(session, &members, || match Systemd::of(plan.unit.manager) {
             Some(systemd) => stop_unit(&systemd, &plan, options),
             None => Err("its service manager is gone".to_owned()),
-        };
-        let outcome = |process: UniqueProcess| match &result {
-            Ok(()) => Action::Stopped { process, by_us: true },
-            Err(reason) => Action::NotStopped { process, reason: reason.clone() },
-        };
-        let actions: Vec<Action> = members.iter().map(|it| outcome(it.process)).collect();
-        session.record(&actions, Outlives::Process)?;
+        })?;
         if let Err(reason) = &result {
             refused.extend(members.iter().map(|it| refusal(it, reason)));
         }
         progress.step(members.len());
     }
     Ok(refused)
+}
+
+/// Stops the processes of one service together and gives what the stopping said; the history has the request
+/// before it is made, and how it ended afterwards.
+pub(crate) fn stop_group(
+    session: &Session,
+    members: &[Stopping],
+    stop: impl FnOnce() -> Result<(), String>,
+) -> Result<Result<(), String>, Error> {
+    let mut actions: Vec<Action> = members.iter().map(|it| Action::Stopping(Box::new(it.clone()))).collect();
+    actions.extend(members.iter().map(|it| Action::Asked { process: it.process }));
+    session.record(&actions, Outlives::System)?;
+    let result = stop();
+    let outcome = |process: UniqueProcess| match &result {
+        Ok(()) => Action::Stopped { process, by_us: true },
+        Err(reason) => Action::NotStopped { process, reason: reason.clone() },
+    };
+    let actions: Vec<Action> = members.iter().map(|it| outcome(it.process)).collect();
+    session.record(&actions, Outlives::Process)?;
+    Ok(result)
 }
 
 fn stop_unit(
@@ -283,7 +293,7 @@ fn stop_unit(
     }
 }
 
-fn refusal(application: &Stopping, reason: &str) -> Refusal {
+pub(crate) fn refusal(application: &Stopping, reason: &str) -> Refusal {
     Refusal { process: application.process, name: application.name.clone(), reason: reason.to_owned() }
 }
 

@@ -22,10 +22,10 @@ use crate::application::{Application, ApplicationType};
 use crate::cancel::CancelToken;
 use crate::critical::{CriticalReason, open_process};
 use crate::error::{Error, Refusal};
-use crate::history::{Action, Stopping};
-use crate::journal::Outlives;
+use crate::history::Stopping;
 use crate::process::{Credentials, Stat, UniqueProcess, program_path, read_file};
 use crate::script::{Script, script_of};
+use crate::service;
 use crate::service_manager::{Failed, finish};
 use crate::session::Session;
 use crate::shutdown::{Progress, ShutdownOptions};
@@ -310,28 +310,16 @@ pub(crate) fn stop(
         }
     }
     let mut refused = Vec::new();
-    for (service, members) in services {
+    for (supervised, members) in services {
         if cancel.is_cancelled() {
             return Err(Error::Cancelled);
         }
-        let mut actions: Vec<Action> =
-            members.iter().map(|it| Action::Stopping(Box::new(it.clone()))).collect();
-        actions.extend(members.iter().map(|it| Action::Asked { process: it.process }));
-        session.record(&actions, Outlives::System)?;
-        let result = service.stop(options.service_timeout, options.force);
-        let outcome = |process: UniqueProcess| match &result {
-            Ok(()) => Action::Stopped { process, by_us: true },
-            Err(reason) => Action::NotStopped { process, reason: reason.clone() },
-        };
-        let actions: Vec<Action> = members.iter().map(|it| outcome(it.process)).collect();
-        session.record(&actions, Outlives::Process)?;
+        let result = service::stop_group(session, &members, || {
+            supervised.stop(options.service_timeout, options.force)
+        })?;
         if let Err(reason) = &result {
-            let refusal = |it: &Stopping| Refusal {
-                process: it.process,
-                name: it.name.clone(),
-                reason: format!("{service}: {reason}"),
-            };
-            refused.extend(members.iter().map(refusal));
+            let reason = format!("{supervised}: {reason}");
+            refused.extend(members.iter().map(|it| service::refusal(it, &reason)));
         }
         progress.step(members.len());
     }
