@@ -41,6 +41,11 @@ pub fn set_all(session: &mut Session<'_, '_>, command_line: &[(String, String)])
     set_context(session);
     set_folders(session);
     set_product_state(session);
+    // Page `msisystemrebootpending.md`: not before Windows Installer 4.0.
+    let installation = &*session.installation;
+    if !installation.pending.waiting().is_empty() && installation.request.platform.installer.schema() >= 400 {
+        session.set_property("MsiSystemRebootPending", "1");
+    }
     Ok(())
 }
 

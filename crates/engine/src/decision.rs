@@ -80,7 +80,10 @@ fn look_at(
     mode: ReinstallMode,
 ) -> Result<Option<Found>, EngineError> {
     let machine = session.machine();
-    if session.installation.plan.as_ref().is_some_and(|plan| plan.has_removed(path)) {
+    let installation = &*session.installation;
+    if installation.pending.removes(path)
+        || installation.plan.as_ref().is_some_and(|plan| plan.has_removed(path))
+    {
         return Ok(None);
     }
     let Some(metadata) = machine.metadata(path)? else { return Ok(None) };

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use reseat_machine::products::InstalledProduct;
-use reseat_machine::{Bitness, Machine, MachineLock};
+use reseat_machine::{Bitness, Machine, MachineLock, PendingOperation};
 use reseat_package::{Platform as PackagePlatform, Properties};
 use reseat_restart_manager::Restarted;
 use reseat_script::InstallScript;
@@ -16,6 +16,7 @@ use crate::error::{EngineError, Outcome};
 use crate::host::CustomActionHost;
 use crate::interface::{Message, UserInterface};
 use crate::log::{plain, service};
+use crate::pending_files::PendingFiles;
 use crate::recovery;
 use crate::request::{Request, Target};
 use crate::restart::{self, Control, Conversation, SESSION_KEY_PROPERTY};
@@ -73,6 +74,8 @@ pub struct Report {
     pub change: ProductChange,
     /// The applications that were closed and started again.
     pub restarted: Vec<RestartedApplication>,
+    /// What waits for the next start of Windows.
+    pub pending: Vec<PendingOperation>,
 }
 
 /// Opens the package of a request, to find out whether that works.
@@ -118,7 +121,16 @@ pub fn install(
         restarted = end.restarted.into_iter().map(application).collect();
     }
     session.installation.host.finish();
-    let restart_required = session.installation.restart_required;
+    let pending = session.installation.pending.waiting().to_vec();
+    // Page `reboot.md`: only the first letter counts. Nothing here restarts a computer.
+    let asked = session.property("REBOOT").is_some_and(|value| value.starts_with(['F', 'f']));
+    let restart_required = session.installation.restart_required || asked;
+    // The reasons of the page `event-logging.md`: files in use, the package, or none in particular.
+    let reason = match session.property("ReplacedInUseFiles") {
+        Some(_) => 1,
+        None if session.installation.restart_required => 2,
+        None => 0,
+    };
     if let Err(error) = result {
         session.tell(&Message::Error(error.to_string()));
         service!("MainEngineThread is returning {}", error.code());
@@ -127,11 +139,11 @@ pub fn install(
     let outcome = if restart_required { Outcome::RestartRequired } else { Outcome::Success };
     if restart_required {
         service!(
-            "Windows Installer requires a system restart. Product Name: {name}. Product Version: {version}. Type of System Restart: 2. Reason for Restart: 1."
+            "Windows Installer requires a system restart. Product Name: {name}. Product Version: {version}. Type of System Restart: 2. Reason for Restart: {reason}."
         );
     }
     service!("MainEngineThread is returning {}", outcome.code());
-    Ok(Report { outcome, product, name, version, change, restarted })
+    Ok(Report { outcome, product, name, version, change, restarted, pending })
 }
 
 /// Takes the machine and finds the package that a request is about.
@@ -152,7 +164,8 @@ pub(crate) fn prepare<'m>(
     }
     let subject = Subject::find(machine, request)?;
     check_platform(machine, request, &subject)?;
-    Ok((unlocked(machine, request, interface, host), subject, lock))
+    let pending = PendingFiles::of(machine)?;
+    Ok((Installation { pending, ..unlocked(machine, request, interface, host) }, subject, lock))
 }
 
 /// An installation that has nothing yet, for whoever only looks.
@@ -170,6 +183,8 @@ pub(crate) fn unlocked<'m>(
         transaction: None,
         restart: None,
         restart_required: false,
+        ignores_files_in_use: false,
+        pending: PendingFiles::default(),
         plan: None,
     }
 }

@@ -21,7 +21,7 @@
 //! | `source`, `beside` | where files come from; what lies beside a package |
 //! | `custom_action`, `host` | when custom actions run and what their results mean; who runs them |
 //! | `functions` | the documented functions that the code of custom actions calls |
-//! | `restart` | the conversation with the Restart Manager |
+//! | `restart`, `pending_files` | the conversation with the Restart Manager; files that wait for the next start |
 //! | `builtin_properties`, `variable` | the properties and environment variables that packages see |
 //! | `interface`, `log`, `error` | what is said to whom |
 //!
@@ -43,6 +43,7 @@ mod inventory;
 pub mod log;
 mod origin;
 mod patching;
+mod pending_files;
 mod plan;
 mod platform;
 mod recovery;

@@ -11,10 +11,11 @@ use std::path::PathBuf;
 use reseat_machine::{Machine, WindowsPath};
 use reseat_package::file_versioning::Decision;
 use reseat_package::{CustomAction, CustomActionKind, Execution, InstallState};
-use reseat_restart_manager::{ApplicationList, Store};
+use reseat_restart_manager::Store;
 use reseat_script::{InstallScript, Operation, Step};
 use serde::Serialize;
 
+use crate::actions::install_validate;
 use crate::custom_action;
 use crate::error::EngineError;
 use crate::host::CustomActionHost;
@@ -460,7 +461,11 @@ fn describe(row: &CustomAction, kind: &CustomActionKind) -> String {
 ///
 /// # Errors
 /// When the registry or the list of processes cannot be read.
-pub(crate) fn note_users(session: &mut Session<'_, '_>, files: &[PathBuf]) -> Result<(), EngineError> {
+pub(crate) fn note_users(
+    session: &mut Session<'_, '_>,
+    affected: &[WindowsPath],
+    files: &[PathBuf],
+) -> Result<(), EngineError> {
     if files.is_empty() {
         return Ok(());
     }
@@ -477,6 +482,7 @@ pub(crate) fn note_users(session: &mut Session<'_, '_>, files: &[PathBuf]) -> Re
     let closes = control == Control::Full && (shutdown != Shutdown::OnlyRegistered || all_registered);
     let restarts = session.property("MSIDISABLERMRESTART") != Some("1");
     let Some(plan) = &mut session.installation.plan else { return Ok(()) };
+    let mut in_use = HashSet::new();
     for application in &list.applications {
         let closed = closes && application.critical.is_none();
         plan.applications.push(ApplicationPlan {
@@ -491,16 +497,15 @@ pub(crate) fn note_users(session: &mut Session<'_, '_>, files: &[PathBuf]) -> Re
         if !closed {
             let (name, pid) = (&application.name, application.process.pid);
             plan.restart(format!(
-                "{name} (process {pid}) would keep the old files until it is started again"
+                "{name} (process {pid}) would go on, and the files that it uses would stay until a restart"
             ));
+            in_use.extend(&application.files);
         }
     }
-    note_unknown_users(plan, &list);
-    Ok(())
-}
-
-fn note_unknown_users(plan: &mut Draft, list: &ApplicationList) {
     for file in &list.unattributed {
         plan.restart(format!("{} is in use by something that could not be found", file.display()));
+        in_use.insert(file);
     }
+    install_validate::hold(session, &in_use, affected, files);
+    Ok(())
 }

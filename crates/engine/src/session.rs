@@ -25,6 +25,7 @@ use crate::host::CustomActionHost;
 use crate::installation::ProductChange;
 use crate::interface::{Message, UserInterface};
 use crate::log::{plain, service};
+use crate::pending_files::{self, PendingFiles};
 use crate::plan::Draft;
 use crate::request::Request;
 use crate::restart::Conversation;
@@ -49,6 +50,10 @@ pub struct Installation<'m> {
     pub restart: Option<Conversation>,
     /// Whether something goes on with old files until it is started again.
     pub restart_required: bool,
+    /// Whether applications in the way are let go on.
+    pub ignores_files_in_use: bool,
+    /// Files that something goes on using, and what waits for the next start.
+    pub pending: PendingFiles,
     /// What a plan collects; nothing in an installation.
     pub plan: Option<Draft>,
 }
@@ -193,7 +198,9 @@ impl<'s, 'm> Session<'s, 'm> {
         if !self.in_script {
             return Err(EngineError::Sequence { action: self.action.clone(), needed: "InstallInitialize" });
         }
-        self.script.steps.push(Step { action: self.action.clone(), operation });
+        for operation in pending_files::now(self, operation) {
+            self.script.steps.push(Step { action: self.action.clone(), operation });
+        }
         Ok(())
     }
 

@@ -8,10 +8,12 @@ use crate::error::MachineError;
 use crate::machine::Machine;
 use crate::metadata::FileKind;
 use crate::registry_key::{Hive, RegistryKey};
+use crate::registry_value::RegistryValue;
 use crate::windows_path::WindowsPath;
 
 const KEY: &str = r"System\CurrentControlSet\Control\Session Manager";
 const NAME: &str = "PendingFileRenameOperations";
+const BEGINNING: &str = r"\??\";
 
 /// An operation that waits.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -22,6 +24,48 @@ pub struct PendingOperation {
     pub to: Option<String>,
     /// Whether a file that is there is replaced.
     pub replaces: bool,
+}
+
+impl PendingOperation {
+    /// A file takes the place of another one.
+    pub fn replace(from: &WindowsPath, to: &WindowsPath) -> Self {
+        Self { from: from.to_string(), to: Some(to.to_string()), replaces: true }
+    }
+
+    /// A file, or a folder that is empty then, is removed.
+    pub fn remove(path: &WindowsPath) -> Self {
+        Self { from: path.to_string(), to: None, replaces: false }
+    }
+
+    /// Whether it moves or removes this.
+    pub fn is_from(&self, path: &WindowsPath) -> bool {
+        is(&self.from, path)
+    }
+
+    /// Whether it puts something in this place.
+    pub fn is_to(&self, path: &WindowsPath) -> bool {
+        self.to.as_deref().is_some_and(|to| is(to, path))
+    }
+
+    /// Where the operations that wait are kept: the key and the value's name.
+    pub fn place() -> (RegistryKey, &'static str) {
+        (key(), NAME)
+    }
+
+    /// The value that holds these operations.
+    pub fn value(operations: &[Self]) -> RegistryValue {
+        let texts = operations.iter().flat_map(|operation| {
+            let to = operation.to.as_ref().map_or_else(String::new, |to| {
+                format!("{}{BEGINNING}{to}", if operation.replaces { "!" } else { "" })
+            });
+            [format!("{BEGINNING}{}", operation.from), to]
+        });
+        RegistryValue::MultiString(texts.collect())
+    }
+}
+
+fn is(text: &str, path: &WindowsPath) -> bool {
+    WindowsPath::parse(text).is_ok_and(|found| found == *path)
 }
 
 /// An operation that could not be carried out.
@@ -104,14 +148,13 @@ fn read(data: &[u8]) -> Vec<PendingOperation> {
 }
 
 fn without_beginning(path: &str) -> &str {
-    path.strip_prefix(r"\??\").unwrap_or(path)
+    path.strip_prefix(BEGINNING).unwrap_or(path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::machine::Bitness;
-    use crate::registry_value::RegistryValue;
 
     #[test]
     fn pending_operations_are_carried_out_once_and_in_order() {
@@ -147,5 +190,15 @@ mod tests {
         assert_eq!(std::fs::read_to_string(c.join("old.dll")).unwrap(), "new.tmp");
         assert!(!c.join("new.tmp").exists() && !c.join("gone.txt").exists());
         assert_eq!(machine.pending_operations().unwrap(), []);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let [old, new] = [r"C:\old.dll", r"C:\new.tmp"].map(|path| WindowsPath::parse(path).unwrap());
+        let operations = [PendingOperation::replace(&new, &old), PendingOperation::remove(&old)];
+        assert_eq!(read(&PendingOperation::value(&operations).data()), operations);
+        let upper = WindowsPath::parse(r"C:\OLD.DLL").unwrap();
+        assert!(operations[0].is_to(&upper) && operations[1].is_from(&upper));
+        assert!(!operations[1].is_to(&upper) && !operations[0].is_from(&upper));
     }
 }

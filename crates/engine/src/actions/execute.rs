@@ -57,6 +57,9 @@ pub fn install_initialize(session: &mut Session<'_, '_>) -> Result<(), EngineErr
 
 /// Executes what the script holds by now.
 pub fn install_execute(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    if let Some(operation) = session.installation.pending.take_change() {
+        session.add(operation)?;
+    }
     let script = mem::take(&mut session.script);
     if script.steps.is_empty() {
         return Ok(());

@@ -1,10 +1,11 @@
 //! InstallValidate: disk space, files in use, and the end of the session key (pages `installvalidate-action.md`,
 //! `msirestartmanagersessionkey.md`, `msirmshutdown.md`).
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use reseat_machine::WindowsPath;
-use reseat_restart_manager::{ApplicationList, Error};
+use reseat_restart_manager::{ApplicationList, ApplicationStatus, Error};
 
 use crate::actions::files::files_to_remove;
 use crate::decision::decide_file;
@@ -107,14 +108,14 @@ fn check_space(session: &mut Session<'_, '_>, needed: u64) -> Result<(), EngineE
 }
 
 /// Registers the files, and closes their users as far as the user and the properties allow.
-fn free_files(session: &mut Session<'_, '_>, files: &[WindowsPath]) -> Result<(), EngineError> {
+fn free_files(session: &mut Session<'_, '_>, affected: &[WindowsPath]) -> Result<(), EngineError> {
     let machine = session.machine();
-    let files: Vec<PathBuf> = files.iter().map(|path| machine.unix_path(path)).collect::<Result<_, _>>()?;
+    let files: Vec<PathBuf> =
+        affected.iter().map(|path| machine.unix_path(path)).collect::<Result<_, _>>()?;
     if session.installation.plan.is_some() {
-        return plan::note_users(session, &files);
+        return plan::note_users(session, affected, &files);
     }
-    let silent =
-        session.installation.request.ui_level == UiLevel::Silent || session.purpose == Purpose::Upgrade;
+    let silent = session.installation.request.ui_level == UiLevel::Silent;
     let shutdown = Shutdown::from_property(session.property("MSIRMSHUTDOWN"));
     if let Some(restart) = &mut session.installation.restart {
         restart.register_files(files.clone())?;
@@ -125,52 +126,106 @@ fn free_files(session: &mut Session<'_, '_>, files: &[WindowsPath]) -> Result<()
             service!("RESTART MANAGER: Will attempt to shut down and restart applications in no UI modes.");
         }
     }
-    loop {
-        let list = match &session.installation.restart {
-            Some(restart) => restart.list()?,
-            None => reseat_restart_manager::applications(None, &files)?,
-        };
+    let list = loop {
+        let list = users(session, &files)?;
         log_users(&list);
         if list.running().next().is_none() {
-            report_unavailable(session, &list);
-            return Ok(());
+            break list;
         }
         let may_shut_down = session.installation.restart.as_ref().is_some_and(Conversation::may_shut_down);
         let answer = match (silent, may_shut_down) {
             (true, true) => FilesInUseAnswer::ShutDown,
             (true, false) => FilesInUseAnswer::Ignore,
+            // The removal of an older product does not close what the user has let go on.
+            (false, _) if session.installation.ignores_files_in_use => FilesInUseAnswer::Ignore,
             (false, _) => session.installation.interface.files_in_use(&list, may_shut_down),
         };
         match answer {
             FilesInUseAnswer::Retry => {}
             FilesInUseAnswer::Cancel => return Err(EngineError::UserExit),
             FilesInUseAnswer::ShutDown if may_shut_down => {
-                let installation = &mut *session.installation;
-                let Some(restart) = &mut installation.restart else { return Ok(()) };
-                installation.interface.waits(Some(restart.cancel_token()));
-                let result = restart.shut_down(&mut |_| {});
-                installation.interface.waits(None);
-                match result {
-                    Ok(()) => {}
-                    Err(Error::Cancelled) => return Err(EngineError::UserExit),
-                    Err(error) => replaced_in_use(session, error.to_string()),
-                }
-                report_unavailable(session, &list);
-                return Ok(());
+                shut_down(session)?;
+                break users(session, &files)?;
             }
             FilesInUseAnswer::ShutDown | FilesInUseAnswer::Ignore => {
-                let names: Vec<String> =
-                    list.running().map(|it| format!("{} (process {})", it.name, it.process.pid)).collect();
-                let text = format!("{} keep the old files until they are started again", names.join(", "));
-                replaced_in_use(session, text);
-                report_unavailable(session, &list);
-                return Ok(());
+                session.installation.ignores_files_in_use = true;
+                break list;
             }
+        }
+    };
+    leave_in_use(session, &list, affected, &files);
+    Ok(())
+}
+
+/// Who uses what is registered, or without a session these files.
+fn users(session: &Session<'_, '_>, files: &[PathBuf]) -> Result<ApplicationList, EngineError> {
+    Ok(match &session.installation.restart {
+        Some(restart) => restart.list()?,
+        None => reseat_restart_manager::applications(None, files)?,
+    })
+}
+
+/// Closes applications; that some go on is no failure of the installation.
+fn shut_down(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let installation = &mut *session.installation;
+    let Some(restart) = &mut installation.restart else { return Ok(()) };
+    installation.interface.waits(Some(restart.cancel_token()));
+    let result = restart.shut_down(&mut |_| {});
+    installation.interface.waits(None);
+    match result {
+        Ok(()) => Ok(()),
+        Err(Error::Cancelled) => Err(EngineError::UserExit),
+        Err(error) => {
+            session.tell(&Message::Warning(error.to_string()));
+            Ok(())
         }
     }
 }
 
-/// Notes that files are replaced although something goes on using the old ones.
+/// Takes note of the files that something goes on using: they are replaced or removed when the system starts again.
+fn leave_in_use(
+    session: &mut Session<'_, '_>,
+    list: &ApplicationList,
+    affected: &[WindowsPath],
+    files: &[PathBuf],
+) {
+    let remaining = list.applications.iter().filter(|it| it.status.contains(ApplicationStatus::RUNNING));
+    let mut in_use = HashSet::new();
+    for application in remaining {
+        in_use.extend(&application.files);
+        let (name, pid) = (&application.name, application.process.pid);
+        let why = application.critical.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let text =
+            format!("{name} (process {pid}) goes on{why}; the files that it uses stay until a restart");
+        replaced_in_use(session, text);
+    }
+    for file in &list.unattributed {
+        in_use.insert(file);
+        plain!("Info 1603. The file {} is being held in use.", file.display());
+        replaced_in_use(
+            session,
+            format!(
+                "{} is in use by something that could not be found; it stays until a restart",
+                file.display()
+            ),
+        );
+    }
+    hold(session, &in_use, affected, files);
+}
+
+/// Keeps files as they are until the system starts again.
+pub(crate) fn hold(
+    session: &mut Session<'_, '_>,
+    in_use: &HashSet<&PathBuf>,
+    affected: &[WindowsPath],
+    files: &[PathBuf],
+) {
+    for (path, _) in affected.iter().zip(files).filter(|(_, file)| in_use.contains(file)) {
+        session.installation.pending.hold(path.clone());
+    }
+}
+
+/// Notes that something goes on with old files.
 fn replaced_in_use(session: &mut Session<'_, '_>, warning: String) {
     session.tell(&Message::Warning(warning));
     session.installation.restart_required = true;
@@ -181,30 +236,12 @@ fn log_users(list: &ApplicationList) {
     for application in &list.applications {
         for file in &application.files {
             plain!(
-                "Info 1603. The file {} is being held in use by the following process: Name: {}, Id: {}, Window Title: ''.",
+                "Info 1603. The file {} is being held in use by the following process: Name: {}, Id: {}, Window Title: '{}'.",
                 file.display(),
                 application.name,
-                application.process.pid
+                application.process.pid,
+                application.window.as_deref().unwrap_or_default()
             );
         }
-    }
-}
-
-/// Says what holds files and is never closed, or could not be looked at.
-fn report_unavailable(session: &mut Session<'_, '_>, list: &ApplicationList) {
-    for application in &list.applications {
-        if let Some(reason) = &application.critical {
-            let (name, pid) = (&application.name, application.process.pid);
-            let text = format!(
-                "{name} (process {pid}) is not closed: {reason}; it keeps the old files until it is started again"
-            );
-            replaced_in_use(session, text);
-        }
-    }
-    for file in &list.unattributed {
-        replaced_in_use(
-            session,
-            format!("{} is in use by something that could not be found", file.display()),
-        );
     }
 }

@@ -213,6 +213,7 @@ fn print(global: &Global, report: &Report, warnings: &[String]) {
             "version": report.version,
             "change": report.change.to_string(),
             "restarted": report.restarted,
+            "pending": report.pending,
             "warnings": warnings,
         }));
         return;
@@ -229,8 +230,14 @@ fn print(global: &Global, report: &Report, warnings: &[String]) {
     eprintln!("{}: {} {}", report.change, report.name, report.version);
     match report.outcome {
         Outcome::Success => {}
+        Outcome::RestartRequired if report.pending.is_empty() => {
+            eprintln!("3010: a restart is needed before everything works as installed");
+        }
         Outcome::RestartRequired => {
-            eprintln!("3010: some applications still use the old files until they are started again");
+            eprintln!(
+                "3010: files that are in use are replaced or removed when Windows starts the next time"
+            );
+            eprintln!("  hint: 'reseat reboot-pending' lists them, --apply replaces and removes them");
         }
     }
 }
