@@ -7,6 +7,7 @@ use jiff::Zoned;
 use reseat_machine::{Bitness, KnownFolder, Machine};
 use reseat_package::{PropertyRow, is_public};
 
+use crate::actions::administrative;
 use crate::error::EngineError;
 use crate::interface::Message;
 use crate::session::Session;
@@ -26,6 +27,9 @@ pub fn set_all(session: &mut Session<'_, '_>, command_line: &[(String, String)])
     for row in package.rows::<PropertyRow>()?.iter() {
         // Not a change: the log begins with them.
         session.properties.set(&row.property, &*row.value);
+    }
+    for (name, value) in administrative::saved_properties(&package)? {
+        session.properties.set(&name, value);
     }
     for (name, value) in command_line {
         if !is_public(name) {
@@ -79,8 +83,8 @@ fn environment(session: &Session<'_, '_>) -> Vec<(&'static str, String)> {
         ("PhysicalMemory", memory("MemTotal:")),
         ("VirtualMemory", memory("SwapTotal:")),
         ("UILevel", session.installation.request.ui_level.number().to_string()),
-        ("ACTION", "INSTALL".to_owned()),
-        ("EXECUTEACTION", "INSTALL".to_owned()),
+        ("ACTION", session.top_level.name().to_owned()),
+        ("EXECUTEACTION", session.top_level.name().to_owned()),
         ("PackageCode", session.package.package_code().map(|code| code.to_string()).unwrap_or_default()),
         ("OriginalDatabase", session.shown_path(&session.basis.file)),
         ("DATABASE", session.shown_path(&session.package_path)),
@@ -89,6 +93,9 @@ fn environment(session: &Session<'_, '_>) -> Vec<(&'static str, String)> {
         properties.push(("VersionNT64", version_nt));
         properties.push(("Msix64", PROCESSOR_LEVEL.to_owned()));
         properties.push(("MsiAMD64", PROCESSOR_LEVEL.to_owned()));
+    }
+    if session.package.summary().is_administrative() {
+        properties.push(("IsAdminPackage", one()));
     }
     if let Some(sid) = machine.registry().ok().and_then(|registry| registry.user_sid()) {
         properties.push(("UserSID", sid));

@@ -18,7 +18,7 @@ use crate::interface::{Message, UserInterface};
 use crate::log::{plain, service};
 use crate::pending_files::PendingFiles;
 use crate::recovery;
-use crate::request::{Request, Target};
+use crate::request::{Request, Target, TopLevel};
 use crate::restart::{self, Control, Conversation, SESSION_KEY_PROPERTY};
 use crate::session::{Installation, Purpose, Session};
 use crate::subject::{self, Subject};
@@ -33,6 +33,8 @@ pub enum ProductChange {
     Configured,
     /// The product is gone.
     Removed,
+    /// None: the package and its files were copied (administrative installation).
+    Copied,
     /// Nothing: a custom action has ended the installation early, without an error.
     Unchanged,
 }
@@ -43,6 +45,7 @@ impl fmt::Display for ProductChange {
             Self::Installed => "installed",
             Self::Configured => "configured",
             Self::Removed => "removed",
+            Self::Copied => "copied to be installed from there",
             Self::Unchanged => "left as it was",
         })
     }
@@ -249,6 +252,8 @@ pub fn remove_for_upgrade(
 fn check_platform(machine: &Machine, request: &Request, subject: &Subject) -> Result<(), EngineError> {
     let package = &subject.package;
     let wrong_platform = match package.platform() {
+        // What is only copied does not have to run here.
+        _ if request.top_level() == TopLevel::Admin => false,
         PackagePlatform::Intel => false,
         PackagePlatform::X64 => machine.bitness() != Bitness::X64,
         _ => true,
@@ -278,14 +283,20 @@ fn begin<'s, 'm>(
     purpose: Purpose,
     properties: &[(String, String)],
 ) -> Result<Session<'s, 'm>, EngineError> {
+    let top_level = match purpose {
+        Purpose::Requested => installation.request.top_level(),
+        Purpose::Upgrade => TopLevel::Install,
+    };
     let mut session = Session {
         installation,
         package: Arc::new(subject.package),
         package_file: File::open(&subject.path).ok().map(Arc::new),
         package_path: subject.path,
+        image: None,
         installed: subject.installed,
         basis: subject.basis,
         purpose,
+        top_level,
         properties: Properties::new(),
         selection: None,
         migrated_features: Vec::new(),

@@ -76,7 +76,7 @@ pub use plan::{
 };
 pub use platform::{InstallerVersion, Platform, VersionError, WindowsVersion};
 pub use recovery::{Recovered, RecoveredInstallation, recover};
-pub use request::{CustomActions, Request, Target, UiLevel};
+pub use request::{CustomActions, Request, Target, TopLevel, UiLevel};
 pub use restart::SESSION_KEY_PROPERTY;
 pub use source::local_time;
 pub use standard_action::{STANDARD_ACTIONS, Service, StandardAction};

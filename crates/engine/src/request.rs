@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use reseat_package::SequenceTable;
+
 use crate::platform::Platform;
 
 /// How much the user sees and is asked (page `user-interface-levels.md`).
@@ -17,6 +19,34 @@ impl UiLevel {
     /// The number that the property `UILevel` shows.
     pub fn number(self) -> i32 {
         self as i32
+    }
+}
+
+/// The top-level action of an installation (pages `action.md`, `install-action.md`, `admin-action.md`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TopLevel {
+    /// A product is installed, changed or removed.
+    #[default]
+    Install,
+    /// The package and all its files are copied, to be installed from there.
+    Admin,
+}
+
+impl TopLevel {
+    /// Its name, which is that of the action.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Install => "INSTALL",
+            Self::Admin => "ADMIN",
+        }
+    }
+
+    /// The sequence that it runs.
+    pub const fn sequence(self) -> SequenceTable {
+        match self {
+            Self::Install => SequenceTable::InstallExecute,
+            Self::Admin => SequenceTable::AdminExecute,
+        }
     }
 }
 
@@ -85,6 +115,14 @@ impl Request {
             skip_unsupported: false,
             custom_actions: CustomActions::Run,
             log_file: None,
+        }
+    }
+
+    /// The top-level action, which the property ACTION names. What it does not know is an installation.
+    pub fn top_level(&self) -> TopLevel {
+        match self.properties.iter().rev().find(|(name, _)| name == "ACTION") {
+            Some((_, value)) if value.eq_ignore_ascii_case("ADMIN") => TopLevel::Admin,
+            _ => TopLevel::Install,
         }
     }
 }

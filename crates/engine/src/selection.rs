@@ -32,6 +32,8 @@ pub struct Selection {
     tree: Arc<DirectoryTree>,
     /// Target folders by directory, each with a separator at its end.
     folders: BTreeMap<String, String>,
+    /// The form of the names of files.
+    names: NameForm,
     states: States,
     components: HashMap<Text, Component>,
     /// In the order of the media.
@@ -60,6 +62,7 @@ impl Selection {
         Ok(Self {
             tree: package.directories()?,
             folders: BTreeMap::new(),
+            names: NameForm::Long,
             states: States::default(),
             components,
             files,
@@ -70,6 +73,16 @@ impl Selection {
     /// Resolves the target folders; `property` gives those that are set.
     pub fn resolve_folders(&mut self, property: &dyn Fn(&str) -> Option<String>) {
         self.folders = self.tree.resolve_targets(property, NameForm::Long);
+    }
+
+    /// Puts every folder where an administrative image beneath `root` has it (page `administrative-installation.md`).
+    pub fn resolve_image(&mut self, root: &str, names: NameForm) {
+        let root = with_backslash(root);
+        self.names = names;
+        let place = |directory: &str| self.tree.source_path(directory, names);
+        let folders = self.tree.folders().iter().map(|row| &row.directory);
+        self.folders =
+            folders.filter_map(|name| Some((name.to_string(), format!("{root}{}", place(name)?)))).collect();
     }
 
     /// Moves a folder and those beneath it that lie in it.
@@ -172,7 +185,7 @@ impl Selection {
     /// The target path of a file.
     pub fn target(&self, file: &PlannedFile) -> Option<String> {
         let folder = self.folders.get(self.component_directory(&file.row.component))?;
-        Some(format!("{folder}{}", file.row.name.name(NameForm::Long)))
+        Some(format!("{folder}{}", file.row.name.name(self.names)))
     }
 
     /// The target path of the file that is a component's key path.

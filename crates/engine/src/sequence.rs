@@ -23,9 +23,9 @@ pub enum Flow {
     SkipRest,
 }
 
-/// Runs the actions of the InstallExecuteSequence table in their order.
+/// Runs the actions of the top-level action's sequence table in their order.
 pub fn run(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
-    if run_table(session, SequenceTable::InstallExecute)? == Flow::SkipRest {
+    if run_table(session, session.top_level.sequence())? == Flow::SkipRest {
         execute::abandon(session);
     }
     Ok(())
@@ -109,7 +109,7 @@ fn serve(session: &mut Session<'_, '_>, name: &str) -> Result<Flow, EngineError>
         Some(action) if plan::note_action(session, &action)? => custom_action::run(session, &action),
         Some(_) => Ok(Flow::GoOn),
         None => Err(EngineError::Row {
-            table: SequenceTable::InstallExecute.name(),
+            table: session.top_level.sequence().name(),
             row: name.to_owned(),
             reason: "it is no standard action and not in the CustomAction table".to_owned(),
         }),

@@ -27,7 +27,7 @@ use crate::interface::{Message, UserInterface};
 use crate::log::{plain, service};
 use crate::pending_files::{self, PendingFiles};
 use crate::plan::Draft;
-use crate::request::Request;
+use crate::request::{Request, TopLevel};
 use crate::restart::Conversation;
 use crate::selection::{PlannedFile, Selection};
 use crate::sequence;
@@ -89,9 +89,13 @@ pub struct Session<'s, 'm> {
     pub(crate) package_file: Option<Arc<File>>,
     /// What the package was made of: file, source, transforms, patches.
     pub(crate) basis: Basis,
+    /// The package of an administrative image until it is copied.
+    pub(crate) image: Option<tempfile::TempPath>,
     /// The product as it was installed before, if it was.
     pub(crate) installed: Option<InstalledProduct>,
     pub(crate) purpose: Purpose,
+    /// What is done.
+    pub(crate) top_level: TopLevel,
     pub(crate) properties: Properties,
     /// Folders, features, components and files with their states; from CostInitialize on.
     pub(crate) selection: Option<Selection>,
@@ -141,6 +145,9 @@ impl<'s, 'm> Session<'s, 'm> {
     pub(crate) fn change(&self) -> ProductChange {
         if self.ended_early {
             return ProductChange::Unchanged;
+        }
+        if self.top_level == TopLevel::Admin {
+            return ProductChange::Copied;
         }
         match (&self.installed, self.removes_product()) {
             (_, true) => ProductChange::Removed,
@@ -348,7 +355,7 @@ impl<'s, 'm> Session<'s, 'm> {
         product.features.iter().map(|(name, present)| (name.clone(), state(*present))).collect()
     }
 
-    /// Walks the InstallExecuteSequence.
+    /// Walks the sequence of the top-level action.
     ///
     /// # Errors
     /// The first error of an action; what was executed by then is still to be rolled back.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use reseat_cabinet::{CabinetSet, DosDateTime, ReadSeek};
-use reseat_package::{FileAttributes, Media, Package};
+use reseat_package::{Media, Package};
 use reseat_script::{Source, SourceError};
 
 use crate::beside::Beside;
@@ -38,21 +38,19 @@ pub fn of_file(
     media: &[Media],
     file: &PlannedFile,
 ) -> Result<Source, EngineError> {
-    let position = media.partition_point(|medium| medium.last_sequence < file.row.sequence);
-    let medium = media.get(position).ok_or_else(|| EngineError::Row {
-        table: "File",
-        row: file.row.file.to_string(),
-        reason: format!("no row of the Media table reaches sequence number {}", file.row.sequence),
-    })?;
-    let compressed = match file.row.attributes {
-        // A patch brings a cabinet, however the package keeps its files.
-        attributes if attributes.has(FileAttributes::COMPRESSED) => true,
-        attributes if attributes.has(FileAttributes::PATCH_ADDED) => true,
-        attributes if attributes.has(FileAttributes::NON_COMPRESSED) => false,
-        _ => session.package.summary().is_compressed(),
-    };
-    if compressed && medium.cabinet().is_some() {
-        return Ok(Source::Cabinet { media: medium.disk.unsigned_abs(), name: file.row.file.to_string() });
+    if file.row.attributes.is_compressed(session.package.summary()) {
+        let position = media.partition_point(|medium| medium.last_sequence < file.row.sequence);
+        let medium = media.get(position).ok_or_else(|| EngineError::Row {
+            table: "File",
+            row: file.row.file.to_string(),
+            reason: format!("no row of the Media table reaches sequence number {}", file.row.sequence),
+        })?;
+        if medium.cabinet().is_some() {
+            return Ok(Source::Cabinet {
+                media: medium.disk.unsigned_abs(),
+                name: file.row.file.to_string(),
+            });
+        }
     }
     let form = session.package.source_names();
     let folder = session

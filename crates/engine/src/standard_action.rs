@@ -66,7 +66,7 @@ pub const STANDARD_ACTIONS: &[StandardAction] = &[
     action("FindRelatedProducts", Works(actions::related_products::find_related_products)),
     action("ForceReboot", NotHere),
     action("INSTALL", NotHere),
-    action("InstallAdminPackage", NotHere),
+    action("InstallAdminPackage", Works(actions::administrative::install_admin_package)),
     action("InstallExecute", Works(actions::execute::install_execute)),
     action("InstallExecuteAgain", Works(actions::execute::install_execute)),
     action("InstallFiles", Works(actions::files::install_files)),

@@ -14,7 +14,7 @@ use reseat_package::{Media, Package};
 use crate::error::EngineError;
 use crate::origin::{Origin, unix_path};
 use crate::patching::{PatchRequest, Patching};
-use crate::request::{Request, Target};
+use crate::request::{Request, Target, TopLevel};
 use crate::transform_list::{self, TransformList};
 
 /// What a session's package was made of.
@@ -78,6 +78,10 @@ impl Subject {
     pub fn find(machine: &Machine, request: &Request) -> Result<Self, EngineError> {
         let properties = CommandLine(&request.properties);
         match &request.target {
+            Target::Package(path) if request.top_level() == TopLevel::Admin => {
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                Self::to_copy(machine, properties, &path)
+            }
             Target::Package(path) => {
                 let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
                 Self::of_package(machine, properties, &path)
@@ -95,6 +99,20 @@ impl Subject {
     pub fn installed(machine: &Machine, product: InstalledProduct) -> Result<Self, EngineError> {
         let properties = [("REMOVE".to_owned(), "ALL".to_owned())];
         Self::of_product(machine, CommandLine(&properties), product, None)
+    }
+
+    /// The package of an administrative installation: without transforms, which have no effect then, and without regard to
+    /// what is installed (page `administrative-installation.md`).
+    fn to_copy(machine: &Machine, properties: CommandLine<'_>, path: &Path) -> Result<Self, EngineError> {
+        let mut database = open_database(path)?;
+        let origin = Origin::of_file(path);
+        let transforms = TransformList::of_command_line(machine, "", &origin.folder, false)?;
+        let request = PatchRequest { add: properties.text("PATCH"), ..PatchRequest::default() };
+        let patching = Patching::plan(machine, None, request, &mut database, || open_database(path))?;
+        let changes_programs = patching.changes_programs;
+        let basis =
+            Basis { file: path.to_owned(), origin, transforms, patching, instance: false, copy: None };
+        Self::finish(database, basis, None, changes_programs)
     }
 
     fn of_package(machine: &Machine, properties: CommandLine<'_>, path: &Path) -> Result<Self, EngineError> {

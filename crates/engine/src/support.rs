@@ -4,7 +4,7 @@
 //! or components, whose states are not known yet, count as true. An action that slips through because a property
 //! changed is refused when its turn comes, and what was executed is rolled back.
 
-use reseat_package::{CustomAction, SequenceTable};
+use reseat_package::CustomAction;
 
 use crate::custom_action;
 use crate::error::EngineError;
@@ -23,11 +23,12 @@ pub fn check(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         parts.push(format!("table {table}"));
     }
     let package = session.package.clone();
-    for row in package.sequence(SequenceTable::InstallExecute)?.actions() {
+    let table = session.top_level.sequence();
+    for row in package.sequence(table)?.actions() {
         let condition = row.condition.as_deref().unwrap_or_default();
         // A condition that is wrong is reported when it is evaluated.
         let asks_for_states = row.parse_condition().is_ok_and(|condition| condition.asks_for_states());
-        if !asks_for_states && !session.holds(SequenceTable::InstallExecute.name(), &row.action, condition)? {
+        if !asks_for_states && !session.holds(table.name(), &row.action, condition)? {
             continue;
         }
         match standard_action::find(&row.action).map(|action| action.service) {

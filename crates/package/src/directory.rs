@@ -219,11 +219,6 @@ impl DirectoryTree {
         self.names_up(directory, |folder| folder.default_dir.source.name(form))
     }
 
-    /// The path beneath the administrative image's root that [`DirectoryTree::source_path`] will look for later.
-    pub fn administrative_path(&self, directory: &str, form: NameForm) -> Option<String> {
-        self.source_path(directory, form)
-    }
-
     fn names_up<'t>(
         &'t self,
         directory: &str,

@@ -1,7 +1,7 @@
 //! The File, MsiFileHash, Media and related tables (pages `file-table.md`, `msifilehash-table.md`, `media-table.md`,
 //! `selfreg-table.md`, `font-table.md`, `bindimage-table.md`).
 
-use reseat_database::Value;
+use reseat_database::{SummaryInformation, Value};
 
 use crate::file_name::FileName;
 use crate::row::{Cell, CellError, Text, bit_set, table_row};
@@ -26,6 +26,19 @@ bit_set! {
         NON_COMPRESSED = 8192,
         /// It lies in a cabinet, whatever the package's summary says.
         COMPRESSED = 16384,
+    }
+}
+
+impl FileAttributes {
+    /// Whether the file is in a cabinet, in a package with this summary information. A patch brings a cabinet, however the
+    /// package keeps its files; in an administrative image all files are loose (page `word-count-summary.md`).
+    pub fn is_compressed(self, summary: &SummaryInformation) -> bool {
+        if self.has(Self::PATCH_ADDED) {
+            return true;
+        }
+        let by_itself = self.has(Self::COMPRESSED);
+        !summary.is_administrative()
+            && (by_itself || (summary.is_compressed() && !self.has(Self::NON_COMPRESSED)))
     }
 }
 

@@ -11,7 +11,7 @@ use reseat_database::{Database, SummaryInformation};
 
 use crate::component::Component;
 use crate::directory::DirectoryTree;
-use crate::file::{FileAttributes, FileRow, Media};
+use crate::file::{FileRow, Media};
 use crate::file_name::NameForm;
 use crate::package::PackageError;
 use crate::row::{RowError, TableRow, Text};
@@ -255,9 +255,7 @@ impl Disks {
     fn is_compressed(&self, file: &FileRow, summary: &SummaryInformation) -> bool {
         match file.attributes {
             _ if self.module.is_some() => true,
-            attributes if attributes.has(FileAttributes::COMPRESSED) => true,
-            attributes if attributes.has(FileAttributes::NON_COMPRESSED) => false,
-            _ => summary.is_compressed(),
+            attributes => attributes.is_compressed(summary),
         }
     }
 }

@@ -95,6 +95,16 @@ Examples:
   reseat patch 'one.msp;two.msp' '{6EA3AE83-A14F-4B8B-8A86-BB977A9E7833}'
   reseat patch --remove fix.msp app.msi         or by the code of the patch")]
     Patch(Patch),
+    /// Copy a package with all its files, unpacked, to a folder from which it can be installed (administrative installation)
+    #[command(after_help = "\
+Examples:
+  reseat admin app.msi /srv/images/app
+  reseat admin app.msi /srv/images/app SHORTFILENAMES=1 COMPANYNAME=Acme
+  reseat admin /srv/images/app/app.msi PATCH=fix.msp      patch an image
+  reseat install /srv/images/app/app.msi                  install from it
+
+A folder outside the prefix is filled without the prefix being touched; a Windows path such as C:\\Images lies in the prefix.")]
+    Admin(Admin),
     /// Microsoft's own command line; also when the program is called through a link named msiexec
     #[command(after_help = "\
 Examples:
@@ -357,6 +367,21 @@ pub struct Patch {
     /// Remove the patches instead
     #[arg(long)]
     pub remove: bool,
+    /// How it is done
+    #[command(flatten)]
+    pub presented: Presented,
+}
+
+/// Arguments of `admin`.
+#[derive(Debug, Args)]
+pub struct Admin {
+    /// The package file
+    pub package: PathBuf,
+    /// The folder [default: that of an image that is patched, else TARGETDIR]
+    pub folder: Option<String>,
+    /// Properties, as NAME=VALUE
+    #[arg(value_name = "PROPERTY=VALUE")]
+    pub properties: Vec<String>,
     /// How it is done
     #[command(flatten)]
     pub presented: Presented,

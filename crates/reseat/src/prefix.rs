@@ -104,6 +104,16 @@ pub fn open_or_create(global: &Global) -> Result<Prepared, Failure> {
     Ok(Prepared { machine: with_wine(Machine::open(&folder)?), is_new: false })
 }
 
+/// A machine of its own for an administrative image, in a folder that is removed again. It is on the volume of `place`.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn temporary(place: &Path) -> Result<Prepared, Failure> {
+    let folder = tempfile::Builder::new().prefix(".reseat-image-").tempdir_in(place)?.keep();
+    // The folder is made anew under its name: a prefix is made beside its place.
+    Ok(Prepared { machine: with_wine(Machine::create(&folder, Bitness::X64)?), is_new: true })
+}
+
 /// A machine for a plan.
 pub struct Pretended {
     /// The machine.

@@ -16,6 +16,7 @@ use support::{Place, packages, run};
 const COMMANDS: &[&str] = &[
     "install",
     "uninstall",
+    "admin",
     "list",
     "recover",
     "who",

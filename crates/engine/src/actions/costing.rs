@@ -13,11 +13,12 @@ use reseat_package::{
     Component, Feature, FeatureComponent, FeatureCondition, FileRow, InstallState, KeyPath,
 };
 
-use crate::actions::shared_libraries;
+use crate::actions::{administrative, shared_libraries};
 use crate::decision::decide_file;
 use crate::error::EngineError;
 use crate::installed_folders;
 use crate::log::service;
+use crate::request::TopLevel;
 use crate::selection::Selection;
 use crate::session::Session;
 
@@ -46,9 +47,14 @@ pub fn cost_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     let installed = installed_folders::find(session)?;
     if let Some(mut selection) = session.selection.take() {
         let properties = &session.properties;
-        selection.resolve_folders(&|name| {
-            installed.get(name).map(String::as_str).or_else(|| properties.get(name)).map(str::to_owned)
-        });
+        match session.top_level {
+            TopLevel::Admin => {
+                selection.resolve_image(&administrative::folder(session), administrative::names(session));
+            }
+            _ => selection.resolve_folders(&|name| {
+                installed.get(name).map(String::as_str).or_else(|| properties.get(name)).map(str::to_owned)
+            }),
+        }
         folders.extend(selection.folders().iter().map(|(name, path)| (name.clone(), path.clone())));
         session.selection = Some(selection);
     }
@@ -65,6 +71,13 @@ pub fn cost_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
 /// # Errors
 /// When a property names a feature that is not there, or a table is wrong.
 pub fn decide(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    if session.top_level == TopLevel::Admin {
+        let states = administrative::states(session)?;
+        if let Some(selection) = &mut session.selection {
+            selection.set_states(states);
+        }
+        return Ok(());
+    }
     let mut states = {
         let package = &session.package;
         let mut requests = Requests::from_properties(|name| session.property(name));

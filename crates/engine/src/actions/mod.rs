@@ -1,5 +1,6 @@
 //! The standard actions, one file for each or for its family.
 
+pub mod administrative;
 pub mod app_search;
 pub mod assemblies;
 pub mod class_info;

@@ -12,7 +12,7 @@ use super::messages::{self, Sender};
 use super::{FunctionAnswer, FunctionCall, Functions, paths, states, views};
 use crate::error::EngineError;
 use crate::log::service;
-use crate::request::UiLevel;
+use crate::request::{TopLevel, UiLevel};
 use crate::sequence::{self, Flow};
 use crate::session::Session;
 
@@ -160,6 +160,8 @@ impl ImmediateFunctions<'_, '_, '_> {
         let session = &*self.session;
         let is_set = |name| session.property(name).is_some();
         returns(i32::from(match arguments.int(1)? {
+            // ADMIN
+            0 => session.top_level == TopLevel::Admin,
             // MAINTENANCE, ROLLBACKENABLED, LOGENABLED, OPERATIONS
             2 => session.installed.is_some(),
             3 => !is_set("DISABLEROLLBACK") && !is_set("RollbackDisabled"),

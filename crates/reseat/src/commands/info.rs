@@ -176,6 +176,10 @@ fn gather(path: &Path, database: &Database) -> Result<Information, DatabaseError
 
 fn cabinets(path: &Path, database: &Database) -> Result<Vec<CabinetLine>, DatabaseError> {
     let mut cabinets = Vec::new();
+    if database.summary()?.is_administrative() {
+        // The Media table still names them; the files are loose.
+        return Ok(cabinets);
+    }
     let embedded_size =
         |name: &str| Ok::<_, DatabaseError>(database.stream(name)?.map(|stream| stream.len()));
     if let Some(media) = database.table("Media")? {

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use reseat_custom_actions::{Hosts, Sandbox};
 use reseat_database::ProductCode;
-use reseat_engine::{CustomActions, EngineError, Outcome, Platform, Report, Request, Target, UiLevel};
+use reseat_engine::{
+    CustomActions, EngineError, Outcome, Platform, Report, Request, Target, TopLevel, UiLevel,
+};
 use reseat_machine::Machine;
 use reseat_package::parse_assignment;
 use serde_json::json;
@@ -27,6 +29,9 @@ pub fn install(global: &Global, arguments: Install) -> Result<ExitCode, Failure>
     let Install { package, properties, presented } = arguments;
     let target = target(&package);
     let request = request(global, target, &properties, &presented)?;
+    if request.top_level() == TopLevel::Admin {
+        return super::admin::administer(global, request, &presented);
+    }
     start(global, &request, &presented)
 }
 
@@ -170,7 +175,11 @@ pub fn request(
     Ok(request)
 }
 
-fn run(
+/// Carries a request out on a machine.
+///
+/// # Errors
+/// Why it failed.
+pub(super) fn run(
     global: &Global,
     machine: &Machine,
     request: &Request,

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub mod admin;
 pub mod cab;
 pub mod check;
 pub mod diff;

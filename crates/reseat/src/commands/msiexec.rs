@@ -18,6 +18,8 @@ msiexec OPTION … [PROPERTY=VALUE …]
   /i, /package PACKAGE|PRODUCT-CODE        install, or change what is installed
   /x, /uninstall PACKAGE|PRODUCT-CODE      remove
   /f[poedcaumsv] PACKAGE|PRODUCT-CODE      repair; without letters omus
+  /a PACKAGE [TARGETDIR=FOLDER]            copy the package, unpacked, to a folder to install it from
+  /a IMAGE /p PATCH[;PATCH…]               patch such a copy
   /p, /update PATCH[;PATCH…]               apply patches; with /package to that product
   /uninstall PATCH[;PATCH…]                remove patches; with /package from that product
   /n PRODUCT-CODE                          the instance that is meant
@@ -28,7 +30,7 @@ msiexec OPTION … [PROPERTY=VALUE …]
   /l[iwearucmopvx+!*] FILE, /log FILE               the verbose log; + keeps what the file holds
   /norestart  /promptrestart  /forcerestart         set REBOOT and REBOOTPROMPT
 
-Not supported: /a, /j, /m, /y, /z. The exit codes are those of reseat: 0 success, 1 failure with the documented number
+Not supported: /j, /m, /y, /z. The exit codes are those of reseat: 0 success, 1 failure with the documented number
 printed, 2 wrong usage, 10 success, and something has to be started again (3010).
 ";
 
@@ -73,7 +75,13 @@ pub fn run(global: &Global, arguments: &Msiexec) -> Result<ExitCode, Failure> {
             properties.push(("REINSTALLMODE".to_owned(), flags));
             named(&global, &target)?
         }
-        Action::Administer(..) => return Err(unsupported("administrative installation (/a)")),
+        Action::Administer(image, patch) => {
+            let image = prefix::locate(&global, Path::new(&image))?;
+            let mut request = install::request(&global, Target::Package(image), &[], &presented)?;
+            request.properties = properties;
+            request.properties.extend(patch.map(|patch| ("PATCH".to_owned(), patch)));
+            return super::admin::administer(&global, request, &presented);
+        }
         Action::Advertise(_) => return Err(unsupported("advertisement (/j)")),
         Action::Patch(patches, product) => {
             return patch(&global, "PATCH", &patches, product, properties, &presented);

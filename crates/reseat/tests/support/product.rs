@@ -28,6 +28,8 @@ const TABLES: &[(&str, &str, usize)] = &[
     ("MsiFileHash", "File_:s72 Options:i2 HashPart1:i4 HashPart2:i4 HashPart3:i4 HashPart4:i4", 1),
     ("Media", "DiskId:i2 LastSequence:i4 DiskPrompt:L64 Cabinet:S255 VolumeLabel:S32 Source:S72", 1),
     ("InstallExecuteSequence", "Action:s72 Condition:S255 Sequence:I2", 1),
+    ("AdminExecuteSequence", "Action:s72 Condition:S255 Sequence:I2", 1),
+    ("Condition", "Feature_:s38 Level:i2 Condition:S255", 2),
     ("CustomAction", "Action:s72 Type:i2 Source:S72 Target:S255", 1),
     ("Binary", "Name:s72 Data:v0", 1),
     ("Error", "Error:i2 Message:L0", 1),
@@ -314,6 +316,23 @@ impl Product {
     pub fn with_standard_actions(mut self, actions: &[(&str, i32)]) -> Self {
         for (action, sequence) in actions {
             self.row("InstallExecuteSequence", &[action, "", &sequence.to_string()]);
+        }
+        self
+    }
+
+    /// Gives it the suggested sequence of an administrative installation.
+    pub fn with_admin_sequence(mut self) -> Self {
+        for (action, sequence) in [
+            ("CostInitialize", "800"),
+            ("FileCost", "900"),
+            ("CostFinalize", "1000"),
+            ("InstallValidate", "1400"),
+            ("InstallInitialize", "1500"),
+            ("InstallAdminPackage", "3900"),
+            ("InstallFiles", "4000"),
+            ("InstallFinalize", "6600"),
+        ] {
+            self.row("AdminExecuteSequence", &[action, "", sequence]);
         }
         self
     }
