@@ -4,7 +4,7 @@ use std::error::Error;
 
 use reseat_machine::Machine;
 use reseat_restart_manager::Store;
-use reseat_script::{Pending, Problem, Recovery};
+use reseat_script::{Pending, Recovery};
 
 use crate::actions::execute::Running;
 use crate::error::EngineError;
@@ -91,11 +91,26 @@ fn end_all(
     let mut ended = Vec::new();
     while let Some(recovery) = reseat_script::recover(machine, &mut environment)? {
         let (pending, finished, undone, problems) = match recovery {
-            Recovery::Committed { pending, report } => (pending, true, 0, report.problems),
-            Recovery::RolledBack { pending, report, .. } => (pending, false, report.undone, report.problems),
+            Recovery::Committed { pending, report } => {
+                let cut_off = report.interrupted.iter().map(|action| {
+                    format!("the commit custom action {action} was cut off and is not run again")
+                });
+                let problems = cut_off.chain(report.problems.iter().map(|it| with_causes(it))).collect();
+                (pending, true, 0, problems)
+            }
+            Recovery::RolledBack { pending, report, cause } => {
+                let cut_off = pending.running.iter().map(|action| {
+                    format!("the custom action {action} was cut off; what it did is undone by rollback actions alone")
+                });
+                let cause = cause
+                    .iter()
+                    .map(|cause| format!("the commit could not be finished: {}", with_causes(cause)));
+                let problems: Vec<_> =
+                    cut_off.chain(cause).chain(report.problems.iter().map(|it| with_causes(it))).collect();
+                (pending, false, report.undone, problems)
+            }
         };
         let complete = reseat_script::pending(machine)?.is_none_or(|left| left.id != pending.id);
-        let problems = problems.iter().map(with_causes).collect();
         ended.push(RecoveredInstallation { title: title(&pending), finished, undone, problems, complete });
         if !complete {
             break;
@@ -105,7 +120,7 @@ fn end_all(
 }
 
 /// What went wrong at the end of a transaction, and why.
-pub(crate) fn with_causes(problem: &Problem) -> String {
+pub(crate) fn with_causes(problem: &dyn Error) -> String {
     let mut text = problem.to_string();
     let mut cause = problem.source();
     while let Some(error) = cause {

@@ -384,6 +384,7 @@ fn a_recovery_comes_to_its_end_whatever_call_fails() {
         return;
     }
     let mut scene = Scene::new("recovery", true, |place| words(&["install", "-q", &ready(place)]));
+    scene.reset();
     let calls = scene.run(Meddling::Nothing).calls;
     let kills = if all() { 24 } else { 4 };
     for kill in (1..=kills).map(|turn| calls / 3 + turn * (calls - calls / 3) / (kills + 1)) {
@@ -447,4 +448,50 @@ fn a_new_prefix_is_whole_or_absent_whatever_call_fails() {
         }
     }
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+/// How the log names each kind of operation. One that the loops of this file do not meet has to be added to
+/// `support/everything.rs`.
+const KINDS: [(&str, &str); 15] = [
+    ("create_folder", "create folder "),
+    ("remove_folder", "remove folder "),
+    ("install_file", "install file "),
+    ("write_file", "write file "),
+    ("edit_ini_file", "entries of "),
+    ("duplicate_file", "copy file "),
+    ("move_file", "move file "),
+    ("remove_file", "remove file "),
+    ("set_registry_value", "set registry value "),
+    ("remove_registry_value", "remove registry value "),
+    ("create_registry_key", "create registry key "),
+    ("remove_registry_key", "remove registry key "),
+    ("register_font", "register font "),
+    ("custom_action", " (Execution)"),
+    // From there on nothing is promised.
+    ("disable_rollback", ""),
+];
+
+#[test]
+fn the_packages_of_these_loops_have_every_kind_of_operation() {
+    // The kinds as the script's own type knows them: it names them when it meets another one.
+    let unknown =
+        serde_json::from_str::<reseat_script::Operation>(r#"{"type":"?"}"#).unwrap_err().to_string();
+    let known: Vec<&str> = unknown.split('`').skip(3).step_by(2).collect();
+    assert_eq!(known, KINDS.map(|(kind, _)| kind), "{unknown}");
+    let place = Place::in_memory();
+    let package = ready(&place);
+    let log = place.path("log");
+    let mut executed = String::new();
+    let failing = ["install", "-q", &package, "FAIL=1"];
+    for command in [&failing[..], &["install", "-q", &package], &["uninstall", "-q", &package]] {
+        place.reseat(&[command, &["--log", log.to_str().unwrap()]].concat());
+        executed += &place.read("log");
+    }
+    let lines: Vec<&str> = executed.lines().filter(|line| line.contains("Executing op: ")).collect();
+    for (kind, words) in KINDS {
+        assert!(lines.iter().any(|line| line.contains(words)), "no {kind} in\n{}", lines.join("\n"));
+    }
+    for phase in ["(Execution)", "(Rollback)", "(Commit)"] {
+        assert!(lines.iter().any(|line| line.contains(phase)), "{phase}");
+    }
 }

@@ -5,6 +5,7 @@
 pub mod disk;
 pub mod everything;
 pub mod meddler;
+pub mod paused;
 pub mod product;
 pub mod recording;
 pub mod scene;
