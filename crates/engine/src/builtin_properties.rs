@@ -31,6 +31,7 @@ pub fn set_all(session: &mut Session<'_, '_>, command_line: &[(String, String)])
     for (name, value) in administrative::saved_properties(&package)? {
         session.properties.set(&name, value);
     }
+    session.hide_secrets();
     for (name, value) in command_line {
         if !is_public(name) {
             return Err(EngineError::CommandLine {

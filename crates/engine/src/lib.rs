@@ -23,7 +23,7 @@
 //! | `functions` | the documented functions that the code of custom actions calls |
 //! | `restart`, `pending_files` | the conversation with the Restart Manager; files that wait for the next start |
 //! | `builtin_properties`, `variable` | the properties and environment variables that packages see |
-//! | `interface`, `log`, `error` | what is said to whom |
+//! | `interface`, `log`, `error`, `secrets` | what is said to whom, and what is not |
 //!
 //! The engine knows neither terminals nor Wine, and prints nothing.
 
@@ -49,6 +49,7 @@ mod platform;
 mod recovery;
 mod request;
 mod restart;
+mod secrets;
 mod selection;
 mod sequence;
 mod session;
@@ -78,6 +79,7 @@ pub use platform::{InstallerVersion, Platform, VersionError, WindowsVersion};
 pub use recovery::{Recovered, RecoveredInstallation, recover};
 pub use request::{CustomActions, Request, Target, TopLevel, UiLevel};
 pub use restart::SESSION_KEY_PROPERTY;
+pub use secrets::masked;
 pub use source::local_time;
 pub use standard_action::{STANDARD_ACTIONS, Service, StandardAction};
 pub use subject::find_product;

@@ -29,6 +29,7 @@ use crate::pending_files::{self, PendingFiles};
 use crate::plan::Draft;
 use crate::request::{Request, TopLevel};
 use crate::restart::Conversation;
+use crate::secrets;
 use crate::selection::{PlannedFile, Selection};
 use crate::sequence;
 use crate::source::Sources;
@@ -169,7 +170,21 @@ impl<'s, 'm> Session<'s, 'm> {
     /// Sets a property, deletes it when the value is empty, and logs the change.
     pub(crate) fn set_property(&mut self, name: &str, value: &str) {
         if let Some(change) = self.properties.set(name, value) {
+            if name == "MsiHiddenProperties" {
+                self.hide_secrets();
+            } else if self.properties.is_hidden(name) {
+                secrets::hide(value);
+            }
             service!("{}", self.properties.change_line(name, &change));
+        }
+    }
+
+    /// Remembers the values of hidden properties, so that they are shown nowhere.
+    pub(crate) fn hide_secrets(&self) {
+        for (name, value) in self.properties.iter() {
+            if self.properties.is_hidden(name) {
+                secrets::hide(value);
+            }
         }
     }
 

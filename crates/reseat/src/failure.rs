@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use reseat_engine::EngineError;
+use reseat_engine::{EngineError, masked};
 use reseat_machine::MachineError;
 use serde_json::json;
 
@@ -60,14 +60,15 @@ impl Failure {
 
     /// Prints it, and gives the exit code.
     pub fn print(&self, global: &Global) -> ExitCode {
+        let (message, hint) = (masked(&self.message), self.hint.as_deref().map(masked));
         if global.json {
-            println!("{}", json!({ "error": self.code, "message": self.message, "hint": self.hint }));
+            println!("{}", json!({ "error": self.code, "message": message, "hint": hint }));
         } else {
             match self.code {
-                Some(code) => eprintln!("reseat: error {code}: {}", self.message),
-                None => eprintln!("reseat: {}", self.message),
+                Some(code) => eprintln!("reseat: error {code}: {message}"),
+                None => eprintln!("reseat: {message}"),
             }
-            if let Some(hint) = &self.hint {
+            if let Some(hint) = hint {
                 eprintln!("  hint: {hint}");
             }
         }

@@ -126,7 +126,7 @@ fn aligned(headings: &[String], rows: impl Iterator<Item = Vec<String>> + Clone)
 /// Prints a value as JSON.
 pub fn json<T: Serialize>(value: &T) {
     match serde_json::to_string_pretty(value) {
-        Ok(text) => println!("{text}"),
+        Ok(text) => println!("{}", reseat_engine::masked(&text)),
         // The values are our own: texts, numbers and lists of them.
         Err(error) => eprintln!("reseat: cannot write JSON: {error}"),
     }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use reseat_engine::{Answer, FilesInUseAnswer, Message, Question, UserInterface};
+use reseat_engine::{Answer, FilesInUseAnswer, Message, Question, UserInterface, masked};
 use reseat_restart_manager::{ApplicationList, CancelToken};
 
 use crate::arguments::{Global, Progress};
@@ -73,6 +73,7 @@ impl Terminal {
     }
 
     fn line(&self, text: &str) {
+        let text = masked(text);
         self.bar.suspend(|| eprintln!("{text}"));
     }
 }
@@ -82,7 +83,7 @@ impl UserInterface for Terminal {
         match message {
             Message::ActionStart { action, description } => {
                 let text = if description.is_empty() { action } else { description };
-                self.bar.set_message(text.clone());
+                self.bar.set_message(masked(text));
                 if self.plain {
                     self.line(text);
                 }
@@ -102,7 +103,7 @@ impl UserInterface for Terminal {
                 }
             }
             Message::Warning(text) => {
-                self.warnings.push(text.clone());
+                self.warnings.push(masked(text));
                 self.line(&format!("reseat: warning: {text}"));
             }
             // The command prints the error that it gets.
@@ -153,7 +154,7 @@ impl UserInterface for Terminal {
         let default = question.default_answer();
         let words: Vec<&str> = question.buttons.answers().iter().map(|answer| answer.label()).collect();
         self.bar.suspend(|| {
-            eprintln!("{}", question.text);
+            eprintln!("{}", masked(&question.text));
             loop {
                 eprint!("{} ({})? ", words.join(", "), default.label());
                 let _ = std::io::stderr().flush();

@@ -55,6 +55,7 @@ impl VerboseLog {
     }
 
     fn line(&self, line: fmt::Arguments<'_>) {
+        let line = reseat_engine::masked(&line.to_string());
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
         // A log that cannot be written must not end an installation half-way.
         let _ = writeln!(out, "{line}").and_then(|()| out.flush());

@@ -11,6 +11,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use support::disk::Dice;
+use support::paused::{Paused, pausing};
 use support::product::Product;
 use support::{Place, Ran, everything, has_tool, run, snapshot};
 
@@ -219,20 +220,74 @@ fn hidden_properties_appear_nowhere() {
         .with_binary("note", write)
         .with_action("SetNote", 51, "Note", "[SECRET]", 3900)
         .with_action("Note", 2 + DEFERRED, "note", "\"[OUT]\" \"[SECRET]\"", 4100);
+    // A secret goes into everything that a message can show.
+    let secret_path = place.path("[SECRET]/tool");
+    let secret_path = format!("\"{}\" x", secret_path.display());
+    let everywhere = with_secret
+        .clone()
+        .with_standard_actions(&[
+            ("WriteIniValues", 5100),
+            ("WriteEnvironmentStrings", 5200),
+            ("LaunchConditions", 100),
+        ])
+        .with_action("SetCopy", 51, "COPY", "x[SECRET]x", 50)
+        .with_row("Registry", &["S", "2", "Software\\[SECRET]", "[SECRET]", "a [SECRET] b", "Main"])
+        .with_row("IniFile", &["I", "test.ini", "INSTALLDIR", "[SECRET]", "[COPY]", "[SECRET]", "0", "Main"])
+        .with_row("Environment", &["E", "=-*TEST_SECRET", "[SECRET]", "Main"]);
+    let path = everywhere.clone().with_action("Path", 34, "INSTALLDIR", &secret_path, 1100);
+    let unquoted = with_secret.clone().with_action("Path", 34, "INSTALLDIR", "/opt/[SECRET]/tool", 1100);
+    let later = everywhere.clone().with_action("Path", 34 + DEFERRED, "INSTALLDIR", &secret_path, 4110);
+    let undoing = everywhere
+        .clone()
+        .with_action("Path", 34 + DEFERRED + 256, "INSTALLDIR", &secret_path, 3950)
+        .with_action("Fails", 34 + DEFERRED, "INSTALLDIR", "/bin/false", 6500);
+    let by_property = everywhere
+        .clone()
+        .with_action("SetTool", 51, "TOOL", "/opt/[SECRET]/tool", 60)
+        .with_action("Path", 50, "TOOL", "[SECRET]", 1100);
+    let message =
+        everywhere.clone().with_action("Says", 19, "", "the password is [SECRET], \"[COPY]\"", 6550);
+    let launch = everywhere.clone().with_row("LaunchCondition", &["0", "not with [SECRET]"]);
     let broken = with_secret.clone().with_action("Broken", 34, "INSTALLDIR", "/bin/sh 'open [SECRET]", 1100);
     let ends = with_secret.clone().with_action("Ends", 19, "", "over", 6550);
     let mut shown = String::new();
-    for product in [broken, ends, with_secret] {
+    let products = [
+        path,
+        unquoted,
+        later,
+        undoing.clone(),
+        by_property,
+        message,
+        launch,
+        broken,
+        ends,
+        everywhere,
+        with_secret,
+    ];
+    for product in products {
         let package = product.save(&place, "test.msi");
         let log = place.path("log");
         let arguments = ["--json", "--log", log.to_str().unwrap()];
+        for plan in [&["plan", package.to_str().unwrap(), "--json"][..], &["plan", package.to_str().unwrap()]]
+        {
+            let ran = place.reseat(&[plan, &arguments[1..]].concat());
+            shown += &format!("{}{}{}", ran.out, ran.err, place.read("log"));
+        }
         let ran = place.install(&package, &arguments);
         shown += &format!("{}{}{}", ran.out, ran.err, place.read("log"));
         let ran = place.reseat(&["install", "--progress", "plain", package.to_str().unwrap()]);
         shown += &format!("{}{}", ran.out, ran.err);
     }
+    // Another process that undoes a killed installation knows no properties; the rollback script says what is hidden.
+    let killed = Place::with_prefix();
+    let package = pausing(&killed, undoing).save(&killed, "test.msi");
+    Paused::begin(&killed, &package, &[]).kill();
+    let ran = killed.reseat(&["recover", "--json"]);
+    ran.expect_code(0).expect_error(&["rollback custom action Path failed", "********** cannot be started"]);
+    shown += &format!("{}{}", ran.out, ran.err);
     assert!(place.read("out").starts_with("got open sesame\n"), "the action itself gets it");
-    let lines: Vec<_> = shown.lines().filter(|line| line.contains("sesame")).collect();
+    let lines: Vec<_> =
+        shown.lines().filter(|line| line.contains("sesame") || line.contains("/open")).collect();
     assert!(lines.is_empty(), "{}", lines.join("\n"));
 }
 

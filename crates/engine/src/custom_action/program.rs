@@ -27,7 +27,8 @@ pub fn run(
     source: &ProgramSource,
     command_line: &str,
 ) -> Result<Flow, EngineError> {
-    let mut call = prepare(session, row, source, command_line)?;
+    let (mut call, hides) = prepare(session, row, source, command_line)?;
+    let action = &DecodedAction { hide_target: action.hide_target || hides, ..action.clone() };
     call.wait = action.returns != ReturnProcessing::AsyncIgnore;
     if matches!(action.execution, Execution::Immediate(_)) {
         return run_now(session, &call, action);
@@ -37,13 +38,13 @@ pub fn run(
     schedule(session, row, action, ScheduledCode::Program(call))
 }
 
-/// Resolves what is to be run, and how.
+/// Resolves what is to be run, and how; and whether there is a hidden property in its command line.
 fn prepare(
     session: &Session<'_, '_>,
     row: &CustomAction,
     source: &ProgramSource,
     command_line: &str,
-) -> Result<ProgramCall, EngineError> {
+) -> Result<(ProgramCall, bool), EngineError> {
     let mut working_folder = None;
     let unix = |text: &str| -> Result<PathBuf, EngineError> {
         // A property may name a program of this machine by its own path.
@@ -76,14 +77,17 @@ fn prepare(
             Program::File(unix(path)?)
         }
     };
-    Ok(ProgramCall {
+    let command_line = session.format(command_line);
+    let hides = command_line.loggable(|name| session.properties.is_hidden(name)) != command_line.text;
+    let call = ProgramCall {
         action: row.action.to_string(),
         program,
-        command_line: session.format(command_line).text,
+        command_line: command_line.text,
         working_folder,
         environment: Vec::new(),
         wait: true,
-    })
+    };
+    Ok((call, hides))
 }
 
 fn run_now(
@@ -135,6 +139,16 @@ pub fn call_host(
     match result {
         Err(HostError::CommandLine { reason, .. }) if hide_target => {
             Err(HostError::CommandLine { command_line: MASK.to_owned(), reason })
+        }
+        // The program's path is the beginning of the command line.
+        Err(HostError::Start { source, .. }) if hide_target && call.program == Program::FirstArgument => {
+            Err(HostError::Start { program: PathBuf::from(MASK), source })
+        }
+        Err(HostError::TimedOut { seconds, .. }) if hide_target && call.program == Program::FirstArgument => {
+            Err(HostError::TimedOut { program: PathBuf::from(MASK), seconds })
+        }
+        Err(HostError::Unsupported { .. }) if hide_target && call.program == Program::FirstArgument => {
+            Err(HostError::Unsupported { what: "the program of its command line".to_owned() })
         }
         result => result,
     }

@@ -14,6 +14,7 @@ use crate::host::{
 };
 use crate::interface::Message;
 use crate::log::{plain, service};
+use crate::secrets;
 use crate::sequence::Flow;
 use crate::session::{Session, readable};
 
@@ -23,6 +24,9 @@ struct ScheduledCall {
     code: ScheduledCode,
     /// Whether its target stays out of the log.
     hide_target: bool,
+    /// The values in it that are hidden, also when another process runs it later.
+    #[serde(default)]
+    secrets: Vec<String>,
 }
 
 /// What an action in the script runs.
@@ -60,13 +64,16 @@ pub fn schedule(
         Execution::Rollback => ActionKind::Rollback,
         Execution::Commit => ActionKind::Commit,
     };
-    let call = serde_json::to_value(&ScheduledCall { code, hide_target: action.hide_target });
+    let custom_action_data = session.property(&row.action).unwrap_or_default().to_owned();
+    let mut call = ScheduledCall { code, hide_target: action.hide_target, secrets: Vec::new() };
+    let text = serde_json::to_string(&call).unwrap_or_default();
+    call.secrets = secrets::within(&format!("{text}{custom_action_data}"));
+    let call = serde_json::to_value(&call);
     let call = call.map_err(|error| EngineError::Row {
         table: "CustomAction",
         row: row.action.to_string(),
         reason: error.to_string(),
     })?;
-    let custom_action_data = session.property(&row.action).unwrap_or_default().to_owned();
     session.add(Operation::CustomAction(ScheduledAction {
         action: row.action.to_string(),
         kind,
@@ -89,6 +96,7 @@ pub fn run_scheduled(
 ) -> Result<(), ActionFailure> {
     let mut scheduled: ScheduledCall =
         serde_json::from_value(action.call.clone()).map_err(|error| ActionFailure::Host(error.into()))?;
+    scheduled.secrets.iter().for_each(|secret| secrets::hide(secret));
     scheduled.find_package(surroundings);
     let mut lines = Vec::new();
     let (result, always_succeeds) = match &scheduled.code {

@@ -71,7 +71,7 @@ fn lines(recovered: &Recovered) -> Vec<String> {
 
 fn check(recovered: &Recovered) -> Result<(), Failure> {
     for problem in recovered.installations.iter().flat_map(|installation| &installation.problems) {
-        eprintln!("reseat: warning: {problem}");
+        eprintln!("reseat: warning: {}", reseat_engine::masked(problem));
     }
     if recovered.is_complete() {
         return Ok(());

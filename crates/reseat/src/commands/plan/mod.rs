@@ -43,13 +43,14 @@ pub fn run(global: &Global, arguments: arguments::Plan) -> Result<ExitCode, Fail
     let plan = plan?;
     let changes: Vec<PlannedChange> = plan.steps.iter().filter_map(changes::change).collect();
     let code = if plan.obstacles.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-    output::write(code, |out| {
-        if global.json {
-            output::write_json(&as_json(&plan, &changes, &terminal.warnings), out)
-        } else {
-            write_text(&plan, &changes, out)
-        }
-    })
+    let mut text = Vec::new();
+    if global.json {
+        output::write_json(&as_json(&plan, &changes, &terminal.warnings), &mut text)?;
+    } else {
+        write_text(&plan, &changes, &mut text)?;
+    }
+    let text = reseat_engine::masked(&String::from_utf8_lossy(&text));
+    output::write(code, |out| out.write_all(text.as_bytes()))
 }
 
 fn as_json(plan: &Plan, changes: &[PlannedChange], warnings: &[String]) -> Value {
