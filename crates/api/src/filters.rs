@@ -18,8 +18,8 @@ const SERVICE: u32 = 3;
 /// Keeps an application from being shut down or restarted (the page RmAddFilter).
 ///
 /// # Errors
-/// 6, 29; 160 unless exactly one of the three is given, and for an action that is none; 1219 for a secondary
-/// installer.
+/// 6, 29, 121; 160 unless exactly one of the three is given, and for an action that is none; 1219 for a
+/// secondary installer.
 ///
 /// # Safety
 /// Each pointer is null or leads to what its type says; strings have an end.

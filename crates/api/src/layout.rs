@@ -11,10 +11,16 @@ use crate::text;
 pub const ERROR_SUCCESS: u32 = 0;
 /// No session has the handle.
 pub const ERROR_INVALID_HANDLE: u32 = 6;
+/// The argument of a function for processes makes no sense.
+pub const ERROR_INVALID_PARAMETER: u32 = 87;
+/// The buffer for a text is too small.
+pub const ERROR_INSUFFICIENT_BUFFER: u32 = 122;
 /// An argument is missing or makes no sense.
 pub const ERROR_BAD_ARGUMENTS: u32 = 160;
 /// The buffer is too small.
 pub const ERROR_MORE_DATA: u32 = 234;
+/// There is none.
+pub const ERROR_NOT_FOUND: u32 = 1168;
 /// The key is none, or the function is for the primary installer.
 pub const ERROR_SESSION_CREDENTIAL_CONFLICT: u32 = 1219;
 /// The session of a process that is in none.

@@ -16,7 +16,8 @@
 //! | `list` | RmGetList |
 //! | `shutdown` | RmShutdown, RmRestart, RmCancelCurrentTask |
 //! | `filters` | RmAddFilter, RmRemoveFilter, RmGetFilterList |
-//! | `application` | RegisterApplicationRestart, UnregisterApplicationRestart, RmGetUniqueProcess |
+//! | `application` | RegisterApplicationRestart, UnregisterApplicationRestart, GetApplicationRestartSettings, RmGetUniqueProcess |
+//! | `process` | OpenProcess, GetCurrentProcess, GetProcessTimes, CloseHandle |
 //!
 //! Nothing here is meant for Rust: use the crate `reseat-restart-manager` there.
 
@@ -27,19 +28,27 @@ mod filters;
 mod handle;
 mod layout;
 mod list;
+mod process;
 mod resources;
 mod session;
 mod shutdown;
 mod text;
 
-pub use application::{RegisterApplicationRestart, RmGetUniqueProcess, UnregisterApplicationRestart};
+pub use application::{
+    GetApplicationRestartSettings, RegisterApplicationRestart, RmGetUniqueProcess,
+    UnregisterApplicationRestart,
+};
 pub use filters::{RmAddFilter, RmGetFilterList, RmRemoveFilter};
 pub use layout::{
-    ERROR_BAD_ARGUMENTS, ERROR_INVALID_HANDLE, ERROR_MORE_DATA, ERROR_SESSION_CREDENTIAL_CONFLICT,
-    ERROR_SUCCESS, FILETIME, FilterSubject, RM_FILTER_INFO, RM_INVALID_TS_SESSION, RM_PROCESS_INFO,
-    RM_UNIQUE_PROCESS, StatusCallback,
+    ERROR_BAD_ARGUMENTS, ERROR_INSUFFICIENT_BUFFER, ERROR_INVALID_HANDLE, ERROR_INVALID_PARAMETER,
+    ERROR_MORE_DATA, ERROR_NOT_FOUND, ERROR_SESSION_CREDENTIAL_CONFLICT, ERROR_SUCCESS, FILETIME,
+    FilterSubject, RM_FILTER_INFO, RM_INVALID_TS_SESSION, RM_PROCESS_INFO, RM_UNIQUE_PROCESS, StatusCallback,
 };
 pub use list::RmGetList;
+pub use process::{
+    CloseHandle, GetCurrentProcess, GetCurrentProcessId, GetLastError, GetProcessId, GetProcessTimes, Handle,
+    OpenProcess,
+};
 pub use resources::RmRegisterResources;
 pub use session::{RmEndSession, RmJoinSession, RmStartSession};
 pub use shutdown::{RmCancelCurrentTask, RmRestart, RmShutdown};

@@ -12,7 +12,7 @@ use crate::layout::{ERROR_BAD_ARGUMENTS, ERROR_MORE_DATA, RM_PROCESS_INFO, numbe
 /// may be answered so again.
 ///
 /// # Errors
-/// 6, 29, 121, 234; 160 where a pointer other than the array's is null; 1219 for a secondary installer.
+/// 6, 29, 234; 160 where a pointer other than the array's is null; 1219 for a secondary installer.
 ///
 /// # Safety
 /// The array is null or has as many elements as `count` leads to; the other pointers are null or can be

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -307,6 +309,242 @@ static void registration(void)
     EXPECT(UnregisterApplicationRestart(), S_OK);
 }
 
+static void settings(void)
+{
+    WCHAR line[RESTART_MAX_CMD_LINE + 1];
+    DWORD size = sizeof line / sizeof line[0], flags = 9, last;
+    HANDLE self = GetCurrentProcess(), other;
+    FILETIME created, ended, kernel, user;
+    RM_UNIQUE_PROCESS unique;
+
+    UnregisterApplicationRestart();
+    EXPECT(GetApplicationRestartSettings(self, line, &size, &flags), HRESULT_FROM_WIN32(ERROR_NOT_FOUND));
+    EXPECT(RegisterApplicationRestart(u"/again \"a b\" .\\f", RESTART_NO_HANG | RESTART_NO_REBOOT), S_OK);
+    EXPECT(GetApplicationRestartSettings(self, line, &size, &flags), S_OK);
+    EXPECT(size, 17);
+    EXPECT(memcmp(line, u"/again \"a b\" .\\f", 34), 0);
+    EXPECT(flags, RESTART_NO_HANG | RESTART_NO_REBOOT);
+    size = 16;
+    EXPECT(GetApplicationRestartSettings(self, line, &size, NULL),
+           HRESULT_FROM_WIN32(ERROR_INSUFFICIENT_BUFFER));
+    EXPECT(size, 17);
+    EXPECT(GetApplicationRestartSettings(self, line, &size, NULL), S_OK);
+    EXPECT(GetApplicationRestartSettings(self, NULL, &size, NULL), E_INVALIDARG);
+    size = 0;
+    EXPECT(GetApplicationRestartSettings(self, NULL, &size, NULL), S_OK);
+    EXPECT(size, 17);
+    EXPECT(GetApplicationRestartSettings(self, line, NULL, NULL), E_INVALIDARG);
+    EXPECT(GetApplicationRestartSettings(NULL, line, &size, NULL), E_INVALIDARG);
+    /* All 1,024 characters come back. */
+    for (int i = 0; i < RESTART_MAX_CMD_LINE; i++)
+        line[i] = 'x';
+    line[RESTART_MAX_CMD_LINE] = 0;
+    EXPECT(RegisterApplicationRestart(line, 0), S_OK);
+    memset(line, 0, sizeof line);
+    size = sizeof line / sizeof line[0];
+    EXPECT(GetApplicationRestartSettings(self, line, &size, &flags), S_OK);
+    EXPECT(line[RESTART_MAX_CMD_LINE - 1], 'x');
+    EXPECT(size, RESTART_MAX_CMD_LINE + 1);
+    EXPECT(flags, 0);
+    /* An empty line is one: the program is started again without arguments. */
+    EXPECT(RegisterApplicationRestart(NULL, RESTART_NO_CRASH), S_OK);
+    EXPECT(GetApplicationRestartSettings(self, line, &size, &flags), S_OK);
+    EXPECT(size, 1);
+    EXPECT(line[0], 0);
+    EXPECT(flags, RESTART_NO_CRASH);
+
+    /* A handle of a process, and its start time the way of Windows. */
+    other = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_VM_READ, FALSE, GetCurrentProcessId());
+    EXPECT(other != NULL, 1);
+    EXPECT(GetProcessId(other), getpid());
+    size = sizeof line / sizeof line[0];
+    EXPECT(GetApplicationRestartSettings(other, line, &size, &flags), S_OK);
+    EXPECT(GetProcessTimes(other, &created, &ended, &kernel, &user), TRUE);
+    EXPECT(RmGetUniqueProcess((DWORD)getpid(), &unique), ERROR_SUCCESS);
+    EXPECT(memcmp(&created, &unique.ProcessStartTime, sizeof created), 0);
+    EXPECT(GetProcessTimes(other, NULL, &ended, &kernel, &user), FALSE);
+    EXPECT(GetLastError(), ERROR_INVALID_PARAMETER);
+    EXPECT(CloseHandle(other), TRUE);
+    EXPECT(GetProcessTimes(other, &created, &ended, &kernel, &user), FALSE);
+    EXPECT(GetLastError(), ERROR_INVALID_HANDLE);
+    EXPECT(GetApplicationRestartSettings(other, line, &size, &flags), E_INVALIDARG);
+    EXPECT(CloseHandle(other), FALSE);
+    other = OpenProcess(PROCESS_VM_READ, FALSE, 0x7FFFFFFF);
+    last = GetLastError();
+    EXPECT(other == NULL, 1);
+    EXPECT(last, ERROR_INVALID_PARAMETER);
+    EXPECT(UnregisterApplicationRestart(), S_OK);
+    EXPECT(GetApplicationRestartSettings(self, line, &size, &flags), HRESULT_FROM_WIN32(ERROR_NOT_FOUND));
+}
+
+static void cancel_at_once(UINT percent)
+{
+    if (percent == 0)
+        EXPECT(RmCancelCurrentTask(current), ERROR_SUCCESS);
+}
+
+/* ERROR_FAIL_RESTART: one whose program is gone by then. */
+static void failed_restart(const char *file)
+{
+    LPCWSTR files[] = {held_file};
+    RM_PROCESS_INFO list[1];
+    DWORD session = current = start(), reasons = 0;
+    UINT count = 1, needed = 0;
+    int ready[2];
+    char byte;
+    pid_t pid;
+
+    if (system("cp /proc/$PPID/exe ./passing") != 0 || pipe(ready) != 0)
+        exit(3);
+    pid = fork();
+    if (pid == 0) {
+        dup2(ready[1], 1);
+        execl("./passing", "passing", file, "application", (char *)NULL);
+        _exit(1);
+    }
+    if (read(ready[0], &byte, 1) != 1)
+        exit(3);
+    EXPECT(RmRegisterResources(session, 1, files, 0, NULL, 0, NULL), ERROR_SUCCESS);
+    EXPECT(RmShutdown(session, RmShutdownOnlyRegistered, NULL), ERROR_SUCCESS);
+    EXPECT(signal_of(pid), SIGTERM);
+    unlink("./passing");
+    EXPECT(RmRestart(session, 0, cancel_at_once), ERROR_CANCELLED);
+    EXPECT(RmRestart(session, 0, NULL), ERROR_FAIL_RESTART);
+    EXPECT(RmGetList(session, &needed, &count, list, &reasons), ERROR_SUCCESS);
+    EXPECT(count, 1);
+    EXPECT(list[0].AppStatus, RmStatusStopped | RmStatusErrorOnRestart);
+    EXPECT(RmEndSession(session), ERROR_SUCCESS);
+    close(ready[0]);
+    close(ready[1]);
+}
+
+/* The place of a session's file; each call gives another text. */
+static char *file_of(const WCHAR *key, const char *name)
+{
+    const char *folder = getenv("RESEAT_RUNTIME_DIR");
+    char *path = calloc(strlen(folder) + strlen(name) + CCH_RM_SESSION_KEY + 12, 1);
+
+    strcat(strcpy(path, folder), "/sessions/");
+    for (size_t at = strlen(path); *key; key++)
+        path[at++] = (char)*key;
+    return strcat(strcat(path, "/"), name);
+}
+
+/* ERROR_WRITE_FAULT: what a session writes down cannot be written, or read. */
+static void write_faults(void)
+{
+    WCHAR key[CCH_RM_SESSION_KEY + 1];
+    DWORD session = 0, reasons = 0, needed = 0;
+    UINT count = 0, wanted = 0;
+    LPCWSTR files[] = {held_file};
+    char *folder = strdup(getenv("RESEAT_RUNTIME_DIR"));
+    const char *names[] = {"resources", "actions", "filters"};
+
+    setenv("RESEAT_RUNTIME_DIR", "/proc/self/no/folder", 1);
+    EXPECT(RmStartSession(&session, 0, key), ERROR_WRITE_FAULT);
+    EXPECT(RmJoinSession(&session, u"0123456789abcdef0123456789abcdef"), ERROR_WRITE_FAULT);
+    EXPECT(RegisterApplicationRestart(u"a", 0), E_FAIL);
+    EXPECT(UnregisterApplicationRestart(), E_FAIL);
+    setenv("RESEAT_RUNTIME_DIR", folder, 1);
+    EXPECT(RmStartSession(&session, 0, key), ERROR_SUCCESS);
+    EXPECT(RmRegisterResources(session, 1, files, 0, NULL, 0, NULL), ERROR_SUCCESS);
+    EXPECT(RmShutdown(session, 0, NULL), ERROR_SUCCESS);
+    for (int i = 0; i < 3; i++) {
+        /* A folder in the file's place: nobody can write to that, not even root. */
+        char *path = file_of(key, names[i]);
+        if (unlink(path) != 0 || mkdir(path, 0700) != 0)
+            exit(3);
+        free(path);
+    }
+    EXPECT(RmRegisterResources(session, 1, files, 0, NULL, 0, NULL), ERROR_WRITE_FAULT);
+    EXPECT(RmGetList(session, &wanted, &count, NULL, &reasons), ERROR_WRITE_FAULT);
+    EXPECT(RmShutdown(session, 0, NULL), ERROR_WRITE_FAULT);
+    EXPECT(RmRestart(session, 0, NULL), ERROR_WRITE_FAULT);
+    EXPECT(RmAddFilter(session, u"/x", NULL, NULL, RmNoRestart), ERROR_WRITE_FAULT);
+    EXPECT(RmRemoveFilter(session, u"/x", NULL, NULL), ERROR_WRITE_FAULT);
+    EXPECT(RmGetFilterList(session, NULL, 0, &needed), ERROR_WRITE_FAULT);
+    EXPECT(RmEndSession(session), ERROR_WRITE_FAULT);
+    /* What is left of it keeps nobody from a new one. */
+    EXPECT(RmEndSession(start()), ERROR_SUCCESS);
+    if (system("rm -rf \"$RESEAT_RUNTIME_DIR\"/sessions/* \"$RESEAT_RUNTIME_DIR\"/sessions/.[!.]*; "
+               "test -z \"$(ls -A \"$RESEAT_RUNTIME_DIR\"/sessions)\"") != 0)
+        exit(3);
+    free(folder);
+}
+
+static DWORD locked_session;
+
+static void *register_locked(void *unused)
+{
+    LPCWSTR files[] = {held_file};
+    EXPECT(RmRegisterResources(locked_session, 1, files, 0, NULL, 0, NULL), ERROR_SEM_TIMEOUT);
+    return unused;
+}
+
+static void *filter_locked(void *unused)
+{
+    EXPECT(RmAddFilter(locked_session, u"/x", NULL, NULL, RmNoRestart), ERROR_SEM_TIMEOUT);
+    return unused;
+}
+
+static void *restart_locked(void *unused)
+{
+    EXPECT(RmRestart(locked_session, 0, NULL), ERROR_SEM_TIMEOUT);
+    return unused;
+}
+
+static void *start_locked(void *unused)
+{
+    WCHAR key[CCH_RM_SESSION_KEY + 1];
+    DWORD session = 0;
+    EXPECT(RmStartSession(&session, 0, key), ERROR_SEM_TIMEOUT);
+    return unused;
+}
+
+/* ERROR_SEM_TIMEOUT: another process holds a lock. Each function waits 10 seconds, here all at once. */
+static void timeouts(void)
+{
+    WCHAR key[CCH_RM_SESSION_KEY + 1];
+    const char *names[] = {"../../lock", "resources", "actions", "filters", "session.json"};
+    void *(*calls[])(void *) = {start_locked, register_locked, filter_locked, restart_locked};
+    pthread_t threads[4];
+    int ready[2];
+    char byte;
+    pid_t pid;
+
+    EXPECT(RmStartSession(&locked_session, 0, key), ERROR_SUCCESS);
+    EXPECT(RmShutdown(locked_session, 0, NULL), ERROR_SUCCESS);
+    if (pipe(ready) != 0)
+        exit(3);
+    pid = fork();
+    if (pid == 0) {
+        for (int i = 0; i < 5; i++) {
+            int file = open(file_of(key, names[i]), O_RDWR);
+            if (file < 0 || flock(file, LOCK_EX | LOCK_NB) != 0)
+                _exit(1);
+        }
+        alarm(60);
+        if (write(ready[1], "x", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    close(ready[1]);
+    if (read(ready[0], &byte, 1) != 1)
+        exit(3);
+    close(ready[0]);
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, calls[i], NULL);
+    EXPECT(RmShutdown(locked_session, 0, NULL), ERROR_SEM_TIMEOUT);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    kill(pid, SIGKILL);
+    EXPECT(signal_of(pid), SIGKILL);
+    /* None of them spoiled the session. */
+    EXPECT(RmRestart(locked_session, 0, NULL), ERROR_SUCCESS);
+    EXPECT(RmEndSession(locked_session), ERROR_SUCCESS);
+}
+
 static void sessions(void)
 {
     WCHAR key[CCH_RM_SESSION_KEY + 1];
@@ -324,15 +562,27 @@ static void sessions(void)
 
 int main(int argc, char **argv)
 {
+    alarm(120);
+    if (argc == 3) {
+        /* An application that holds the file and has registered. */
+        if (open(argv[1], O_RDONLY) < 0 || RegisterApplicationRestart(u"x", 0) != S_OK ||
+            write(1, "x", 1) != 1)
+            return 1;
+        for (;;)
+            pause();
+    }
     if (argc != 2)
         return 2;
-    alarm(120);
     held_file = wide(argv[1]);
     arguments();
     filters();
     secondary();
     applications(argv[1]);
     registration();
+    settings();
+    failed_restart(argv[1]);
+    write_faults();
+    timeouts();
     sessions();
     return failures != 0;
 }

@@ -84,6 +84,14 @@ pub struct Registration {
     boot: String,
 }
 
+impl Registration {
+    /// The arguments as one command line. Blanks and quotation marks that mean nothing are gone from what was
+    /// registered as such a line.
+    pub fn command_line(&self) -> String {
+        command_line(&self.arguments)
+    }
+}
+
 /// Registers the calling process for restart with these arguments (RegisterApplicationRestart).
 ///
 /// # Errors
@@ -107,7 +115,7 @@ impl Store {
     /// [`Error::CommandLineTooLong`], [`Error::BadArguments`] for an argument with a zero byte,
     /// [`Error::NoSuchProcess`] and [`Error::Storage`].
     pub fn register_for(&self, pid: u32, arguments: &[String], flags: RestartFlags) -> Result<(), Error> {
-        let length = command_line_length(arguments);
+        let length = command_line(arguments).encode_utf16().count();
         if length > COMMAND_LINE_LIMIT {
             return Err(Error::CommandLineTooLong { length, limit: COMMAND_LINE_LIMIT });
         }
@@ -208,13 +216,37 @@ fn file_name(process: UniqueProcess) -> String {
     format!("{}-{}", process.pid, process.start_time)
 }
 
-/// The characters of the arguments as one command line, quoted where the documentation asks for quotes.
-fn command_line_length(arguments: &[String]) -> usize {
-    let quoted = |argument: &String| {
-        let quotes = argument.is_empty() || argument.contains([' ', '\t', '"']);
-        argument.encode_utf16().count() + argument.matches('"').count() + if quotes { 2 } else { 0 }
-    };
-    arguments.iter().map(quoted).sum::<usize>() + arguments.len().saturating_sub(1)
+/// The arguments as one command line, quoted where the documentation asks for quotes: what the page
+/// CommandLineToArgvW takes apart into them again.
+fn command_line(arguments: &[String]) -> String {
+    let mut line = String::new();
+    for (at, argument) in arguments.iter().enumerate() {
+        if at > 0 {
+            line.push(' ');
+        }
+        let quoted = argument.is_empty() || argument.contains([' ', '\t']);
+        if quoted {
+            line.push('"');
+        }
+        let mut backslashes = 0;
+        for character in argument.chars() {
+            match character {
+                '\\' => backslashes += 1,
+                '"' => {
+                    // Those before a quotation mark count twice, and one more keeps it.
+                    line.extend(std::iter::repeat_n('\\', backslashes + 1));
+                    backslashes = 0;
+                }
+                _ => backslashes = 0,
+            }
+            line.push(character);
+        }
+        if quoted {
+            line.extend(std::iter::repeat_n('\\', backslashes));
+            line.push('"');
+        }
+    }
+    line
 }
 
 #[cfg(test)]
@@ -239,6 +271,20 @@ mod tests {
         store.unregister_for(me.pid).unwrap();
         assert_eq!(store.registration(me).unwrap(), None);
         store.unregister_for(me.pid).unwrap();
+    }
+
+    #[test]
+    fn a_command_line_is_quoted_where_it_has_to_be() {
+        let line = |arguments: &[&str]| {
+            command_line(&arguments.iter().map(|&it| it.to_owned()).collect::<Vec<String>>())
+        };
+        for (arguments, expected) in [
+            (&["-f", r".\file.ext"][..], r"-f .\file.ext"),
+            (&["a b", "", r"c d\"], r#""a b" "" "c d\\""#),
+            (&[r#"a\"b"#, r#"say "x y""#], r#"a\\\"b "say \"x y\"""#),
+        ] {
+            assert_eq!(line(arguments), expected);
+        }
     }
 
     #[test]

@@ -210,8 +210,11 @@ fn sweep(store: &Store) -> Result<usize, Error> {
                 tracing::warn!(%key, %error, "could not remove an abandoned session");
             }
         } else if name.starts_with(DRAFT) || name.starts_with(REMOVED) {
-            // Drafts are only made under the lock that we hold; what is being removed may go as well.
-            remove_folder(folder.as_fd(), &name).map_err(Error::storage("remove", path.join(&name)))?;
+            // Drafts are only made under the lock that we hold; what is being removed may go as well. One that
+            // cannot is no reason to refuse new sessions.
+            if let Err(error) = remove_folder(folder.as_fd(), &name) {
+                tracing::warn!(folder = %path.join(&name).display(), %error, "could not remove what is left");
+            }
         }
     }
     Ok(open)
