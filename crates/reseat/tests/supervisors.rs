@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use support::{Place, Ran, holders};
 
-/// A supervisor with one service, `demo`, that holds a file.
+/// A supervisor with one service that holds a file.
 struct Scene {
     place: Place,
     file: PathBuf,
@@ -74,11 +74,18 @@ impl Scene {
     }
 
     fn reseat(&self, arguments: &[&str]) -> Ran {
-        support::run(self.with_tools(&mut self.place.reseat_command(arguments)))
+        // Not in the folder where a service's own folder has its name.
+        support::run(self.with_tools(self.place.reseat_command(arguments).current_dir("/")))
     }
 
     fn folder(&self) -> PathBuf {
-        self.place.path("demo")
+        self.place.path(&self.name())
+    }
+
+    /// The service's name, which no other test has: services are found by it on the whole machine.
+    fn name(&self) -> String {
+        let folder = self.place.path("held").parent().and_then(Path::file_name).unwrap().to_owned();
+        format!("demo-{}", folder.to_string_lossy().replace('.', ""))
     }
 
     /// Makes the folder of a service with this script.
@@ -106,6 +113,37 @@ impl Scene {
         let new = self.wait_for_holder(Some(pid));
         assert_ne!(new, pid);
         assert_eq!(holders(&self.file), [new], "one service, once");
+        self.check_by_name(new, name);
+    }
+
+    /// Registers and filters the service by its name in a session; no file is named.
+    fn check_by_name(&self, pid: u32, name: &str) {
+        let ran = self.reseat(&["who", "--json", name]);
+        let rows: Value = serde_json::from_str(&ran.expect_code(0).out).unwrap();
+        assert_eq!((&rows[0]["pid"], &rows[0]["unit"]), (&pid.into(), &name.into()), "{rows}");
+        self.reseat(&["who", "nosuch"]).expect_code(2);
+        let key = self.reseat(&["rm", "start"]).out.trim().to_owned();
+        let rm = |arguments: &[&str]| {
+            let (command, rest) = arguments.split_first().unwrap();
+            let ran = self.reseat(&[&["rm", command, key.as_str()], rest].concat());
+            ran.expect_code(0);
+            ran.out
+        };
+        rm(&["register", "--service", name]);
+        rm(&["filter", "add", "--no-shutdown", "--service", name]);
+        rm(&["shutdown"]);
+        assert_eq!(holders(&self.file), [pid], "left alone");
+        rm(&["filter", "add", "--no-restart", "--service", name]);
+        rm(&["shutdown"]);
+        rm(&["restart"]);
+        assert!(holders(&self.file).is_empty(), "closed, and not started");
+        // Known by its name also while it does not run.
+        self.reseat(&["who", name]).expect_code(1);
+        rm(&["filter", "remove", "--service", name]);
+        assert!(rm(&["restart"]).contains(name));
+        let new = self.wait_for_holder(Some(pid));
+        assert_eq!(holders(&self.file), [new]);
+        rm(&["end"]);
     }
 }
 
@@ -133,7 +171,7 @@ fn a_runit_service_is_stopped_and_started_by_sv() {
     let folder = scene.folder();
     scene.write_run(&folder, &scene.run_script());
     let pid = scene.start("runsv", &[folder.to_str().unwrap()]);
-    scene.check(pid, "demo");
+    scene.check(pid, &scene.name());
 }
 
 #[test]
@@ -147,7 +185,7 @@ fn a_runit_service_that_ignores_the_request_is_ended_only_by_force() {
     scene
         .reseat(&["free", "--timeout", "1", file, "--", "true"])
         .expect_code(125)
-        .expect_error(&["error 351", "demo"]);
+        .expect_error(&["error 351", &scene.name()]);
     assert_eq!(holders(&scene.file), [pid]);
     scene.reseat(&["free", "--timeout", "1", "--force", file, "--", "true"]).expect_code(0);
     scene.wait_for_holder(Some(pid));
@@ -159,7 +197,7 @@ fn an_s6_service_is_stopped_and_started_by_s6_svc() {
     let folder = scene.folder();
     scene.write_run(&folder, &scene.run_script());
     let pid = scene.start("s6-supervise", &[folder.to_str().unwrap()]);
-    scene.check(pid, "demo");
+    scene.check(pid, &scene.name());
 }
 
 #[test]
@@ -171,16 +209,17 @@ fn a_supervisord_service_is_stopped_and_started_by_supervisorctl() {
          [rpcinterface:supervisor]\n\
          supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface\n\
          [supervisorctl]\nserverurl=unix://{0}\n\
-         [program:demo]\ncommand=tail -f {2}\nautorestart=true\nstartsecs=0\n\
+         [program:{3}]\ncommand=tail -f {2}\nautorestart=true\nstartsecs=0\n\
          [program:other]\ncommand=sleep 1000\nautostart=false\n",
         socket.display(),
         scene.place.path("").display(),
-        scene.file.display()
+        scene.file.display(),
+        scene.name()
     );
     scene.place.write("supervisor.conf", configuration);
     // Relative to the folder that it is started in.
     let pid = scene.start("supervisord", &["-c", "supervisor.conf"]);
-    scene.check(pid, "demo");
+    scene.check(pid, &scene.name());
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::application::RebootReasons;
 use crate::critical_list::CriticalList;
 use crate::lease::identify;
 use crate::process::{Stat, lineage, read_file};
-use crate::supervised::runs_supervisord;
+use crate::supervisor::runs_supervisord;
 
 /// Why a process is never stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -34,7 +34,7 @@
 //! | `process`, `critical`, `critical_list`, `listing` | what a process is, and whether it may be stopped |
 //! | `shutdown`, `history`, `cancel`, `filter` | stopping, written down beforehand, and what must not be |
 //! | `unit`, `service`, `service_manager` | services, stopped and started through systemd |
-//! | `supervised` | services of runit, s6 and supervisord, through their own tools |
+//! | `supervisor`, `supervised` | services of runit, s6 and supervisord, through their own tools |
 //! | `window` | windows of the display, and the request to close them |
 //! | `stale` | what still runs old files |
 //! | `registration`, `restart_plan`, `restart`, `detach` | starting again |
@@ -71,6 +71,7 @@ mod shutdown;
 mod stale;
 mod store;
 mod supervised;
+mod supervisor;
 mod unit;
 pub mod who;
 mod window;

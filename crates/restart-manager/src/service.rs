@@ -23,6 +23,7 @@ use crate::process::UniqueProcess;
 use crate::service_manager::{ServiceManager, Systemd, UnitState};
 use crate::session::Session;
 use crate::shutdown::{Progress, ShutdownOptions};
+use crate::supervisor;
 use crate::unit::{Manager, Unit, is_unit_name, processes_in, unit_and_group, unit_of};
 
 /// How long a service and what depends on it may take to start.
@@ -43,12 +44,17 @@ pub(crate) struct ServicePlan {
     pub(crate) triggers: Vec<String>,
 }
 
-/// The full name of the service that a user means, such as `cron.service` for `cron`; `None` where neither
-/// the system's nor the user's manager knows it and it does not end like one.
+/// The name of the service that a user means: `cron.service` for `cron` where the system's or the user's manager
+/// knows that, else the name by which runit, s6 or supervisord knows it; `None` where nobody does and it does not
+/// end like a service.
 pub fn service_name(text: &str) -> Option<String> {
     let full = if text.ends_with(".service") { text.to_owned() } else { format!("{text}.service") };
-    let known = || find(&full).is_some_and(|(_, state)| state.is_ok_and(|state| state.loaded));
-    (is_unit_name(&full) && (text.ends_with(".service") || known())).then_some(full)
+    let is_unit = || find(&full).is_some_and(|(_, state)| state.is_ok_and(|state| state.loaded));
+    if is_unit_name(&full) && (text.ends_with(".service") || is_unit()) {
+        return Some(full);
+    }
+    let found = supervisor::processes_by_name(&[text.to_owned()]);
+    found.into_iter().any(|it| it.is_some()).then(|| text.to_owned())
 }
 
 /// The manager that has the service, and its state; else an error in words from one that was asked.
@@ -76,10 +82,10 @@ pub(crate) struct Registered {
     pub(crate) unknown: Vec<String>,
 }
 
-/// Finds the processes of registered services.
+/// Finds the processes of registered services. A name may be that of a unit, of a supervisor's service, or of both.
 pub(crate) fn registered(names: &[String]) -> Registered {
     let mut found = Registered::default();
-    for name in names {
+    for (name, supervised) in names.iter().zip(supervisor::processes_by_name(names)) {
         let full = if name.contains('.') { name.clone() } else { format!("{name}.service") };
         match find(&full).filter(|_| is_unit_name(&full)) {
             Some((_, Ok(state))) => {
@@ -87,8 +93,10 @@ pub(crate) fn registered(names: &[String]) -> Registered {
                 let pids = if pids.is_empty() { state.main_process.into_iter().collect() } else { pids };
                 found.processes.extend(pids.into_iter().filter_map(UniqueProcess::of));
             }
-            _ => found.unknown.push(name.clone()),
+            _ if supervised.is_none() => found.unknown.push(name.clone()),
+            _ => {}
         }
+        found.processes.extend(supervised.unwrap_or_default());
     }
     found
 }

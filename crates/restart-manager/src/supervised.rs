@@ -1,182 +1,44 @@
-//! Services of runit, s6 and supervisord: which processes belong to one, and stopping and starting it with the
-//! supervisor's own tool. A signal would be undone by the supervisor at once.
-//!
-//! A process belongs to the nearest supervisor that it descends from. Which service it is say the supervisor's
-//! working folder (runit, s6) or its own tool (`supervisorctl status`), never the process. A supervisor of
-//! another user than root and ours is not spoken to: its folder holds what that user likes.
+//! Services of runit, s6 and supervisord, stopped and started with the supervisor's own tool. A signal would be
+//! undone by the supervisor at once. Which processes belong to one is in `supervisor`.
 
-use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsString;
+use std::collections::BTreeMap;
 use std::fmt;
-use std::os::fd::AsFd;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rustix::fs::readlinkat;
-use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
 use crate::application::{Application, ApplicationType};
 use crate::cancel::CancelToken;
-use crate::critical::{CriticalReason, open_process};
+use crate::critical::CriticalReason;
 use crate::error::{Error, Refusal};
 use crate::history::Stopping;
-use crate::process::{Credentials, Stat, UniqueProcess, program_path, read_file};
-use crate::script::{Script, script_of};
+use crate::process::UniqueProcess;
 use crate::service;
-use crate::service_manager::{Failed, finish};
+use crate::service_manager::finish;
 use crate::session::Session;
 use crate::shutdown::{Progress, ShutdownOptions};
-
-/// How long a question may take, and how much longer a tool that waits itself.
-const ANSWER_PATIENCE: Duration = Duration::from_secs(5);
+use crate::supervisor::{ANSWER_PATIENCE, Known, Supervisor, control, named, recorded_pid, status};
 
 /// How long a service may take to start.
 const START_PATIENCE: Duration = Duration::from_secs(30);
 
-/// No tree of processes is deeper.
-const DEPTH_LIMIT: usize = 64;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-enum Supervisor {
-    Runit,
-    S6,
-    Supervisord,
-}
-
 /// A service of a supervisor.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Supervised {
-    supervisor: Supervisor,
+    pub(crate) supervisor: Supervisor,
     /// The service's folder; of supervisord the configuration, if it was given one.
     #[serde(with = "crate::path_text")]
-    place: PathBuf,
+    pub(crate) place: PathBuf,
     /// The name by which the supervisor's tool knows it.
-    name: String,
+    pub(crate) name: String,
 }
 
 impl fmt::Display for Supervised {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
-}
-
-impl Supervisor {
-    /// Whether a process is one, by the program that it runs.
-    fn of(pid: u32) -> Option<Supervisor> {
-        let folder = open_process(pid).ok()?;
-        let program = program_path(folder.as_fd()).ok()?;
-        match program.file_name()?.as_bytes() {
-            b"runsv" => Some(Supervisor::Runit),
-            b"s6-supervise" => Some(Supervisor::S6),
-            _ => runs_supervisord(folder.as_fd()).then_some(Supervisor::Supervisord),
-        }
-    }
-}
-
-/// Whether it is a supervisord, which is a script.
-pub(crate) fn runs_supervisord(folder: std::os::fd::BorrowedFd<'_>) -> bool {
-    let Script::File(script) = script_of(folder) else { return false };
-    script.path.file_name().is_some_and(|name| name == "supervisord")
-}
-
-/// What processes are, by their ids: many have the same ancestors.
-type Known = HashMap<u32, Option<Supervisor>>;
-
-/// The service of a process.
-///
-/// # Errors
-/// Why its service must not be touched.
-fn service_of(pid: u32, known: &mut Known) -> Result<Option<Supervised>, CriticalReason> {
-    let mut child = pid;
-    for _ in 0..DEPTH_LIMIT {
-        let Some(parent) = Stat::of(child).map(|stat| stat.parent).filter(|parent| *parent > 1) else {
-            return Ok(None);
-        };
-        if let Some(supervisor) = *known.entry(parent).or_insert_with(|| Supervisor::of(parent)) {
-            return supervisor.service(parent, child).map(Some);
-        }
-        child = parent;
-    }
-    Ok(None)
-}
-
-impl Supervisor {
-    fn service(self, supervisor: u32, child: u32) -> Result<Supervised, CriticalReason> {
-        let silent = CriticalReason::SilentManager;
-        let folder = open_process(supervisor).map_err(|_| silent.clone())?;
-        let user = Credentials::read(folder.as_fd()).map(|it| it.user);
-        if user.is_none_or(|user| user != 0 && user != geteuid().as_raw()) {
-            return Err(CriticalReason::OthersSupervisor);
-        }
-        let working = readlinkat(folder.as_fd(), "cwd", Vec::new()).map_err(|_| silent.clone())?;
-        let working = PathBuf::from(OsString::from_vec(working.into_bytes()));
-        if self == Supervisor::Supervisord {
-            let place = configuration(folder.as_fd(), &working);
-            let status = status(&place).ok_or_else(|| silent.clone())?;
-            let name = named(&status).find(|(_, pid)| *pid == Some(child)).map(|it| it.0).ok_or(silent)?;
-            return Ok(Supervised { supervisor: self, place, name: name.to_owned() });
-        }
-        // The logger of a runit service has a folder and a supervisor's record of its own.
-        let log = working.join("log");
-        let place = match self == Supervisor::Runit && recorded_pid(&log) == Some(child) {
-            true => log,
-            false => working,
-        };
-        let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Supervised { supervisor: self, place, name })
-    }
-}
-
-/// The process that runit has written down for the service in this folder.
-fn recorded_pid(place: &Path) -> Option<u32> {
-    std::fs::read_to_string(place.join("supervise/pid")).ok()?.trim().parse().ok()
-}
-
-/// The configuration that a supervisord was started with; empty where it looks for its own.
-fn configuration(folder: std::os::fd::BorrowedFd<'_>, working: &Path) -> PathBuf {
-    let text = read_file(folder, "cmdline", 64 << 10).unwrap_or_default();
-    let arguments: Vec<&[u8]> = text.split(|&byte| byte == 0).collect();
-    let mut found: &[u8] = b"";
-    for (at, argument) in arguments.iter().enumerate() {
-        if matches!(*argument, b"-c" | b"--configuration") {
-            found = arguments.get(at + 1).copied().unwrap_or_default();
-        } else if let Some(value) = argument.strip_prefix(b"--configuration=") {
-            found = value;
-        }
-    }
-    match found {
-        b"" => PathBuf::new(),
-        path => working.join(PathBuf::from(OsString::from_vec(path.to_vec()))),
-    }
-}
-
-/// Runs `supervisorctl`.
-fn control(configuration: &Path, arguments: &[&str], patience: Duration) -> Result<String, Failed> {
-    let mut command = Command::new("supervisorctl");
-    if !configuration.as_os_str().is_empty() {
-        command.arg("-c").arg(configuration);
-    }
-    finish(command.args(arguments).env("LC_ALL", "C"), patience)
-}
-
-/// What `supervisorctl status` prints; `None` when it gives no answer.
-fn status(configuration: &Path) -> Option<String> {
-    // Its exit code 3 tells that some service does not run, and what it prints is the answer then too.
-    control(configuration, &["status"], ANSWER_PATIENCE).or_else(|failed| failed.output.ok_or(())).ok()
-}
-
-/// Names and process ids in what `supervisorctl status` prints.
-fn named(status: &str) -> impl Iterator<Item = (&str, Option<u32>)> {
-    status.lines().filter_map(|line| {
-        let mut words = line.split_ascii_whitespace();
-        let (name, state) = (words.next()?, words.next()?);
-        let is_running = matches!(state, "RUNNING" | "STARTING" | "STOPPING") && words.next() == Some("pid");
-        let pid = words.next().filter(|_| is_running).and_then(|it| it.trim_end_matches(',').parse().ok());
-        Some((name, pid))
-    })
 }
 
 impl Supervised {
@@ -272,14 +134,13 @@ impl Supervised {
 /// Tells services of supervisors among these applications.
 pub(crate) fn classify(applications: &mut [Application]) {
     let mut own = None;
-    let mut known = Known::new();
+    let mut known = Known::default();
     for application in applications.iter_mut().filter(|it| it.critical.is_none()) {
-        let critical = match service_of(application.process.pid, &mut known) {
+        let critical = match known.service_of(application.process.pid) {
             Ok(None) => continue,
             Ok(Some(service)) => {
                 application.service = Some(service.name.clone());
-                let own =
-                    own.get_or_insert_with(|| service_of(std::process::id(), &mut known).ok().flatten());
+                let own = own.get_or_insert_with(|| known.service_of(std::process::id()).ok().flatten());
                 let critical = (own.as_ref() == Some(&service)).then_some(CriticalReason::InstallersService);
                 application.supervised = Some(service);
                 critical
@@ -329,25 +190,4 @@ pub(crate) fn stop(
 /// Starts a service again; gives its process.
 pub(crate) fn start(service: &Supervised) -> Result<UniqueProcess, String> {
     service.start().map_err(|reason| format!("{service}: {reason}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_status_of_supervisord_names_its_processes() {
-        let text = "a                                STOPPED   Not started\n\
-                    group:b                          RUNNING   pid 1234, uptime 0:00:05\n\
-                    c                                FATAL     Exited too quickly (process log may have details)\n";
-        let found: Vec<(&str, Option<u32>)> = named(text).collect();
-        assert_eq!(found, [("a", None), ("group:b", Some(1234)), ("c", None)]);
-        assert_eq!(named("error: <class 'FileNotFoundError'>\n").filter(|it| it.1.is_some()).count(), 0);
-    }
-
-    #[test]
-    fn we_run_below_no_supervisor_that_is_not_there() {
-        assert_eq!(Supervisor::of(std::process::id()), None);
-        assert_eq!(Supervisor::of(0), None);
-    }
 }
