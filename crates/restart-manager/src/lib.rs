@@ -30,7 +30,7 @@
 //! | `primary`, `secondary` | what each sort of installer may do |
 //! | `session_key`, `session`, `store`, `journal` | where sessions are kept, safely for several processes |
 //! | `resource`, `application`, `error` | what goes in and comes out, with the documented numbers |
-//! | `who`, `lease`, `proc_scan`, `mapping`, `script` | who uses a file |
+//! | `who`, `lease`, `proc_scan`, `mapping`, `script`, `interpreter` | who uses a file |
 //! | `process`, `critical`, `critical_list`, `listing` | what a process is, and whether it may be stopped |
 //! | `shutdown`, `history`, `cancel`, `filter` | stopping, written down beforehand, and what must not be |
 //! | `unit`, `service`, `service_manager` | services, stopped and started through systemd |
@@ -48,6 +48,7 @@ mod detach;
 mod error;
 mod filter;
 mod history;
+mod interpreter;
 mod journal;
 mod lease;
 mod listing;

@@ -1,10 +1,10 @@
 //! Scripts: files that an interpreter has read and closed, so that nothing in the kernel tells of the use.
 //!
-//! The program has to be an interpreter by the file that it runs, and the script is its first argument that is
-//! no option, by that interpreter's own rules; a script's arguments are no scripts. The path is followed as the
-//! process itself would follow it and then compared by device and inode, and a file that is younger than the
-//! process cannot be what it has read. What has no file (`-c`, `-e`, `-m`, standard input) is not found, nor is
-//! one that has written over its arguments.
+//! The program has to be an interpreter by the file that it runs, and one of its arguments names the script, by
+//! that interpreter's own rules (`interpreter`). The path is followed as the process itself would follow it and
+//! then compared by device and inode, and a file that is younger than the process cannot be what it has read. A
+//! module (`python3 -m`) is looked for where the interpreter looks, without asking it. What has no file (`-c`, `-e`,
+//! standard input) is not found, nor is one that has written over its arguments.
 
 use std::ffi::OsString;
 use std::os::fd::BorrowedFd;
@@ -15,11 +15,18 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{AtFlags, FileType, StatxFlags, StatxTimestamp, statx};
 use rustix::io::Errno;
 
+use crate::interpreter::{Interpreter, Named, base_name};
 use crate::lease::FileId;
 use crate::process::{program_path, read_file, ticks_since_boot};
 
 /// Options come first; nobody has more of them.
 const ARGUMENTS_LIMIT: usize = 64 << 10;
+
+/// The kernel gives no more to one that is being started, with its arguments.
+const ENVIRONMENT_LIMIT: usize = 6 << 20;
+
+/// Nobody has more in a list of folders, but one who wants us to be slow.
+const FOLDERS_LIMIT: usize = 64;
 
 /// The steps of both clocks, and the kernel's coarse one that files are stamped with.
 const CLOCK_STEP: Duration = Duration::from_millis(100);
@@ -101,11 +108,122 @@ pub(crate) fn script_of(folder: BorrowedFd<'_>) -> Script {
     let Some(interpreter) = by_program.flatten().or_else(|| Interpreter::of(called)) else {
         return Script::None;
     };
-    let Some(argument) = interpreter.script(&arguments) else { return Script::None };
-    if program.is_none() {
-        return Script::Hidden(OsString::from_vec(base_name(argument).to_vec()));
+    let Some(named) = interpreter.script(&arguments) else { return Script::None };
+    let Some(program) = program else {
+        return match named {
+            Named::File(name) | Named::InPath(name) => {
+                Script::Hidden(OsString::from_vec(base_name(name).to_vec()))
+            }
+            Named::Module { name, .. } => {
+                let last = name.rsplit(|&byte| byte == b'.').next().unwrap_or_default();
+                Script::Hidden(OsString::from_vec([last, b".py"].concat()))
+            }
+        };
+    };
+    match named {
+        Named::File(argument) => find(folder, interpreter, argument),
+        Named::InPath(name) => {
+            let environment = Environment::read(folder);
+            first_of(folder, &environment.folders("PATH"), &[name.to_vec()])
+        }
+        Named::Module { name, isolated } => {
+            let called = arguments.first().copied().unwrap_or_default();
+            let folders = module_folders(folder, &program, called, isolated);
+            module_files(name).map_or(Script::None, |files| first_of(folder, &folders, &files))
+        }
     }
-    find(folder, interpreter, argument)
+}
+
+/// The first of these files, beneath each of these folders in turn.
+fn first_of(folder: BorrowedFd<'_>, bases: &[Vec<u8>], names: &[Vec<u8>]) -> Script {
+    for path in bases.iter().flat_map(|base| names.iter().map(move |name| join(base, name))) {
+        if let Ok((file, FileType::RegularFile)) = inspect(folder, &path) {
+            return Script::File(file);
+        }
+    }
+    Script::None
+}
+
+/// A name beneath a folder; the empty one is the working folder.
+fn join(base: &[u8], name: &[u8]) -> Vec<u8> {
+    if base.is_empty() { name.to_vec() } else { [base, b"/", name].concat() }
+}
+
+/// The variables that a process was started with. They are only names of folders to look into for a file that is
+/// asked about: nothing that they name is opened or run.
+struct Environment(Vec<u8>);
+
+impl Environment {
+    fn read(folder: BorrowedFd<'_>) -> Environment {
+        Environment(read_file(folder, "environ", ENVIRONMENT_LIMIT).unwrap_or_default())
+    }
+
+    fn value(&self, name: &str) -> Option<&[u8]> {
+        let value = |it: &[u8]| it.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::len);
+        let line = self.0.split(|&byte| byte == 0).find(|line| value(line).is_some())?;
+        line.get(name.len() + 1..)
+    }
+
+    /// The folders in a list with colons between them.
+    fn folders(&self, name: &str) -> Vec<Vec<u8>> {
+        let list = self.value(name).unwrap_or_default();
+        list.split(|&byte| byte == b':')
+            .filter(|it| !it.is_empty())
+            .take(FOLDERS_LIMIT)
+            .map(<[u8]>::to_vec)
+            .collect()
+    }
+}
+
+/// The files that a Python module of this name can be run from; a package is run by a file of its own.
+fn module_files(name: &[u8]) -> Option<[Vec<u8>; 2]> {
+    let is_name = |part: &[u8]| {
+        !part.is_empty()
+            && part.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_' || !byte.is_ascii())
+    };
+    if !name.split(|&byte| byte == b'.').all(is_name) {
+        return None;
+    }
+    let path: Vec<u8> = name.iter().map(|&byte| if byte == b'.' { b'/' } else { byte }).collect();
+    Some([[&path[..], b"/__main__.py"].concat(), [&path[..], b".py"].concat()])
+}
+
+/// Where Python looks for modules, first the folders that come first for it; what `.pth` files add is not known.
+fn module_folders(folder: BorrowedFd<'_>, program: &Path, called: &[u8], isolated: bool) -> Vec<Vec<u8>> {
+    let environment = Environment::read(folder);
+    let mut folders = Vec::new();
+    if !isolated {
+        folders.push(Vec::new());
+        folders.extend(environment.folders("PYTHONPATH"));
+    }
+    // In a virtual environment the program is a link, and the place of the link counts.
+    let called = match called.contains(&b'/') {
+        true => Some(called.to_vec()),
+        false => {
+            let candidates = environment.folders("PATH").into_iter().map(|base| join(&base, called));
+            candidates.into_iter().find(|path| inspect(folder, path).is_ok())
+        }
+    };
+    let mut prefixes: Vec<PathBuf> = Vec::new();
+    for path in called.map(|it| path_of(&it)).into_iter().chain([program.to_owned()]) {
+        if let Some(prefix) = path.parent().and_then(Path::parent)
+            && !prefixes.iter().any(|it| it == prefix)
+        {
+            prefixes.push(prefix.to_owned());
+        }
+    }
+    let version = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    if let Some(home) = environment.value("HOME").filter(|_| !isolated) {
+        prefixes.push(path_of(home).join(".local"));
+    }
+    for prefix in prefixes {
+        let beneath = ["lib/V", "lib/V/site-packages", "lib/python3/dist-packages", "lib/V/dist-packages"];
+        let local = ["local/lib/V/dist-packages", "local/lib/V/site-packages"];
+        for place in beneath.into_iter().chain(local) {
+            folders.push(prefix.join(place.replace('V', &version)).into_os_string().into_vec());
+        }
+    }
+    folders
 }
 
 /// Follows a script's name as its process would.
@@ -155,224 +273,4 @@ fn time(stamp: &StatxTimestamp) -> SystemTime {
 
 fn path_of(bytes: &[u8]) -> PathBuf {
     PathBuf::from(OsString::from_vec(bytes.to_vec()))
-}
-
-fn base_name(path: &[u8]) -> &[u8] {
-    path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
-}
-
-/// What reads scripts, told apart by their options.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Interpreter {
-    Python,
-    Perl,
-    Ruby,
-    Node,
-    Shell,
-    BusyBox,
-}
-
-impl Interpreter {
-    /// By the name of its program, which may end with a version.
-    fn of(name: &[u8]) -> Option<Interpreter> {
-        match name {
-            b"node" | b"nodejs" => return Some(Interpreter::Node),
-            b"busybox" => return Some(Interpreter::BusyBox),
-            b"sh" | b"dash" | b"bash" | b"zsh" | b"ksh" | b"ksh93" | b"mksh" | b"ash" => {
-                return Some(Interpreter::Shell);
-            }
-            _ => {}
-        }
-        let named = [
-            (&b"python"[..], Interpreter::Python),
-            (b"pypy", Interpreter::Python),
-            (b"perl", Interpreter::Perl),
-            (b"ruby", Interpreter::Ruby),
-        ];
-        let is_version = |rest: &[u8]| rest.first().is_none_or(u8::is_ascii_digit);
-        named.into_iter().find(|(word, _)| name.strip_prefix(*word).is_some_and(is_version)).map(|it| it.1)
-    }
-
-    /// The script among these arguments, the first of which is the interpreter itself.
-    fn script<'a>(self, arguments: &[&'a [u8]]) -> Option<&'a [u8]> {
-        let mut rest = arguments.get(1..)?.iter();
-        if self == Interpreter::BusyBox {
-            // It is called as the program that it is to be, or with that as its first argument.
-            let is_shell = |name: &[u8]| matches!(name, b"sh" | b"ash");
-            if !is_shell(base_name(arguments.first()?)) && !is_shell(rest.next()?) {
-                return None;
-            }
-        }
-        while let Some(&argument) = rest.next() {
-            let step = match argument {
-                b"-" if self == Interpreter::Shell || self == Interpreter::BusyBox => Step::Ends,
-                b"-" | b"" => return None,
-                b"--" => Step::Ends,
-                [b'-', b'-', long @ ..] => self.long(long),
-                [b'-', short @ ..] => self.short(short),
-                [b'+', short @ ..] if self == Interpreter::Shell => self.short(short),
-                b"inspect" if self == Interpreter::Node => Step::Flag,
-                script => return Some(script),
-            };
-            match step {
-                Step::Flag => {}
-                Step::TakesNext => {
-                    rest.next()?;
-                }
-                Step::Ends => return rest.next().copied().filter(|it| !it.is_empty()),
-                Step::NoScript => return None,
-            }
-        }
-        None
-    }
-
-    fn long(self, option: &[u8]) -> Step {
-        let takes_next: &[&[u8]] = match self {
-            Interpreter::Python => &[b"check-hash-based-pycs"],
-            Interpreter::Ruby => {
-                &[b"encoding", b"external-encoding", b"internal-encoding", b"enable", b"disable"]
-            }
-            Interpreter::Node => &[
-                b"require",
-                b"import",
-                b"loader",
-                b"experimental-loader",
-                b"conditions",
-                b"env-file",
-                b"title",
-                b"input-type",
-                b"icu-data-dir",
-                b"openssl-config",
-                b"redirect-warnings",
-                b"inspect-port",
-                b"diagnostic-dir",
-            ],
-            Interpreter::Shell => &[b"rcfile", b"init-file"],
-            Interpreter::Perl | Interpreter::BusyBox => &[],
-        };
-        let name = option.split(|&byte| byte == b'=').next().unwrap_or_default();
-        match name {
-            b"eval" | b"print" | b"interactive" if self == Interpreter::Node => Step::NoScript,
-            _ if takes_next.contains(&option) => Step::TakesNext,
-            _ => Step::Flag,
-        }
-    }
-
-    /// One or several options of one letter.
-    fn short(self, letters: &[u8]) -> Step {
-        if self == Interpreter::Node {
-            // They are not joined.
-            return match letters {
-                b"e" | b"p" | b"pe" | b"i" => Step::NoScript,
-                b"r" | b"C" => Step::TakesNext,
-                _ => Step::Flag,
-            };
-        }
-        // Without a program; with a value here or in the next argument; with a value here.
-        let (no_script, next, here): (&[u8], &[u8], &[u8]) = match self {
-            Interpreter::Python => (b"cm", b"WX", b""),
-            Interpreter::Perl => (b"eE", b"I", b"MmFixCDVd"),
-            // -C changes the folder that the script's name is relative to.
-            Interpreter::Ruby => (b"eC", b"IrE", b"xFiKTW"),
-            _ => (b"cs", b"oO", b""),
-        };
-        for (at, letter) in letters.iter().enumerate() {
-            if no_script.contains(letter) {
-                return Step::NoScript;
-            }
-            if next.contains(letter) {
-                return if at + 1 == letters.len() { Step::TakesNext } else { Step::Flag };
-            }
-            if here.contains(letter) {
-                return Step::Flag;
-            }
-        }
-        Step::Flag
-    }
-}
-
-/// What an option means for those after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    /// Nothing.
-    Flag,
-    /// The next argument is its value.
-    TakesNext,
-    /// The next argument is the script.
-    Ends,
-    /// There is no script.
-    NoScript,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn script(line: &str) -> Option<String> {
-        let arguments: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
-        let interpreter = Interpreter::of(base_name(arguments[0]))?;
-        interpreter.script(&arguments).map(|it| String::from_utf8_lossy(it).into_owned())
-    }
-
-    #[test]
-    fn the_script_is_the_first_argument_that_is_no_option() {
-        for line in [
-            "python3 S",
-            "/usr/bin/python3.11 -u -Ibs S other.py",
-            "python -W ignore -Xdev -X utf8 S -c x",
-            "python3 --check-hash-based-pycs never S",
-            "python3 -- S",
-            "perl -w S arg",
-            "perl5.36.0 -I lib -Ilib -MList::Util S",
-            "perl -0777 -lp -i.bak S",
-            "ruby -rset -r set -I lib -W0 --yjit S",
-            "ruby3.1 --encoding utf-8 S",
-            "node --max-old-space-size=64 -r ./x.js S y.js",
-            "nodejs inspect S",
-            "sh S",
-            "bash -e -o pipefail +o posix S",
-            "bash --rcfile x --norc - S",
-            "busybox sh -e S",
-            "ash S",
-        ] {
-            assert_eq!(script(line).as_deref(), Some("S"), "{line}");
-        }
-    }
-
-    #[test]
-    fn what_has_no_file_is_no_script() {
-        for line in [
-            "python3",
-            "python3 -c pass S",
-            "python3 -Ic pass S",
-            "python3 -m http.server S",
-            "python3 - S",
-            "perl -ne print S",
-            "perl -0777ne print S",
-            "perl -E say S",
-            "ruby -e p S",
-            "ruby -C /tmp S",
-            "node -e 1 S",
-            "node --eval=1 S",
-            "node -p 1",
-            "sh -c true S",
-            "bash -ec true S",
-            "sh -s S",
-            "-bash",
-            "busybox ls S",
-            "pythonista S",
-            "perldoc S",
-            "tail -f S",
-        ] {
-            assert_eq!(script(line), None, "{line}");
-        }
-    }
-
-    #[test]
-    fn a_cut_line_of_arguments_is_no_panic() {
-        for line in ["python3 -W", "perl -I", "bash -o", "ruby --encoding", "busybox", "node -r", "sh --"] {
-            assert_eq!(script(line), None, "{line}");
-        }
-        assert_eq!(Interpreter::Shell.script(&[]), None);
-    }
 }

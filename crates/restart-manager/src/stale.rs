@@ -2,7 +2,7 @@
 //!
 //! Told by the kernel's own word that a mapped file's name is gone, not by times. Only of scripts, which
 //! nobody holds, the arguments name the file and times tell. Never run is anything that a process says of
-//! itself, and its environment is not read.
+//! itself; its environment is read only for the folders where an interpreter looks for a module.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -103,6 +103,87 @@ fn a_script_without_an_ending_is_known_by_its_first_line_and_found_in_its_folder
 }
 
 #[test]
+fn a_module_that_python_runs_is_used_wherever_it_was_found() {
+    if !has("python3") {
+        return;
+    }
+    let place = Place::new();
+    let (folder, text) = (place.folder.path(), SCRIPTS[0].2);
+    std::fs::create_dir_all(folder.join("work/package/part")).unwrap();
+    std::fs::create_dir_all(folder.join("elsewhere")).unwrap();
+    let work = folder.join("work");
+    let module = write(&work, "module.py", text);
+    let package = write(&work, "package/__main__.py", text);
+    let part = write(&work, "package/part/tool.py", text);
+    let distant = write(&folder.join("elsewhere"), "distant.py", text);
+    let all = [&module, &package, &part, &distant];
+    for (arguments, expected) in [
+        (&["-m", "module"][..], &module),
+        (&["-um", "package", "module"], &package),
+        (&["-mpackage.part.tool"], &part),
+        (&["-X", "utf8", "-m", "distant", "-m", "module"], &distant),
+    ] {
+        let mut command = Command::new("python3");
+        command.args(arguments).current_dir(&work).env("PYTHONPATH", folder.join("elsewhere"));
+        let mut helper = Helper::spawn(command.stdin(Stdio::piped()));
+        helper.wait_for("ready");
+        for file in all {
+            let wanted = if file == expected { &[How::Script][..] } else { &[] };
+            assert_eq!(how(&helper, file), wanted, "{arguments:?} {}", file.display());
+        }
+    }
+    // Python's own: where it is, it says itself; we do not ask it.
+    let mut command = Command::new("python3");
+    command.args(["-I", "-c", "import http.server; print(http.server.__file__)"]);
+    let own = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    let mut command = Command::new("python3");
+    let script = "import sys; print('ready', flush=True); sys.stdin.read()";
+    write(&work, "sitecustomize.py", script);
+    command.args(["-m", "http.server"]).current_dir(&work).env("PYTHONPATH", &work).stdin(Stdio::piped());
+    let mut helper = Helper::spawn(&mut command);
+    helper.wait_for("ready");
+    assert_eq!(how(&helper, Path::new(own.trim())), [How::Script]);
+}
+
+#[test]
+fn an_archive_that_python_runs_is_used_as_a_script() {
+    if !has("python3") {
+        return;
+    }
+    let place = Place::new();
+    let folder = place.folder.path();
+    std::fs::create_dir(folder.join("app")).unwrap();
+    write(&folder.join("app"), "__main__.py", SCRIPTS[0].2);
+    let made = Command::new("python3").args(["-m", "zipapp", "app"]).current_dir(folder).status().unwrap();
+    assert!(made.success());
+    let helper = start(folder, &["python3", "app.pyz", "-v"]);
+    assert_eq!(how(&helper, &folder.join("app.pyz")), [How::Script]);
+    assert_eq!(how(&helper, &folder.join("app/__main__.py")), []);
+}
+
+#[test]
+fn a_script_that_was_looked_for_in_the_search_path_is_used() {
+    let place = Place::new();
+    let folder = place.folder.path();
+    std::fs::create_dir(folder.join("bin")).unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    let mut folders = vec![folder.join("bin")];
+    folders.extend(std::env::split_paths(&path));
+    for (interpreter, name, text) in SCRIPTS.into_iter().filter(|it| matches!(it.0, "perl" | "ruby")) {
+        if !has(interpreter) {
+            continue;
+        }
+        let script = write(&folder.join("bin"), name, text);
+        std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let mut command = Command::new(interpreter);
+        command.args(["-S", name]).env("PATH", std::env::join_paths(&folders).unwrap()).current_dir("/");
+        let mut helper = Helper::spawn(command.stdin(Stdio::piped()));
+        helper.wait_for("ready");
+        assert_eq!(how(&helper, &script), [How::Script], "{interpreter}");
+    }
+}
+
+#[test]
 fn an_installer_closes_who_runs_a_script() {
     if !has("perl") {
         return;
