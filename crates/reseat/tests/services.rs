@@ -255,6 +255,28 @@ END
 }
 
 #[test]
+fn what_runs_in_a_container_is_named_by_it_and_not_touched() {
+    let Some(ran) = sandbox(
+        r#"G=/sys/fs/cgroup/lxc.payload.web; mkdir $G
+        cp $(command -v tail) $D/program
+        (echo $BASHPID >$G/cgroup.procs; exec $D/program -f $D/held >/dev/null) & P=$!
+        until [ "$(readlink /proc/$P/exe)" = $D/program ]; do :; done
+        until [ "$(readlink /proc/$P/fd/3)" = $D/held ]; do :; done
+        "$R" who --json $D/held
+        free --force -- touch $D/ran || echo code $?
+        cp $D/program $D/new; mv $D/new $D/program
+        "$R" stale --restart || echo code $?
+        test ! -e $D/ran; kill -0 $P && echo alive; kill $P"#,
+    ) else {
+        return;
+    };
+    ran.expect_code(0).expect_error(&["error 350", "a process in a container runs old files too: web (lxc)"]);
+    let rows = ran.out.split(']').next().unwrap();
+    assert!(rows.contains(r#""critical": "runs in the container web (lxc)""#), "{}", ran.out);
+    assert!(ran.out.contains("code 125") && ran.out.ends_with("alive\n"), "{}", ran.out);
+}
+
+#[test]
 fn stale_restarts_a_service_whose_program_was_replaced() {
     let Some(ran) = sandbox(
         r#"cp /bin/sleep $D/program

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 
 use crate::application::RebootReasons;
+use crate::container::{Container, container_of};
 use crate::critical_list::CriticalList;
 use crate::lease::identify;
 use crate::process::{Stat, lineage, read_file};
@@ -30,8 +31,8 @@ pub enum CriticalReason {
     InstallerAncestor,
     /// We may not send it a signal.
     PermissionDenied,
-    /// It runs in another PID namespace: a container or a sandbox.
-    OtherNamespace,
+    /// It runs in a container, this one as far as it is known, or in another PID namespace.
+    OtherNamespace(Option<Container>),
     /// It asks to be left alone until the end: its first argument begins with `@` (as systemd documents for
     /// root storage daemons).
     RootStorage,
@@ -58,7 +59,7 @@ impl CriticalReason {
             | CriticalReason::InstallerAncestor
             | CriticalReason::InstallersService => RebootReasons::DETECTED_SELF,
             CriticalReason::PermissionDenied => RebootReasons::PERMISSION_DENIED,
-            CriticalReason::OtherNamespace => RebootReasons::SESSION_MISMATCH,
+            CriticalReason::OtherNamespace(_) => RebootReasons::SESSION_MISMATCH,
             CriticalReason::Listed(_)
             | CriticalReason::RefusesStop
             | CriticalReason::OthersSupervisor
@@ -76,7 +77,10 @@ impl fmt::Display for CriticalReason {
             CriticalReason::Installer => "the installer itself",
             CriticalReason::InstallerAncestor => "the installer was started by it",
             CriticalReason::PermissionDenied => "no permission to stop it",
-            CriticalReason::OtherNamespace => "runs in another PID namespace, such as a container",
+            CriticalReason::OtherNamespace(Some(container)) => {
+                return write!(f, "runs in the container {container}");
+            }
+            CriticalReason::OtherNamespace(None) => "runs in another PID namespace, such as a container",
             CriticalReason::RootStorage => "serves the root file system",
             CriticalReason::WineServer => "a wineserver holds files for other programs",
             CriticalReason::InstallersService => "the installer runs in this service",
@@ -94,6 +98,7 @@ pub(crate) struct Judge {
     lineages: Vec<u32>,
     installers: Vec<u32>,
     own_namespace: Option<u64>,
+    own_container: Option<Container>,
     list: CriticalList,
 }
 
@@ -102,7 +107,14 @@ impl Judge {
     pub(crate) fn new(installers: &[u32]) -> Judge {
         let lineages = installers.iter().flat_map(|&pid| lineage(pid)).collect();
         let own_namespace = identify(CWD, "/proc/self/ns/pid").ok().map(|(id, _)| id.inode);
-        Judge { lineages, installers: installers.to_vec(), own_namespace, list: CriticalList::load() }
+        let own_container = open_process(std::process::id()).ok().and_then(|it| container_of(it.as_fd()));
+        Judge {
+            lineages,
+            installers: installers.to_vec(),
+            own_namespace,
+            own_container,
+            list: CriticalList::load(),
+        }
     }
 
     /// What is never stopped by its name.
@@ -124,9 +136,13 @@ impl Judge {
         if stat.is_kernel_thread() {
             return Some(CriticalReason::KernelThread);
         }
+        let container = container_of(folder);
+        if container.is_some() && container != self.own_container {
+            return Some(CriticalReason::OtherNamespace(container));
+        }
         let namespace = identify(folder, "ns/pid").map(|(id, _)| id.inode);
         match (namespace, self.own_namespace) {
-            (Ok(theirs), Some(ours)) if theirs != ours => return Some(CriticalReason::OtherNamespace),
+            (Ok(theirs), Some(ours)) if theirs != ours => return Some(CriticalReason::OtherNamespace(None)),
             (Err(Errno::ACCESS | Errno::PERM), _) => return Some(CriticalReason::PermissionDenied),
             _ => {}
         }

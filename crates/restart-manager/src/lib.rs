@@ -31,7 +31,7 @@
 //! | `session_key`, `session`, `store`, `journal` | where sessions are kept, safely for several processes |
 //! | `resource`, `application`, `error` | what goes in and comes out, with the documented numbers |
 //! | `who`, `lease`, `proc_scan`, `mapping`, `script`, `interpreter` | who uses a file |
-//! | `process`, `critical`, `critical_list`, `listing` | what a process is, and whether it may be stopped |
+//! | `process`, `container`, `critical`, `critical_list`, `listing` | what a process is, and whether it may be stopped |
 //! | `shutdown`, `history`, `cancel`, `filter` | stopping, written down beforehand, and what must not be |
 //! | `unit`, `service`, `service_manager` | services, stopped and started through systemd |
 //! | `supervisor`, `supervised` | services of runit, s6 and supervisord, through their own tools |
@@ -42,6 +42,7 @@
 
 mod application;
 mod cancel;
+mod container;
 mod critical;
 mod critical_list;
 mod detach;
@@ -79,6 +80,7 @@ mod window;
 
 pub use application::{Application, ApplicationList, ApplicationStatus, ApplicationType, RebootReasons};
 pub use cancel::CancelToken;
+pub use container::Container;
 pub use critical::CriticalReason;
 pub use error::{Error, Refusal};
 pub use filter::{Filter, FilterAction, FilterTrigger};

@@ -16,6 +16,7 @@ use rustix::io::Errno;
 use rustix::path::DecInt;
 
 use crate::application::{Application, ApplicationType};
+use crate::container::Container;
 use crate::critical::{CriticalReason, Judge};
 use crate::error::Error;
 use crate::lease::{FileId, identify};
@@ -78,8 +79,9 @@ pub struct Stale {
 pub struct StaleList {
     /// Services and applications, those that are easily restarted first.
     pub entries: Vec<Stale>,
-    /// Processes of containers that run old files; what to do is for who runs the container.
-    pub in_containers: Vec<UniqueProcess>,
+    /// Processes of containers that run old files, and the container as far as it is known; what to do is for who
+    /// runs that.
+    pub in_containers: Vec<(UniqueProcess, Option<Container>)>,
     /// Processes that could not be looked into.
     pub uninspected: Vec<Uninspected>,
 }
@@ -110,8 +112,8 @@ pub fn stale(store: Option<&Store>) -> Result<StaleList, Error> {
     let mut entries: BTreeMap<(Outcome, String), Stale> = BTreeMap::new();
     for application in applications {
         let process = application.process;
-        if application.critical == Some(CriticalReason::OtherNamespace) {
-            list.in_containers.push(process);
+        if let Some(CriticalReason::OtherNamespace(container)) = application.critical {
+            list.in_containers.push((process, container));
             continue;
         }
         let unit = unit_of(process.pid);

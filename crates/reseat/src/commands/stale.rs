@@ -64,13 +64,29 @@ pub fn run(global: &Global, arguments: &restart_arguments::Stale) -> Result<Exit
     );
     if !global.quiet {
         if !list.in_containers.is_empty() {
-            eprintln!("reseat: {} processes in containers run old files too", list.in_containers.len());
+            let names = container_names(&list);
+            match list.in_containers.len() {
+                1 => eprintln!("reseat: a process in a container runs old files too{names}"),
+                count => eprintln!("reseat: {count} processes in containers run old files too{names}"),
+            }
         }
         if !list.uninspected.is_empty() {
             eprintln!("reseat: {} processes could not be looked into", list.uninspected.len());
         }
     }
     Ok(if list.entries.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(STALE) })
+}
+
+/// The names of containers that run old files, after a colon.
+fn container_names(list: &StaleList) -> String {
+    let mut names: Vec<String> = list
+        .in_containers
+        .iter()
+        .filter_map(|(_, container)| Some(container.as_ref()?.to_string()))
+        .collect();
+    names.sort();
+    names.dedup();
+    if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) }
 }
 
 fn restart(global: &Global, list: &StaleList) -> Result<(), Failure> {
