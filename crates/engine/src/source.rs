@@ -134,8 +134,9 @@ impl Sources {
                 Ok(cabinet.copy(index, out)?)
             }
             Source::File { path } => {
-                let mut file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
-                Ok(io::copy(&mut file, out)?)
+                let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+                // A package of hundreds of megabytes is kept this way.
+                Ok(io::copy(&mut BufReader::with_capacity(1 << 18, file), out)?)
             }
             Source::Stream { name } => {
                 let stream = self.package.database().stream(name)?;
