@@ -8,6 +8,7 @@ use reseat_machine::{Bitness, KnownFolder, Machine};
 use reseat_package::{PropertyRow, is_public};
 
 use crate::actions::administrative;
+use crate::client;
 use crate::error::EngineError;
 use crate::interface::Message;
 use crate::session::Session;
@@ -83,7 +84,7 @@ fn environment(session: &Session<'_, '_>) -> Vec<(&'static str, String)> {
         ("Time", now.strftime("%-H:%M:%S").to_string()),
         ("PhysicalMemory", memory("MemTotal:")),
         ("VirtualMemory", memory("SwapTotal:")),
-        ("UILevel", session.installation.request.ui_level.number().to_string()),
+        ("UILevel", client::ui_level(session).number().to_string()),
         ("ACTION", session.top_level.name().to_owned()),
         ("EXECUTEACTION", session.top_level.name().to_owned()),
         ("PackageCode", session.package.package_code().map(|code| code.to_string()).unwrap_or_default()),

@@ -15,6 +15,7 @@ use reseat_package::{
     Repetition, ReturnProcessing, ScriptLanguage as PackageLanguage,
 };
 
+use crate::client::Client;
 use crate::error::EngineError;
 use crate::host::{Program, ScriptLanguage, ScriptSource, WindowsCode};
 use crate::interface::Message;
@@ -67,6 +68,10 @@ pub fn run(session: &mut Session<'_, '_>, row: &CustomAction) -> Result<Flow, En
 fn not_due(session: &Session<'_, '_>, action: &DecodedAction) -> Option<&'static str> {
     if action.execution == Execution::Immediate(Repetition::ClientRepeat) {
         return Some("it runs only after the user interface sequence");
+    }
+    let has_client = matches!(session.client, Client::Over { .. });
+    if has_client && action.execution == Execution::Immediate(Repetition::FirstSequence) {
+        return Some("the user interface sequence has run");
     }
     let removes_patch = session.property("MsiPatchRemovalList").is_some();
     (action.patch_uninstall && !removes_patch).then_some("it runs only when a patch is removed")

@@ -11,7 +11,7 @@ use reseat_restart_manager::Restarted;
 use reseat_script::InstallScript;
 
 use crate::actions::execute;
-use crate::builtin_properties;
+use crate::client::Client;
 use crate::error::{EngineError, Outcome};
 use crate::host::CustomActionHost;
 use crate::interface::{Message, UserInterface};
@@ -114,7 +114,8 @@ pub fn install(
     let name = session.package.name().to_owned();
     let version = session.property("ProductVersion").unwrap_or_default().to_owned();
     let product = session.package.product_code().to_string();
-    log_properties(&session);
+    let of_client = result.is_ok() && !matches!(session.client, Client::Absent);
+    log_properties(&session, if of_client { "C" } else { "S" });
     let mut restarted = Vec::new();
     if let Some(conversation) = session.installation.restart.take() {
         let end = conversation.end(restart);
@@ -213,11 +214,12 @@ pub(crate) fn begin_requested<'s, 'm>(
 ) -> Result<Session<'s, 'm>, EngineError> {
     let request = installation.request;
     let mut properties = request.properties.clone();
-    let own = subject.patch_properties(installation.machine, &mut properties)?;
+    let derived = subject.patch_properties(installation.machine, &mut properties)?;
     let mut session = begin(installation, subject, Purpose::Requested, &properties)?;
-    for (name, value) in own {
-        session.set_property(&name, &value);
+    for (name, value) in &derived {
+        session.set_property(name, value);
     }
+    session.derived = derived;
     Ok(session)
 }
 
@@ -297,6 +299,9 @@ fn begin<'s, 'm>(
         basis: subject.basis,
         purpose,
         top_level,
+        given: properties.to_vec(),
+        derived: Vec::new(),
+        client: Client::Absent,
         properties: Properties::new(),
         selection: None,
         migrated_features: Vec::new(),
@@ -321,14 +326,13 @@ fn begin<'s, 'm>(
         let text = format!("{}: {warning}", session.package_path.display());
         session.tell(&Message::Warning(text));
     }
-    builtin_properties::set_all(&mut session, properties)?;
+    session.begin_properties(&[])?;
     Ok(session)
 }
 
 /// Runs the session that the user asked for, between the opening of the Restart Manager session and its end.
 fn run(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     support::check(session)?;
-    open_restart_manager(session)?;
     session.run()?;
     if session.in_script {
         // A sequence without InstallFinalize would leave the transaction open, and nothing done.
@@ -340,8 +344,13 @@ fn run(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     Ok(())
 }
 
-fn open_restart_manager(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
-    if !session.installation.request.platform.has_restart_manager() {
+/// Opens the Restart Manager session of the session that executes, as its first step.
+///
+/// # Errors
+/// When a policy cannot be read.
+pub(crate) fn open_restart_manager(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let has_own = session.purpose == Purpose::Requested && session.installation.plan.is_none();
+    if !has_own || !session.installation.request.platform.has_restart_manager() {
         return Ok(());
     }
     let control = restart::control(session.machine(), session.property("MSIRESTARTMANAGERCONTROL"))?;
@@ -363,8 +372,9 @@ fn open_restart_manager(session: &mut Session<'_, '_>) -> Result<(), EngineError
     Ok(())
 }
 
-fn log_properties(session: &Session<'_, '_>) {
+/// Logs all properties, as those of the service (`S`) or the client (`C`).
+pub(crate) fn log_properties(session: &Session<'_, '_>, side: &str) {
     for (name, _) in session.properties.iter() {
-        plain!("Property(S): {name} = {}", session.properties.loggable(name).unwrap_or_default());
+        plain!("Property({side}): {name} = {}", session.properties.loggable(name).unwrap_or_default());
     }
 }

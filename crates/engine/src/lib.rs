@@ -14,6 +14,7 @@
 //! | `plan` | the same without changing anything: what an installation would do |
 //! | `subject`, `origin`, `transform_list`, `patching` | which package it works on: source, transforms, patches, instance |
 //! | `session`, `context` | one package with its properties; what conditions and Formatted texts see |
+//! | `client` | the user interface sequence, and what it hands over to the execution |
 //! | `sequence`, `standard_action`, `actions/` | walking the sequence; all standard actions; one file for each or its family |
 //! | `support` | what of a package is not supported, found out before anything happens |
 //! | `inventory`, `installed_folders` | what an installed product consists of, and where it lies |
@@ -30,6 +31,7 @@
 mod actions;
 mod beside;
 mod builtin_properties;
+mod client;
 mod context;
 mod custom_action;
 mod decision;

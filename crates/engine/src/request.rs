@@ -13,6 +13,10 @@ pub enum UiLevel {
     Silent = 2,
     /// Progress and questions, without the package's own dialogs.
     Basic = 3,
+    /// The same, and the actions of the user interface sequence run. Its modeless dialogs are not shown here.
+    Reduced = 4,
+    /// As [`UiLevel::Reduced`]: modal dialogs are not shown here either.
+    Full = 5,
 }
 
 impl UiLevel {
@@ -38,6 +42,14 @@ impl TopLevel {
         match self {
             Self::Install => "INSTALL",
             Self::Admin => "ADMIN",
+        }
+    }
+
+    /// The sequence of its user interface.
+    pub const fn interface(self) -> SequenceTable {
+        match self {
+            Self::Install => SequenceTable::InstallUi,
+            Self::Admin => SequenceTable::AdminUi,
         }
     }
 

@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use jiff::Zoned;
-use reseat_package::{CustomAction, SequenceTable};
+use reseat_package::{CustomAction, Sequence, SequenceTable};
 
-use crate::actions::execute;
+use crate::client::Client;
 use crate::custom_action;
 use crate::error::EngineError;
 use crate::interface::Message;
@@ -23,23 +23,70 @@ pub enum Flow {
     SkipRest,
 }
 
-/// Runs the actions of the top-level action's sequence table in their order.
-pub fn run(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
-    if run_table(session, session.top_level.sequence())? == Flow::SkipRest {
-        execute::abandon(session);
-    }
-    Ok(())
-}
+/// So many sequences and actions run within one another.
+const MOST_NESTED: u32 = 16;
+
+/// Standard actions that do not run in the execution sequence when they ran in that of the user interface (pages
+/// `appsearch-action.md`, `ccpsearch-action.md`, `rmccpsearch-action.md`, `findrelatedproducts-action.md`,
+/// `migratefeaturestates-action.md`).
+const FIRST_SEQUENCE: [&str; 5] =
+    ["AppSearch", "CCPSearch", "RMCCPSearch", "FindRelatedProducts", "MigrateFeatureStates"];
 
 /// Runs the actions of a sequence table in their order.
 pub fn run_table(session: &mut Session<'_, '_>, table: SequenceTable) -> Result<Flow, EngineError> {
     let sequence = session.package.sequence(table)?;
+    run_sequence(session, table.name(), &sequence)
+}
+
+/// Runs the actions of any table that has the columns of a sequence table.
+///
+/// # Errors
+/// When there is no such table, or as an action fails.
+pub fn run_named(session: &mut Session<'_, '_>, name: &str) -> Result<Flow, EngineError> {
+    match session.package.other_sequence(name)? {
+        Some(sequence) => run_sequence(session, "named by SEQUENCE", &sequence),
+        None => Err(EngineError::Row {
+            table: "Property",
+            row: "SEQUENCE".to_owned(),
+            reason: format!("the package has no table '{name}'"),
+        }),
+    }
+}
+
+/// Runs actions from within the action that is running.
+///
+/// # Errors
+/// When actions are nested too deep, or as they fail.
+pub fn nested<T>(
+    session: &mut Session<'_, '_>,
+    run: impl FnOnce(&mut Session<'_, '_>) -> Result<T, EngineError>,
+) -> Result<T, EngineError> {
+    if session.nested >= MOST_NESTED {
+        return Err(EngineError::Row {
+            table: session.top_level.sequence().name(),
+            row: session.action.clone(),
+            reason: format!("more than {MOST_NESTED} actions run within one another"),
+        });
+    }
+    session.nested += 1;
+    let outer = session.action.clone();
+    let result = run(session);
+    session.action = outer;
+    session.nested -= 1;
+    result
+}
+
+fn run_sequence(
+    session: &mut Session<'_, '_>,
+    table: &'static str,
+    sequence: &Sequence,
+) -> Result<Flow, EngineError> {
     for row in sequence.actions() {
         if session.installation.interface.cancelled() {
             return Err(EngineError::UserExit);
         }
         let condition = row.condition.as_deref().unwrap_or_default();
-        if !session.holds(table.name(), &row.action, condition)? {
+        if !session.holds(table, &row.action, condition)? {
             service!("Skipping action: {} (condition is false)", row.action);
             continue;
         }
@@ -84,6 +131,16 @@ pub fn do_action(session: &mut Session<'_, '_>, name: &str) -> Result<Flow, Engi
 
 fn serve(session: &mut Session<'_, '_>, name: &str) -> Result<Flow, EngineError> {
     if let Some(action) = standard_action::find(name) {
+        if FIRST_SEQUENCE.contains(&action.name) {
+            match &mut session.client {
+                Client::Running { ran, .. } => _ = ran.insert(action.name),
+                Client::Over { ran } if ran.contains(action.name) => {
+                    service!("Skipping {name} action: already done on client side");
+                    return Ok(Flow::GoOn);
+                }
+                _ => {}
+            }
+        }
         match action.service {
             Service::Works(function) => function(session),
             Service::Nothing(reason) => {
@@ -108,12 +165,22 @@ fn serve(session: &mut Session<'_, '_>, name: &str) -> Result<Flow, EngineError>
     match session.package.find::<CustomAction>(name)? {
         Some(action) if plan::note_action(session, &action)? => custom_action::run(session, &action),
         Some(_) => Ok(Flow::GoOn),
+        None if is_dialog(session, name)? => {
+            service!("Skipping dialog: {name} (the package's own dialogs are not shown)");
+            Ok(Flow::GoOn)
+        }
         None => Err(EngineError::Row {
             table: session.top_level.sequence().name(),
             row: name.to_owned(),
             reason: "it is no standard action and not in the CustomAction table".to_owned(),
         }),
     }
+}
+
+/// Whether the name is that of a dialog.
+fn is_dialog(session: &Session<'_, '_>, name: &str) -> Result<bool, EngineError> {
+    let table = session.package.database().table("Dialog")?;
+    Ok(table.is_some_and(|table| table.find(&[name.into()]).is_some()))
 }
 
 fn refuse_tables(

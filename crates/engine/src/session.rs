@@ -19,6 +19,7 @@ use reseat_package::{
 use reseat_script::{Execution, InstallScript, Operation, Step};
 
 use crate::builtin_properties;
+use crate::client::{self, Client};
 use crate::context::Context;
 use crate::error::EngineError;
 use crate::host::CustomActionHost;
@@ -31,7 +32,6 @@ use crate::request::{Request, TopLevel};
 use crate::restart::Conversation;
 use crate::secrets;
 use crate::selection::{PlannedFile, Selection};
-use crate::sequence;
 use crate::source::Sources;
 use crate::subject::Basis;
 
@@ -97,6 +97,12 @@ pub struct Session<'s, 'm> {
     pub(crate) purpose: Purpose,
     /// What is done.
     pub(crate) top_level: TopLevel,
+    /// The properties that the session was begun with, before the package's own.
+    pub(crate) given: Vec<(String, String)>,
+    /// Properties that follow from what the session works on, which come after all others.
+    pub(crate) derived: Vec<(String, String)>,
+    /// Whether the user interface sequence runs, or has run.
+    pub(crate) client: Client,
     pub(crate) properties: Properties,
     /// Folders, features, components and files with their states; from CostInitialize on.
     pub(crate) selection: Option<Selection>,
@@ -370,12 +376,26 @@ impl<'s, 'm> Session<'s, 'm> {
         product.features.iter().map(|(name, present)| (name.clone(), state(*present))).collect()
     }
 
-    /// Walks the sequence of the top-level action.
+    /// Sets the properties anew: the package's, those that the session was begun with, these, and the installer's own.
+    ///
+    /// # Errors
+    /// When the Property table cannot be read, or a property may not be set.
+    pub(crate) fn begin_properties(&mut self, further: &[(String, String)]) -> Result<(), EngineError> {
+        self.properties = Properties::new();
+        let given = [&self.given, further].concat();
+        builtin_properties::set_all(self, &given)?;
+        for (name, value) in self.derived.clone() {
+            self.set_property(&name, &value);
+        }
+        Ok(())
+    }
+
+    /// Walks the sequence of the top-level action, and before it that of the user interface where it is asked for.
     ///
     /// # Errors
     /// The first error of an action; what was executed by then is still to be rolled back.
     pub(crate) fn run(&mut self) -> Result<(), EngineError> {
-        sequence::run(self)
+        client::run(self)
     }
 }
 

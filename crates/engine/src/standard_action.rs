@@ -48,7 +48,7 @@ use Service::{Judged, NotHere, Nothing, Unsupported, Works};
 
 /// Every standard action, in the order of the alphabet.
 pub const STANDARD_ACTIONS: &[StandardAction] = &[
-    action("ADMIN", NotHere),
+    action("ADMIN", Works(actions::top_level::execute_action)),
     action("ADVERTISE", NotHere),
     action("AllocateRegistrySpace", Nothing("the registry of this machine has no size limit")),
     action("AppSearch", Works(actions::app_search::app_search)),
@@ -61,11 +61,11 @@ pub const STANDARD_ACTIONS: &[StandardAction] = &[
     action("DeleteServices", Works(actions::services::delete_services)),
     action("DisableRollback", Works(actions::execute::disable_rollback)),
     action("DuplicateFiles", Works(actions::duplicate_files::duplicate_files)),
-    action("ExecuteAction", NotHere),
+    action("ExecuteAction", Works(actions::top_level::execute_action)),
     action("FileCost", Works(actions::costing::file_cost)),
     action("FindRelatedProducts", Works(actions::related_products::find_related_products)),
     action("ForceReboot", NotHere),
-    action("INSTALL", NotHere),
+    action("INSTALL", Works(actions::top_level::execute_action)),
     action("InstallAdminPackage", Works(actions::administrative::install_admin_package)),
     action("InstallExecute", Works(actions::execute::install_execute)),
     action("InstallExecuteAgain", Works(actions::execute::install_execute)),
@@ -111,7 +111,7 @@ pub const STANDARD_ACTIONS: &[StandardAction] = &[
     action("RemoveRegistryValues", Works(actions::registry_values::remove_registry_values)),
     action("RemoveShortcuts", Works(actions::shortcuts::remove_shortcuts)),
     action("ResolveSource", Works(actions::costing::resolve_source)),
-    action("SEQUENCE", NotHere),
+    action("SEQUENCE", Works(actions::top_level::sequence)),
     action("ScheduleReboot", Works(actions::execute::schedule_reboot)),
     action("SelfRegModules", Unsupported(&["SelfReg"])),
     action("SelfUnregModules", Unsupported(&["SelfReg"])),

@@ -4,8 +4,9 @@
 //! or components, whose states are not known yet, count as true. An action that slips through because a property
 //! changed is refused when its turn comes, and what was executed is rolled back.
 
-use reseat_package::CustomAction;
+use reseat_package::{CustomAction, SequenceTable};
 
+use crate::client;
 use crate::custom_action;
 use crate::error::EngineError;
 use crate::interface::Message;
@@ -22,8 +23,35 @@ pub fn check(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     for table in rows_of(session, UNSUPPORTED_TABLES)? {
         parts.push(format!("table {table}"));
     }
+    if client::is_due(session)? {
+        check_sequence(session, session.top_level.interface(), &mut parts)?;
+    }
+    check_sequence(session, session.top_level.sequence(), &mut parts)?;
+    if parts.is_empty() {
+        return Ok(());
+    }
+    if !session.installation.request.skip_unsupported {
+        if let Some(plan) = &mut session.installation.plan {
+            for part in parts {
+                plan.obstacle(format!("not supported yet: {part}"));
+            }
+            return Ok(());
+        }
+        return Err(EngineError::Unsupported { parts });
+    }
+    for part in parts {
+        session.tell(&Message::Warning(format!("will be skipped, not supported yet: {part}")));
+    }
+    Ok(())
+}
+
+/// The actions of a sequence that are not supported.
+fn check_sequence(
+    session: &Session<'_, '_>,
+    table: SequenceTable,
+    parts: &mut Vec<String>,
+) -> Result<(), EngineError> {
     let package = session.package.clone();
-    let table = session.top_level.sequence();
     for row in package.sequence(table)?.actions() {
         let condition = row.condition.as_deref().unwrap_or_default();
         // A condition that is wrong is reported when it is evaluated.
@@ -54,21 +82,6 @@ pub fn check(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
                 }
             }
         }
-    }
-    if parts.is_empty() {
-        return Ok(());
-    }
-    if !session.installation.request.skip_unsupported {
-        if let Some(plan) = &mut session.installation.plan {
-            for part in parts {
-                plan.obstacle(format!("not supported yet: {part}"));
-            }
-            return Ok(());
-        }
-        return Err(EngineError::Unsupported { parts });
-    }
-    for part in parts {
-        session.tell(&Message::Warning(format!("will be skipped, not supported yet: {part}")));
     }
     Ok(())
 }

@@ -354,12 +354,23 @@ impl Package {
             return Ok(sequence.clone());
         }
         let sequence = match self.database.table(table.name())? {
-            Some(rows) => Sequence::load(table, &rows)?,
+            Some(rows) => Sequence::load(table.name(), &rows)?,
             None => Sequence::default(),
         };
         let sequence = Arc::new(sequence);
         lock(&self.sequences).insert(table, sequence.clone());
         Ok(sequence)
+    }
+
+    /// Any table with the columns of a sequence table (page `sequence-action.md`); nothing when there is none of this name.
+    ///
+    /// # Errors
+    /// As [`Package::sequence`].
+    pub fn other_sequence(&self, table: &str) -> Result<Option<Sequence>, PackageError> {
+        match self.database.table(table)? {
+            Some(rows) => Ok(Some(Sequence::load("named by SEQUENCE", &rows)?)),
+            None => Ok(None),
+        }
     }
 
     /// The folders.

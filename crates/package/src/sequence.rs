@@ -88,12 +88,11 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    /// Reads a sequence table. Actions without a number, or with 0, are never run and left out.
+    /// Reads a sequence table; `name` is what errors call it. Actions without a number, or with 0, are never run and left out.
     ///
     /// # Errors
     /// When a row has no action, or a value is of the wrong type.
-    pub fn load(kind: SequenceTable, table: &Table) -> Result<Self, RowError> {
-        let name = kind.name();
+    pub fn load(name: &'static str, table: &Table) -> Result<Self, RowError> {
         let mut sequence = Self::default();
         for row in table.rows() {
             let number = read_cell::<Option<i32>>(name, &row, "Sequence")?.unwrap_or_default();
@@ -167,7 +166,7 @@ mod tests {
         table.push(vec!["Fatal".into(), "".into(), (-3).into()]);
         table.push(vec!["First".into(), "".into(), 10.into()]);
         table.push(vec!["Unnumbered".into()]);
-        let sequence = Sequence::load(SequenceTable::InstallExecute, &table).unwrap();
+        let sequence = Sequence::load("InstallExecuteSequence", &table).unwrap();
         let names: Vec<&str> = sequence.actions().iter().map(|action| &*action.action).collect();
         assert_eq!(names, ["First", "Second"]);
         assert_eq!(sequence.position("Second"), Some(1));

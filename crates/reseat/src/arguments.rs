@@ -233,6 +233,9 @@ pub struct Presented {
     /// How progress is shown on standard error
     #[arg(long, value_enum, default_value_t = Progress::Auto)]
     pub progress: Progress,
+    /// Run the actions of the package's own user interface; its dialogs are not shown. Without it they do not run
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub ui: Option<Ui>,
     /// What only Microsoft's command line can ask for.
     #[arg(skip)]
     pub manner: Manner,
@@ -249,6 +252,15 @@ pub struct Manner {
     pub says_end: bool,
     /// The log goes to the end of the file.
     pub appends_log: bool,
+}
+
+/// The level of the user interface that the package is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Ui {
+    /// UILevel 4
+    Reduced,
+    /// UILevel 5
+    Full,
 }
 
 /// How progress is shown.

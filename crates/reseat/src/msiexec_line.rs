@@ -42,11 +42,25 @@ pub struct Advertisement {
     pub new_instance: bool,
 }
 
+/// Whether the actions of the user interface sequence run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sequence {
+    /// They do not (`/qn`, `/qb`, or nothing).
+    #[default]
+    Skipped,
+    /// They run (`/qr`).
+    Reduced,
+    /// They run (`/qf`).
+    Full,
+}
+
 /// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Interface {
     /// Nothing is shown or asked (`/qn`, `/quiet`).
     pub silent: bool,
+    /// The actions of the user interface sequence run.
+    pub sequence: Sequence,
     /// No question is asked (`/qb-`, `/passive`).
     pub no_questions: bool,
     /// The user cannot end the installation (`!`).
@@ -238,6 +252,11 @@ impl Reading {
         }
         self.interface = Interface {
             silent: level == 'n',
+            sequence: match level {
+                'r' => Sequence::Reduced,
+                'f' => Sequence::Full,
+                _ => Sequence::Skipped,
+            },
             no_questions: has('-'),
             no_cancel: has('!'),
             says_end: has('+'),
@@ -419,10 +438,12 @@ mod tests {
     fn each_level_of_the_user_interface_is_known() {
         let level = |silent, no_questions, no_cancel, says_end| Interface {
             silent,
+            sequence: Sequence::Skipped,
             no_questions,
             no_cancel,
             says_end,
         };
+        let with = |sequence| Interface { sequence, ..level(false, false, false, false) };
         for (option, expected) in [
             ("", level(false, false, false, false)),
             ("/q", level(true, false, false, false)),
@@ -437,8 +458,8 @@ mod tests {
             ("/qb-", level(false, true, false, false)),
             ("/qb-!", level(false, true, true, false)),
             ("/passive", level(false, true, true, false)),
-            ("/qr", level(false, false, false, false)),
-            ("/qf", level(false, false, false, false)),
+            ("/qr", with(Sequence::Reduced)),
+            ("/qf", with(Sequence::Full)),
         ] {
             assert_eq!(parse(&format!("/i a {option}")).map(|it| it.interface), Ok(expected), "{option}");
         }

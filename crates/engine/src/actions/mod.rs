@@ -31,4 +31,5 @@ pub mod services;
 pub mod shared_libraries;
 pub mod shortcuts;
 pub mod signature_search;
+pub mod top_level;
 pub mod type_libraries;

@@ -2,7 +2,7 @@
 //! `accessing-the-current-installer-session-from-inside-a-custom-action.md` and those of the functions).
 
 use reseat_database::Database;
-use reseat_package::{Condition, FormatContext, SequenceTable};
+use reseat_package::{Condition, FormatContext};
 
 use super::arguments::{Answer, Arguments, done, returns, values};
 use super::code::Code;
@@ -15,9 +15,6 @@ use crate::log::service;
 use crate::request::{TopLevel, UiLevel};
 use crate::sequence::{self, Flow};
 use crate::session::Session;
-
-/// How deep actions may run actions by MsiDoAction and MsiSequence.
-const MOST_NESTED: u32 = 16;
 
 /// Serves the code of an immediate action.
 pub struct ImmediateFunctions<'f, 's, 'm> {
@@ -204,22 +201,16 @@ impl ImmediateFunctions<'_, '_, '_> {
 
     fn sequence(&mut self, arguments: Arguments<'_>) -> Answer {
         let name = arguments.name(1)?;
-        let table = SequenceTable::ALL.into_iter().find(|table| table.name() == name);
-        let table = table.ok_or(Code::FUNCTION_NOT_CALLED)?;
-        self.nested(|session| sequence::run_table(session, table))
+        let is_there = self.session.package.database().table(name).is_ok_and(|table| table.is_some());
+        if !is_there {
+            return Err(Code::FUNCTION_NOT_CALLED);
+        }
+        self.nested(|session| sequence::run_named(session, name))
     }
 
     /// Runs actions from within the action that is running.
     fn nested(&mut self, run: impl FnOnce(&mut Session<'_, '_>) -> Result<Flow, EngineError>) -> Answer {
-        let session = &mut *self.session;
-        if session.nested >= MOST_NESTED {
-            return Err(Code::INSTALL_FAILURE);
-        }
-        session.nested += 1;
-        let outer = session.action.clone();
-        let result = run(session);
-        session.action = outer;
-        session.nested -= 1;
+        let result = sequence::nested(self.session, run);
         match result {
             Ok(Flow::GoOn) => done(),
             Ok(Flow::SkipRest) => Err(Code::NO_MORE_ITEMS),

@@ -14,7 +14,7 @@ use reseat_machine::Machine;
 use reseat_package::parse_assignment;
 use serde_json::json;
 
-use crate::arguments::{Global, Install, Patch, Presented, Repair, Uninstall};
+use crate::arguments::{Global, Install, Patch, Presented, Repair, Ui, Uninstall};
 use crate::failure::Failure;
 use crate::output;
 use crate::prefix;
@@ -156,7 +156,12 @@ pub fn request(
             .map_err(|error| EngineError::CommandLine { reason: error.to_string() })?;
         request.properties.push(assignment);
     }
-    request.ui_level = if global.quiet { UiLevel::Silent } else { UiLevel::Basic };
+    request.ui_level = match presented.ui {
+        Some(Ui::Full) => UiLevel::Full,
+        Some(Ui::Reduced) => UiLevel::Reduced,
+        None if global.quiet => UiLevel::Silent,
+        None => UiLevel::Basic,
+    };
     request.platform = Platform {
         windows: presented.windows.unwrap_or_default(),
         installer: presented.installer.unwrap_or_default(),

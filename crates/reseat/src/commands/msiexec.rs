@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use reseat_engine::{EngineError, Target};
 
-use crate::arguments::{Global, Manner, Msiexec, Presented};
+use crate::arguments::{Global, Manner, Msiexec, Presented, Ui};
 use crate::commands::install;
 use crate::failure::Failure;
-use crate::msiexec_line::{Action, CommandLine};
+use crate::msiexec_line::{Action, CommandLine, Sequence};
 use crate::prefix;
 
 /// What `/?` prints.
@@ -25,7 +25,8 @@ msiexec OPTION … [PROPERTY=VALUE …]
   /n PRODUCT-CODE                          the instance that is meant
 
   /q, /qn, /quiet     show and ask nothing          /qn+         the same, and say the end
-  /qb, /qr, /qf       progress and questions        /qb+         and say the end
+  /qb                 progress and questions        /qb+         and say the end
+  /qr, /qf            the same, and the actions of the package's own interface run; its dialogs are not shown
   /qb-, /passive      progress without questions    !            Ctrl-C does not end it (/qb!, /qb!-)
   /l[iwearucmopvx+!*] FILE, /log FILE               the verbose log; + keeps what the file holds
   /norestart  /promptrestart  /forcerestart         set REBOOT and REBOOTPROMPT
@@ -42,6 +43,11 @@ pub fn run(global: &Global, arguments: &Msiexec) -> Result<ExitCode, Failure> {
     let interface = line.interface;
     let global = Global { quiet: global.quiet || interface.silent, ..global.clone() };
     let mut presented = Presented {
+        ui: match interface.sequence {
+            Sequence::Skipped => None,
+            Sequence::Reduced => Some(Ui::Reduced),
+            Sequence::Full => Some(Ui::Full),
+        },
         manner: Manner {
             no_questions: interface.no_questions,
             no_cancel: interface.no_cancel,
