@@ -43,6 +43,9 @@ pub struct Global {
     /// Print nothing but results and errors; an installation asks nothing and closes what is in the way
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// As root, stay root on the prefix of another user, instead of going on as that user
+    #[arg(long, global = true)]
+    pub as_root: bool,
 }
 
 /// A command.
@@ -198,6 +201,28 @@ Exit codes: 0 nothing is stale or all of it was restarted, 10 something has to b
         /// The folder, which must exist
         folder: PathBuf,
     },
+}
+
+impl Command {
+    /// Whether it reads or changes what is installed in a prefix, and may start programs there.
+    pub fn works_on_prefix(&self) -> bool {
+        matches!(
+            self,
+            Self::Install(_)
+                | Self::Uninstall(_)
+                | Self::Plan(_)
+                | Self::Repair(_)
+                | Self::Patch(_)
+                | Self::Admin(_)
+                | Self::Msiexec(_)
+                | Self::List
+                | Self::Show(_)
+                | Self::Why(_)
+                | Self::Check(_)
+                | Self::RebootPending(_)
+                | Self::Recover
+        )
+    }
 }
 
 /// What a package is told about the computer, and how it is installed.

@@ -8,6 +8,7 @@ mod closing;
 mod commands;
 mod extraction;
 mod failure;
+mod identity;
 mod inventories;
 mod msiexec_line;
 mod output;
@@ -27,9 +28,17 @@ use crate::arguments::{Arguments, Command, Global, Msiexec};
 fn main() -> ExitCode {
     if let Some(arguments) = Msiexec::of_link(std::env::args_os()) {
         let global = Global::default();
+        if let Err(failure) = identity::take(&global) {
+            return failure.print(&global);
+        }
         return commands::msiexec::run(&global, &arguments).unwrap_or_else(|failure| failure.print(&global));
     }
     let Arguments { command, global } = Arguments::parse();
+    if command.works_on_prefix()
+        && let Err(failure) = identity::take(&global)
+    {
+        return failure.print(&global);
+    }
     let result = match command {
         Command::Install(arguments) => commands::install::install(&global, arguments),
         Command::Uninstall(arguments) => commands::install::uninstall(&global, arguments),

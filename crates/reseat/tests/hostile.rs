@@ -108,6 +108,33 @@ fn files_with_a_second_name_outside_keep_their_content_there() {
 }
 
 #[test]
+fn what_would_go_to_a_drive_outside_is_refused_and_leaves_nothing_to_be_recovered() {
+    let place = with_outside();
+    everything::prepare(&place);
+    symlink(place.path("outside"), place.prefix().join("dosdevices/d:")).unwrap();
+    let (before, beyond) = (snapshot::tree(&place.prefix()), outside(&place));
+    for (table, row) in [
+        ("MoveFile", ["Out", "Main", "stays.txt", "", "OLD", "ACROSS", "1"].as_slice()),
+        ("DuplicateFile", &["Out", "Main", "Data", "out.txt", "ACROSS"]),
+        ("RemoveFile", &["Out", "Main", "data.txt", "ACROSS", "3"]),
+        ("CreateFolder", &["ACROSS", "Main"]),
+    ] {
+        let product = everything::everything(&place, "1.0.0").with_property("ACROSS", "D:\\");
+        let package = product.with_row(table, row).save(&place, "test.msi");
+        let ran = place.install(&package, &[]);
+        snapshot::assert_same(&beyond, &outside(&place));
+        if !ran.status.success() {
+            ran.expect_failure(&["D:"]);
+            snapshot::assert_same(&before, &snapshot::tree(&place.prefix()));
+        }
+        assert_eq!(place.reseat(&["recover"]).expect_code(0).out, "nothing to recover\n", "{table}");
+        if ran.status.success() {
+            place.reseat(&["uninstall", "-q", package.to_str().unwrap()]).expect_code(0);
+        }
+    }
+}
+
+#[test]
 fn registry_files_that_are_links_stay_what_they_lead_to() {
     let place = with_outside();
     let elsewhere = place.path("outside/elsewhere.reg");

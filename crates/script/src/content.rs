@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::SystemTime;
 
 use reseat_machine::{Attributes, MachineError, WindowsPath};
@@ -100,7 +101,12 @@ fn copy(from: &WindowsPath, at: &WindowsPath, path: &WindowsPath, site: &Site<'_
 /// Gives a copy that takes the place of its original the permissions of that.
 fn keep_mode(from: &WindowsPath, at: &WindowsPath, path: &WindowsPath, site: &Site<'_>) -> Result<(), Fault> {
     let read = |source| Fault::Read { path: from.clone(), source };
-    let permissions = site.machine.open_file(from)?.metadata().map_err(read)?.permissions();
+    let old = site.machine.open_file(from)?.metadata().map_err(read)?;
+    let mut permissions = old.permissions();
+    if old.uid() != rustix::process::geteuid().as_raw() {
+        // The copy is this user's, and what ran as its former owner must not run as this one.
+        permissions.set_mode(permissions.mode() & 0o777);
+    }
     let write = |source| Fault::Write { path: path.clone(), source };
     site.machine.open_file(at)?.set_permissions(permissions).map_err(write)
 }

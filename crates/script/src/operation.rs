@@ -95,6 +95,15 @@ impl Operation {
 
     /// The changes that it consists of on the machine as it is now.
     pub(crate) fn plan(&self, site: &mut Site<'_>) -> Result<Vec<Change>, Fault> {
+        let changes = self.planned(site)?;
+        // What would be refused is not announced: undoing it would be refused as well, each time.
+        for path in changes.iter().filter_map(Change::path) {
+            site.machine.may_change(path)?;
+        }
+        Ok(changes)
+    }
+
+    fn planned(&self, site: &mut Site<'_>) -> Result<Vec<Change>, Fault> {
         match self {
             Self::CreateFolder(folder) => folder.plan(site),
             Self::RemoveFolder(folder) => folder.plan(site),
