@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use reseat_engine::{
-    CallResult, CustomActionHost, Functions, HostError, Program, ProgramCall, WindowsCall, WindowsCode,
+    CustomActionHost, HostError, Program, ProgramCall, RunningCode, WindowsCall, WindowsCode,
 };
 use reseat_machine::Machine;
 
 use crate::native::{NativeHost, is_windows_program};
 use crate::sandbox::Sandbox;
-use crate::windows::{Image, Missing, WineHost, describe, image_of_file, image_of_stream};
+use crate::windows::{Missing, WineHost, describe};
 
 /// Why Windows code does not run.
 const IN_SANDBOX: &str = "Windows code does not run in the sandbox";
@@ -46,33 +46,28 @@ impl<'m> Hosts<'m> {
 }
 
 impl CustomActionHost for Hosts<'_> {
-    fn run(&self, call: &ProgramCall, output: &mut dyn FnMut(&str)) -> Result<CallResult, HostError> {
+    fn start(&self, call: &ProgramCall) -> Result<Box<dyn RunningCode + '_>, HostError> {
         if !is_windows_program(&call.program, &call.command_line) {
-            return self.native.run(call, output);
+            return self.native.start(call);
         }
         if self.is_sandboxed() {
             let what = format!("{} ({IN_SANDBOX})", self.native.windows_program(&call.program));
             return Err(HostError::Unsupported { what });
         }
         match &self.windows {
-            Ok(host) => host.run_program(call, output),
+            Ok(host) => host.start(call),
             Err(missing) => Err(HostError::Unsupported {
                 what: format!("{} ({missing})", self.native.windows_program(&call.program)),
             }),
         }
     }
 
-    fn run_windows(
-        &self,
-        call: &WindowsCall,
-        functions: &mut dyn Functions,
-        output: &mut dyn FnMut(&str),
-    ) -> Result<CallResult, HostError> {
+    fn start_windows(&self, call: &WindowsCall) -> Result<Box<dyn RunningCode + '_>, HostError> {
         if self.is_sandboxed() {
             return Err(HostError::Unsupported { what: format!("{} ({IN_SANDBOX})", describe(&call.code)) });
         }
         match &self.windows {
-            Ok(host) => host.run_windows(call, functions, output),
+            Ok(host) => host.start_windows(call),
             Err(missing) => {
                 Err(HostError::Unsupported { what: format!("{} ({missing})", describe(&call.code)) })
             }
@@ -80,40 +75,21 @@ impl CustomActionHost for Hosts<'_> {
     }
 
     fn refusal(&self, code: &WindowsCode) -> Option<String> {
-        if self.is_sandboxed() {
-            return Some(format!("{} ({IN_SANDBOX})", describe(code)));
-        }
-        let missing = match (&self.windows, code) {
-            (Err(missing), _) => missing.to_string(),
-            (Ok(_), WindowsCode::Script { .. }) => return None,
-            (Ok(host), WindowsCode::Library { library, .. }) => {
-                match (image(library), library) {
-                    (Some(image), _) => host.image_refusal(image)?.to_string(),
-                    (None, Program::Binary { .. }) => {
-                        "it is no Windows library for this processor".to_owned()
-                    }
-                    // It may be installed first.
-                    (None, _) => return None,
-                }
-            }
+        let reason = match &self.windows {
+            _ if self.is_sandboxed() => IN_SANDBOX.to_owned(),
+            Ok(host) => return host.refusal(code),
+            Err(missing) => missing.to_string(),
         };
-        Some(format!("{} ({missing})", describe(code)))
+        Some(format!("{} ({reason})", describe(code)))
     }
 
     fn program_refusal(&self, program: &Program) -> Option<String> {
-        if self.is_sandboxed() {
-            return Some(format!("{} ({IN_SANDBOX})", self.native.windows_program(program)));
-        }
-        let missing = match &self.windows {
+        let reason = match &self.windows {
+            _ if self.is_sandboxed() => IN_SANDBOX.to_owned(),
+            Ok(host) => return host.program_refusal(program),
             Err(missing) => missing.to_string(),
-            Ok(host) => match (image(program), program) {
-                (Some(image), _) => host.image_refusal(image)?.to_string(),
-                (None, Program::Binary { .. }) => "it is none for this processor".to_owned(),
-                // It may be installed first.
-                (None, _) => return None,
-            },
         };
-        Some(format!("{} ({missing})", self.native.windows_program(program)))
+        Some(format!("{} ({reason})", self.native.windows_program(program)))
     }
 
     fn finish(&self) {
@@ -121,13 +97,5 @@ impl CustomActionHost for Hosts<'_> {
         if let Ok(host) = &self.windows {
             host.finish();
         }
-    }
-}
-
-fn image(program: &Program) -> Option<Image> {
-    match program {
-        Program::Binary { package, name } => image_of_stream(package, name),
-        Program::File(path) => image_of_file(path),
-        Program::FirstArgument => None,
     }
 }

@@ -10,6 +10,7 @@
 mod binary;
 mod hosts;
 mod native;
+mod running;
 mod sandbox;
 mod windows;
 mod words;

@@ -7,31 +7,27 @@
 use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reseat_engine::{
-    CallResult, CustomActionHost, Functions, HostError, Program, ProgramCall, WindowsCall, WindowsCode,
+    CustomActionHost, HostError, NotWaitedFor, Program, ProgramCall, RunningCode, WindowsCall, WindowsCode,
 };
-use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::FdFlags;
-use rustix::process::{Pid, PidfdFlags, Signal};
 use tempfile::TempPath;
 
 use crate::binary;
+use crate::running::RunningProgram;
 use crate::sandbox::Sandbox;
 use crate::windows::describe;
 use crate::words::split;
 
 /// How long a program may run unless told otherwise.
 const TIME_LIMIT: Duration = Duration::from_secs(60 * 60);
-
-/// What of a line is kept at most, in bytes; the rest of a longer line follows as the next one.
-const LONGEST_LINE: usize = 4096;
 
 /// Runs native programs.
 pub struct NativeHost {
@@ -74,62 +70,10 @@ impl NativeHost {
             Program::FirstArgument => "a Windows program".to_owned(),
         }
     }
-
-    fn follow(
-        &self,
-        child: &mut Child,
-        mut pipe: io::PipeReader,
-        program: &Path,
-        output: &mut dyn FnMut(&str),
-    ) -> Result<CallResult, HostError> {
-        let failed = |source: io::Error| HostError::Start { program: program.to_owned(), source };
-        let pidfd = rustix::process::pidfd_open(Pid::from_child(child), PidfdFlags::empty())
-            .map_err(|error| failed(error.into()))?;
-        rustix::io::ioctl_fionbio(&pipe, true).map_err(|error| failed(error.into()))?;
-        let deadline = Instant::now() + self.time_limit;
-        let mut lines = Lines::default();
-        let mut open = true;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                // Its whole group, so that nothing of it goes on working behind the installation's back.
-                let _ = rustix::process::kill_process_group(Pid::from_child(child), Signal::KILL);
-                let _ = child.wait();
-                return Err(HostError::TimedOut {
-                    program: program.to_owned(),
-                    seconds: self.time_limit.as_secs(),
-                });
-            }
-            let ended = {
-                let mut waiting = vec![PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)];
-                if open {
-                    waiting.push(PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN));
-                }
-                let timeout =
-                    Timespec { tv_sec: left.as_secs().min(3600) as i64, tv_nsec: left.subsec_nanos().into() };
-                match rustix::event::poll(&mut waiting, Some(&timeout)) {
-                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                    Err(error) => return Err(failed(error.into())),
-                }
-                waiting.first().is_some_and(|fd| !fd.revents().is_empty())
-            };
-            // A child that it leaves behind may hold the pipe for ever: what is there is read, its end is not awaited.
-            open = open && lines.read(&mut pipe, output).map_err(failed)?;
-            if ended {
-                break;
-            }
-        }
-        lines.finish(output);
-        let status = child.wait().map_err(failed)?;
-        Ok(match (status.code(), status.signal()) {
-            (Some(code), _) => CallResult::Exited(code),
-            (None, signal) => CallResult::Killed(signal.unwrap_or_default()),
-        })
-    }
 }
 
 impl CustomActionHost for NativeHost {
-    fn run(&self, call: &ProgramCall, output: &mut dyn FnMut(&str)) -> Result<CallResult, HostError> {
+    fn start(&self, call: &ProgramCall) -> Result<Box<dyn RunningCode + '_>, HostError> {
         let mut words = split(&call.command_line).map_err(|error| HostError::CommandLine {
             command_line: call.command_line.clone(),
             reason: error.to_string(),
@@ -155,8 +99,9 @@ impl CustomActionHost for NativeHost {
         check_native(&path, &shown)?;
 
         let start = |source: io::Error| HostError::Start { program: shown.clone(), source };
-        // The temporary file goes when this returns. A program that runs on by then was started through a descriptor
-        // that it inherits: the interpreter of a script opens its file only after it has begun.
+        // The temporary file goes when the program has ended, or for one that is not waited for, when this returns. Such
+        // a program was started through a descriptor that it inherits: the interpreter of a script opens its file only
+        // after it has begun.
         let inherited = match temporary {
             Some(_) if !call.wait => Some(inheritable(&path).map_err(start)?),
             _ => None,
@@ -179,22 +124,17 @@ impl CustomActionHost for NativeHost {
             command.stdout(Stdio::null()).stderr(Stdio::null());
             let child = command.spawn().map_err(start)?;
             self.running.borrow_mut().push(child);
-            return Ok(CallResult::Started);
+            return Ok(Box::new(NotWaitedFor));
         }
         let (pipe, writer) = io::pipe().map_err(start)?;
         command.stdout(writer.try_clone().map_err(start)?).stderr(writer);
-        let mut child = command.spawn().map_err(start)?;
+        let child = command.spawn().map_err(start)?;
         // It holds copies of the pipe's writing end.
         drop(command);
-        self.follow(&mut child, pipe, &shown, output)
+        Ok(Box::new(RunningProgram::new(child, pipe, shown, self.time_limit, temporary)?))
     }
 
-    fn run_windows(
-        &self,
-        call: &WindowsCall,
-        _functions: &mut dyn Functions,
-        _output: &mut dyn FnMut(&str),
-    ) -> Result<CallResult, HostError> {
+    fn start_windows(&self, call: &WindowsCall) -> Result<Box<dyn RunningCode + '_>, HostError> {
         Err(HostError::Unsupported { what: describe(&call.code) })
     }
 
@@ -272,46 +212,11 @@ fn unpack(package: &Path, name: &str) -> Result<TempPath, HostError> {
     Ok(file.into_temp_path())
 }
 
-/// Output cut into lines.
-#[derive(Default)]
-struct Lines {
-    rest: Vec<u8>,
-}
-
-impl Lines {
-    /// Reads what there is; whether more may come.
-    fn read(&mut self, pipe: &mut impl Read, output: &mut dyn FnMut(&str)) -> io::Result<bool> {
-        let mut buffer = [0; 4096];
-        loop {
-            match pipe.read(&mut buffer) {
-                Ok(0) => return Ok(false),
-                Ok(count) => {
-                    for byte in buffer.iter().take(count) {
-                        if *byte == b'\n' || self.rest.len() >= LONGEST_LINE {
-                            self.finish(output);
-                        }
-                        if *byte != b'\n' {
-                            self.rest.push(*byte);
-                        }
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    fn finish(&mut self, output: &mut dyn FnMut(&str)) {
-        if !self.rest.is_empty() {
-            output(String::from_utf8_lossy(&self.rest).trim_end_matches('\r'));
-            self.rest.clear();
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use reseat_engine::CallResult;
+    use rustix::process::{Pid, Signal};
+
     use super::*;
 
     fn call(command_line: &str) -> ProgramCall {

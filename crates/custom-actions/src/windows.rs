@@ -2,13 +2,15 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `host` | running an action: starting a host, serving its calls, what its end means |
+//! | `host`, `script` | starting actions; the text of scripts |
+//! | `action` | an action that runs: serving its calls, what its end means |
 //! | `process`, `frame` | one host process, and what is said on its two pipes |
 //! | `manager`, `identify` | the Restart Manager's functions; which process an id of Windows means |
 //! | `registry` | the registry while Wine runs |
 //! | `site`, `wine`, `files` | starting hosts, starting Wine; the built Windows side and its copy in the prefix |
 //! | `image`, `missing` | what a file of Windows code is, and what keeps it from running |
 
+mod action;
 mod files;
 mod frame;
 mod host;
@@ -18,6 +20,7 @@ mod manager;
 mod missing;
 mod process;
 mod registry;
+mod script;
 mod site;
 mod wine;
 
@@ -25,9 +28,6 @@ pub use files::{WINDOWS_FOLDER_VARIABLE, WindowsFiles};
 pub use host::WineHost;
 pub use missing::Missing;
 pub use registry::RegistryThroughWine;
-
-pub(crate) use host::{image_of_file, image_of_stream};
-pub(crate) use image::Image;
 
 use reseat_engine::{Program, WindowsCode};
 

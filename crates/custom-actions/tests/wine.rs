@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use reseat_custom_actions::{RegistryThroughWine, WindowsFiles, WineHost};
 use reseat_engine::{
-    CallResult, FunctionAnswer, FunctionCall, Functions, HostError, Program, ProgramCall, ScriptLanguage,
-    ScriptSource, Value, WindowsCall, WindowsCode,
+    CallResult, CustomActionHost, FunctionAnswer, FunctionCall, Functions, HostError, Program, ProgramCall,
+    ScriptLanguage, ScriptSource, Value, WindowsCall, WindowsCode,
 };
 use reseat_machine::{Bitness, Hive, Machine, RegistryKey, RegistryValue};
+use reseat_restart_manager::{Primary, Store};
 
 /// Whether a program is there; says that the test is skipped when not, and fails in CI.
 fn has_tool(name: &str) -> bool {
@@ -157,10 +158,19 @@ impl Ran {
     }
 }
 
-fn run_for(entry_point: &str, seconds: u64, mut served: Served) -> Option<Ran> {
+fn run_for(entry_point: &str, seconds: u64, served: Served) -> Option<Ran> {
+    run_with(entry_point, seconds, served, |host| host)
+}
+
+fn run_with(
+    entry_point: &str,
+    seconds: u64,
+    mut served: Served,
+    change: impl FnOnce(WineHost<'_>) -> WineHost<'_>,
+) -> Option<Ran> {
     let (scene, _turn) = scene()?;
     let machine = scene.machine();
-    let host = WineHost::new(&machine, scene.files.clone()).unwrap();
+    let host = change(WineHost::new(&machine, scene.files.clone()).unwrap());
     let host = host.with_time_limit(Duration::from_secs(seconds));
     let mut lines = Vec::new();
     let began = Instant::now();
@@ -348,11 +358,13 @@ fn an_action_joins_the_session_of_this_machine_and_registers_files_processes_and
     fs::write(&held, "text").unwrap();
     let sleeper = Sleeper::start(scene);
     drop(turn);
-    let session = reseat_restart_manager::Primary::start().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::at(&folder.path().join("store")).unwrap();
+    let session = Primary::start_in(&store).unwrap();
     let mut served = Served::new();
     served.properties.insert("MsiRestartManagerSessionKey".to_owned(), session.key().to_string());
     served.properties.insert("PROCESS".to_owned(), sleeper.1.to_string());
-    let ran = run_for("Registers", 240, served).unwrap();
+    let ran = run_with("Registers", 240, served, |host| host.with_store(store)).unwrap();
     let resources = session.resources().unwrap();
     session.end().unwrap();
     ran.expect_code(0);
@@ -522,7 +534,7 @@ fn program_in(scene: &Scene, command_line: &str, wait: bool) -> (Result<CallResu
         wait,
     };
     let mut lines = Vec::new();
-    let result = host.run_program(&call, &mut |line| lines.push(line.to_owned()));
+    let result = host.run(&call, &mut |line| lines.push(line.to_owned()));
     (result, lines)
 }
 

@@ -2,8 +2,10 @@
 //!
 //! See the pages `custom-action-types.md`, `custom-action-return-processing-options.md` and
 //! `custom-action-in-script-execution-options.md`. Here it is decided when an action runs; `program` and `windows` say
-//! what exactly runs and what its result means, `scheduled` has those that run in the script.
+//! what exactly runs and what its result means, `scheduled` has those that run in the script, `asynchronous` those that run
+//! beside sequence and script.
 
+pub mod asynchronous;
 mod program;
 mod scheduled;
 mod windows;

@@ -36,9 +36,9 @@ mod states;
 mod summaries;
 mod views;
 
-pub(crate) use deferred::{DeferredFacts, DeferredFunctions, Surroundings};
+pub(crate) use deferred::{DeferredCaller, DeferredFacts, DeferredFunctions, Surroundings};
 pub(crate) use handles::SESSION;
-pub(crate) use immediate::ImmediateFunctions;
+pub(crate) use immediate::{Caller, ImmediateFunctions};
 
 /// One argument or result of a documented function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,4 +75,20 @@ pub struct FunctionAnswer {
 pub trait Functions {
     /// Carries out one call. A function that is not known here answers `ERROR_CALL_NOT_IMPLEMENTED` (120).
     fn call(&mut self, call: &FunctionCall) -> FunctionAnswer;
+
+    /// Serves the asynchronous actions that run beside this code; whether there are any. Who waits for the code asks for
+    /// it now and then.
+    fn serve_others(&mut self) -> bool {
+        false
+    }
+}
+
+/// For programs, which call none.
+#[derive(Debug, Clone, Copy)]
+pub struct NoFunctions;
+
+impl Functions for NoFunctions {
+    fn call(&mut self, _call: &FunctionCall) -> FunctionAnswer {
+        FunctionAnswer { code: code::Code::CALL_NOT_IMPLEMENTED.0, values: Vec::new() }
+    }
 }

@@ -3,10 +3,11 @@
 //! The engine decides when an action runs and with which command line, and what its result means; a host only runs it.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::functions::Functions;
+use crate::functions::{Functions, NoFunctions};
 
 /// Where the program of a custom action comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,20 +195,65 @@ pub enum HostError {
     },
 }
 
+/// Code of a custom action that was started. Code that has not ended is ended when this is dropped.
+pub trait RunningCode {
+    /// Serves the functions that it calls, gives what it says, and waits for its end until this time at most; its result
+    /// once it has ended. A time that has passed asks for what is there already.
+    ///
+    /// The result of a script's function is given as the error code that it stands for (page
+    /// `return-values-of-jscript-and-vbscript-custom-actions.md`): 0 for success, 259 for finished and so on.
+    ///
+    /// # Errors
+    /// When the code crashed, ended its process or did not return in time; code that fails is a [`CallResult`].
+    fn serve(
+        &mut self,
+        functions: &mut dyn Functions,
+        output: &mut dyn FnMut(&str),
+        until: Instant,
+    ) -> Result<Option<CallResult>, HostError>;
+}
+
+/// A program that was started and is not waited for: it goes on without the installer.
+#[derive(Debug, Clone, Copy)]
+pub struct NotWaitedFor;
+
+impl RunningCode for NotWaitedFor {
+    fn serve(
+        &mut self,
+        _functions: &mut dyn Functions,
+        _output: &mut dyn FnMut(&str),
+        _until: Instant,
+    ) -> Result<Option<CallResult>, HostError> {
+        Ok(Some(CallResult::Started))
+    }
+}
+
 /// Runs the code of custom actions.
 ///
 /// A host is shared: code that it runs may call a function that runs another action (MsiDoAction), and so the same host,
-/// before the first one has returned.
+/// before the first one has returned; and asynchronous actions run beside others.
 pub trait CustomActionHost {
-    /// Runs a program, of this machine or for Windows, and gives each line that it prints to `output`.
+    /// Starts a program, of this machine or for Windows.
+    ///
+    /// # Errors
+    /// When the program cannot be run at all.
+    fn start(&self, call: &ProgramCall) -> Result<Box<dyn RunningCode + '_>, HostError>;
+
+    /// Starts Windows code.
+    ///
+    /// # Errors
+    /// When the code cannot be run.
+    fn start_windows(&self, call: &WindowsCall) -> Result<Box<dyn RunningCode + '_>, HostError>;
+
+    /// Runs a program to its end and gives each line that it prints to `output`.
     ///
     /// # Errors
     /// When the program cannot be run at all; a program that fails is a [`CallResult`].
-    fn run(&self, call: &ProgramCall, output: &mut dyn FnMut(&str)) -> Result<CallResult, HostError>;
+    fn run(&self, call: &ProgramCall, output: &mut dyn FnMut(&str)) -> Result<CallResult, HostError> {
+        finish(&mut *self.start(call)?, &mut NoFunctions, output)
+    }
 
     /// Runs Windows code within the session whose functions these are, and gives each line that it says to `output`.
-    /// The status of a script's function is given as the error code that it stands for (page
-    /// `return-values-of-jscript-and-vbscript-custom-actions.md`): 0 for success, 259 for finished and so on.
     ///
     /// # Errors
     /// When the code cannot be run, crashes, ends its process or does not return in time; code that fails is a
@@ -217,7 +263,9 @@ pub trait CustomActionHost {
         call: &WindowsCall,
         functions: &mut dyn Functions,
         output: &mut dyn FnMut(&str),
-    ) -> Result<CallResult, HostError>;
+    ) -> Result<CallResult, HostError> {
+        finish(&mut *self.start_windows(call)?, functions, output)
+    }
 
     /// Why such code cannot run here, as far as that can be told beforehand; a file need not be there yet.
     fn refusal(&self, code: &WindowsCode) -> Option<String>;
@@ -227,4 +275,27 @@ pub trait CustomActionHost {
 
     /// Ends what is still running of programs that were not waited for, or leaves it, as the host sees fit.
     fn finish(&self) {}
+}
+
+/// How long code is waited for at a time while other code runs beside it, which has to be served too.
+pub const TURN: Duration = Duration::from_millis(10);
+
+/// How long it is waited for at a time when nothing does. It has its own limit.
+const LONG: Duration = Duration::from_secs(60 * 60);
+
+/// Serves code to its end, and what runs beside it.
+///
+/// # Errors
+/// Those of [`RunningCode::serve`].
+pub fn finish(
+    code: &mut dyn RunningCode,
+    functions: &mut dyn Functions,
+    output: &mut dyn FnMut(&str),
+) -> Result<CallResult, HostError> {
+    loop {
+        let turn = if functions.serve_others() { TURN } else { LONG };
+        if let Some(result) = code.serve(functions, output, Instant::now() + turn)? {
+            return Ok(result);
+        }
+    }
 }

@@ -12,6 +12,7 @@ use reseat_script::InstallScript;
 
 use crate::actions::execute;
 use crate::client::Client;
+use crate::custom_action::asynchronous;
 use crate::error::{EngineError, Outcome};
 use crate::host::CustomActionHost;
 use crate::interface::{Message, UserInterface};
@@ -106,6 +107,7 @@ pub fn install(
     recovery::tidy(machine, host)?;
     let mut session = begin_requested(&mut installation, subject)?;
     let result = run(&mut session);
+    asynchronous::end(&mut session, result.is_ok());
     let change = session.change();
     if result.is_err() {
         execute::roll_back(&mut session);
@@ -245,6 +247,7 @@ pub fn remove_for_upgrade(
     let mut nested = begin(session.installation, subject, Purpose::Upgrade, &properties)?;
     support::check(&mut nested)?;
     let result = nested.run();
+    asynchronous::end(&mut nested, result.is_ok());
     if result.is_err() && nested.owns_transaction {
         execute::roll_back(&mut nested);
     }
@@ -315,6 +318,7 @@ fn begin<'s, 'm>(
         feature_requests: Vec::new(),
         component_requests: Default::default(),
         nested: 0,
+        asynchronous: Default::default(),
         late_failure: None,
         is_finished: false,
         ended_early: false,

@@ -64,10 +64,10 @@ mod variable;
 
 pub use beside::Beside;
 pub use error::{EngineError, Outcome};
-pub use functions::{FunctionAnswer, FunctionCall, Functions, Value};
+pub use functions::{FunctionAnswer, FunctionCall, Functions, NoFunctions, Value};
 pub use host::{
-    CallResult, CustomActionHost, HostError, Program, ProgramCall, ScriptLanguage, ScriptSource, WindowsCall,
-    WindowsCode,
+    CallResult, CustomActionHost, HostError, NotWaitedFor, Program, ProgramCall, RunningCode, ScriptLanguage,
+    ScriptSource, WindowsCall, WindowsCode,
 };
 pub use installation::{ProductChange, Report, RestartedApplication, install, open_package};
 pub use interface::{Answer, Buttons, FilesInUseAnswer, Message, Question, Silent, UserInterface};

@@ -6,7 +6,7 @@ use jiff::Zoned;
 use reseat_package::{CustomAction, Sequence, SequenceTable};
 
 use crate::client::Client;
-use crate::custom_action;
+use crate::custom_action::{self, asynchronous};
 use crate::error::EngineError;
 use crate::interface::Message;
 use crate::log::{plain, service};
@@ -90,16 +90,15 @@ fn run_sequence(
             service!("Skipping action: {} (condition is false)", row.action);
             continue;
         }
+        asynchronous::serve(session);
         if do_action(session, &row.action)? == Flow::SkipRest {
             service!("Skipping the actions behind {}, as it asks", row.action);
+            asynchronous::wait(session)?;
             return Ok(Flow::SkipRest);
         }
     }
-    // Asynchronous actions are waited for until here.
-    match session.late_failure.take() {
-        Some(failure) => Err(failure),
-        None => Ok(Flow::GoOn),
-    }
+    asynchronous::wait(session)?;
+    Ok(Flow::GoOn)
 }
 
 /// Whether there is a standard or custom action of this name.

@@ -4,7 +4,7 @@
 //! install script. What several sessions of one installation share (the machine, the transaction, the Restart Manager
 //! session, who watches) is an [`Installation`]; a nested session, such as the removal of an older product, borrows it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,7 @@ use reseat_script::{Execution, InstallScript, Operation, Step};
 use crate::builtin_properties;
 use crate::client::{self, Client};
 use crate::context::Context;
+use crate::custom_action::asynchronous::Asynchronous;
 use crate::error::EngineError;
 use crate::host::CustomActionHost;
 use crate::installation::ProductChange;
@@ -128,6 +129,8 @@ pub struct Session<'s, 'm> {
     pub(crate) component_requests: BTreeMap<String, InstallState>,
     /// How many actions run within another one.
     pub(crate) nested: u32,
+    /// Actions that run beside the sequence.
+    pub(crate) asynchronous: VecDeque<Asynchronous<'m>>,
     /// The first failure of an asynchronous action, which counts at the end of the sequence.
     pub(crate) late_failure: Option<EngineError>,
     /// Whether InstallFinalize has run.

@@ -200,6 +200,39 @@ fn an_asynchronous_action_with_a_checked_result_is_waited_for_at_the_end() {
 }
 
 #[test]
+fn an_asynchronous_action_runs_beside_later_ones_and_its_result_counts_at_the_end() {
+    for (code, expected) in [("0", 0), ("3", 1)] {
+        let place = Place::with_prefix();
+        let fifo = place.fifo("fifo");
+        let wait = "#!/bin/sh\nread -r line <\"$1\"; echo \"$line\" >>\"$2\"; exit $3\n";
+        let product = product(&place)
+            .with_binary("wait", wait)
+            .with_binary("wake", "#!/bin/sh\necho awake >\"$1\"\n")
+            .with_action(
+                "Waits",
+                2 + ASYNC,
+                "wait",
+                &format!("\"{}\" \"[OUT]\" {code}", fifo.display()),
+                1100,
+            )
+            .with_action("Wakes", 2, "wake", &format!("\"{}\"", fifo.display()), 1200);
+        place.install(&product.save(&place, "test.msi"), &[]).expect_code(expected);
+        assert_eq!(out(&place), "awake\n");
+        // The same in the script.
+        let place = Place::with_prefix();
+        let fifo = place.fifo("fifo");
+        let arguments = format!("\"{}\" \"[OUT]\" {code}", fifo.display());
+        let product = self::product(&place)
+            .with_binary("wait", wait)
+            .with_binary("wake", "#!/bin/sh\necho awake >\"$1\"\n")
+            .with_action("Waits", 2 + ASYNC + DEFERRED, "wait", &arguments, 4100)
+            .with_action("Wakes", 2 + DEFERRED, "wake", &format!("\"{}\"", fifo.display()), 4200);
+        place.install(&product.save(&place, "test.msi"), &[]).expect_code(expected);
+        assert_eq!(out(&place), "awake\n");
+    }
+}
+
+#[test]
 fn a_windows_program_is_refused_by_name_before_anything_happens() {
     let place = Place::with_prefix();
     let early = product(&place)

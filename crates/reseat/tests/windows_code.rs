@@ -16,6 +16,7 @@ use support::product::Product;
 use support::{Place, Ran, has_tool, run};
 
 const CONTINUE: i32 = 64;
+const ASYNC: i32 = 128;
 const DEFERRED: i32 = 1024;
 
 /// The Windows side, the library of actions, and a prefix that Wine has prepared; all stay for the next run of the tests.
@@ -220,6 +221,35 @@ fn windows_programs_run_from_the_package_from_files_and_from_command_lines() {
         1100,
     );
     windows.install(&place, &fails, &[]).expect_failure(&["1603", "Fails", "70000"]);
+}
+
+#[test]
+fn libraries_and_programs_run_beside_later_actions_and_are_waited_for() {
+    let Some((windows, _turn)) = windows() else { return };
+    let place = Place::new();
+    let out = windows.drive_c("beside.txt");
+    let _ = fs::remove_file(&out);
+    let product = windows
+        .product()
+        .with_binary("program", windows.program.clone())
+        .with_action("Waits", 1 + ASYNC, "actions", "Waits", 1100)
+        .with_action("Later", 51, "LATER", "yes", 1200)
+        .with_action("Signals", 1, "actions", "Signals", 1300)
+        .with_action("Program", 2 + ASYNC, "program", r"C:\program.txt 0 beside", 1310)
+        .with_action("WaitsInScript", 1 + DEFERRED + ASYNC, "actions", "WaitsInScript", 4100)
+        .with_action("SignalsInScript", 1 + DEFERRED, "actions", "Signals", 4200);
+    windows.install(&place, &product, &[]).expect_code(0);
+    let text = fs::read_to_string(&out).unwrap();
+    assert_eq!(text.lines().collect::<Vec<_>>(), ["immediate", "deferred"]);
+    let fails = windows.product().with_binary("program", windows.program.clone()).with_action(
+        "Fails",
+        2 + ASYNC + DEFERRED,
+        "program",
+        r"C:\program.txt 70000 beside",
+        4100,
+    );
+    windows.install(&place, &fails, &[]).expect_failure(&["1603", "Fails", "70000"]);
+    assert!(!windows.drive_c("Program Files/Test/readme.txt").exists(), "it was not undone");
 }
 
 #[test]

@@ -37,6 +37,13 @@ pub trait Environment {
     /// When the action failed; whether that matters ([`ScheduledAction::ignore_result`]) is decided by the caller.
     fn run_action(&mut self, action: &ScheduledAction, phase: Phase) -> Result<(), ActionFailure>;
 
+    /// Waits for the asynchronous actions, at the end of the script; gives the first whose failure counts. When the script has
+    /// failed they may be ended.
+    fn finish_actions(&mut self, has_succeeded: bool) -> Option<(String, ActionFailure)> {
+        let _ = has_succeeded;
+        None
+    }
+
     /// A step is done; `units` is its share of [`InstallScript::units`](crate::InstallScript::units).
     fn progress(&mut self, step: &Step, units: u64) {
         let _ = (step, units);

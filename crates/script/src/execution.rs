@@ -159,6 +159,7 @@ impl<'m> Execution<'m> {
             return Err(ExecutionError::Failed);
         }
         let done = self.run_steps(&script.steps, environment);
+        let done = self.finish_actions(done, environment);
         self.failed = done.is_err();
         done
     }
@@ -187,6 +188,21 @@ impl<'m> Execution<'m> {
             }
         }
         self.save_registry()
+    }
+
+    /// Waits for the asynchronous actions.
+    fn finish_actions(
+        &mut self,
+        done: Result<(), ExecutionError>,
+        environment: &mut dyn Environment,
+    ) -> Result<(), ExecutionError> {
+        if !self.programs_ran {
+            return done;
+        }
+        let failure = environment.finish_actions(done.is_ok());
+        done?;
+        self.site.program_ran().map_err(ExecutionError::registry)?;
+        failure.map_or(Ok(()), |(action, failure)| Err(ExecutionError::Action { action, failure }))
     }
 
     pub(crate) fn number(&mut self) -> u64 {

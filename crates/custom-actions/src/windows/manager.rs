@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use reseat_engine::{FunctionAnswer, FunctionCall, Value};
 use reseat_machine::{Machine, WindowsPath};
 use reseat_restart_manager::{
-    Application, Error, Primary, Resources, Secondary, SessionKey, ShutdownOptions, UniqueProcess,
+    Application, Error, Primary, Resources, Secondary, SessionKey, ShutdownOptions, Store, UniqueProcess,
 };
 
 const BAD_ARGUMENTS: u32 = 160;
@@ -29,6 +29,8 @@ pub(crate) type FindProcess<'f> = &'f mut dyn FnMut(u32) -> Option<u32>;
 /// The sessions that one action has joined or started.
 pub(crate) struct ManagerSessions<'m> {
     machine: &'m Machine,
+    /// Where sessions are, when that is not the user's own store.
+    store: Option<&'m Store>,
     open: BTreeMap<u32, Session>,
     last: u32,
 }
@@ -39,8 +41,8 @@ enum Session {
 }
 
 impl<'m> ManagerSessions<'m> {
-    pub(crate) fn new(machine: &'m Machine) -> Self {
-        Self { machine, open: BTreeMap::new(), last: 0 }
+    pub(crate) fn new(machine: &'m Machine, store: Option<&'m Store>) -> Self {
+        Self { machine, store, open: BTreeMap::new(), last: 0 }
     }
 
     /// Whether a function is one of these.
@@ -88,6 +90,10 @@ impl<'m> ManagerSessions<'m> {
         }
     }
 
+    fn store(&self) -> Result<Store, Error> {
+        self.store.map_or_else(Store::open, |store| Ok(store.clone()))
+    }
+
     fn add(&mut self, session: Session) -> Value {
         self.last += 1;
         self.open.insert(self.last, session);
@@ -95,13 +101,14 @@ impl<'m> ManagerSessions<'m> {
     }
 
     fn start(&mut self) -> Result<Vec<Value>, u32> {
-        let session = Primary::start().map_err(|error| error.code())?;
+        let session =
+            self.store().and_then(|store| Primary::start_in(&store)).map_err(|error| error.code())?;
         let key = session.key().to_string();
         Ok(vec![self.add(Session::Started(session)), Value::Text(key)])
     }
 
     fn join(&mut self, key: &str) -> Result<Vec<Value>, u32> {
-        let joined = key.parse::<SessionKey>().and_then(|key| Secondary::join(&key));
+        let joined = key.parse::<SessionKey>().and_then(|key| Secondary::join_in(&self.store()?, &key));
         Ok(vec![self.add(Session::Joined(joined.map_err(|error| error.code())?))])
     }
 
@@ -212,7 +219,7 @@ mod tests {
     fn arguments_that_cannot_be_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let machine = Machine::create(&folder.path().join("prefix"), Bitness::X64).unwrap();
-        let mut sessions = ManagerSessions::new(&machine);
+        let mut sessions = ManagerSessions::new(&machine, None);
         let mut code = |call: FunctionCall| sessions.call(&call, &mut |_| None).code;
         let join = |key: &str| call("RmJoinSession", vec![Value::Text(key.to_owned())]);
         assert_eq!(code(join("no key")), 1219);

@@ -155,6 +155,15 @@ impl HostProcess {
         Ok(())
     }
 
+    /// Waits until it has said something, or has ended, or it is this time; whether there is something to hear.
+    pub(crate) fn has_said(&mut self, until: Instant) -> Result<bool, ProcessError> {
+        if !self.received.is_empty() {
+            return Ok(true);
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        wait_for(self.output.as_fd(), PollFlags::IN, left)
+    }
+
     /// Waits for a frame.
     pub(crate) fn hear(&mut self, deadline: Instant) -> Result<Said, ProcessError> {
         loop {
@@ -253,10 +262,16 @@ fn wait(fd: std::os::fd::BorrowedFd<'_>, flags: PollFlags, deadline: Instant) ->
     if left.is_zero() {
         return Err(ProcessError::TimedOut);
     }
+    wait_for(fd, flags, left).map(drop)
+}
+
+/// Waits for as long at most; whether it is as far.
+fn wait_for(fd: std::os::fd::BorrowedFd<'_>, flags: PollFlags, left: Duration) -> Result<bool, ProcessError> {
     let timeout =
         Timespec { tv_sec: left.as_secs().min(3600).cast_signed(), tv_nsec: left.subsec_nanos().into() };
     match rustix::event::poll(&mut [PollFd::from_borrowed_fd(fd, flags)], Some(&timeout)) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Ok(ready) => Ok(ready > 0),
+        Err(rustix::io::Errno::INTR) => Ok(false),
         Err(error) => Err(ProcessError::Channel(error.into())),
     }
 }

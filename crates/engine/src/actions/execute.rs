@@ -17,6 +17,7 @@ use reseat_script::{
 };
 
 use crate::custom_action;
+use crate::custom_action::asynchronous::{self, AsynchronousScheduled};
 use crate::error::EngineError;
 use crate::functions::Surroundings;
 use crate::host::CustomActionHost;
@@ -75,9 +76,9 @@ pub fn install_execute(session: &mut Session<'_, '_>) -> Result<(), EngineError>
     };
     service!("Executing the install script: {} operations", script.steps.len());
     let total = script.units();
-    let (package, package_file) = (Some(session.package.clone()), session.package_file.clone());
-    let ending = Running::to_end(installation.machine, installation.interface, installation.host);
-    let mut environment = Running { sources: Some(sources), total, package, package_file, ..ending };
+    let ending = Running::to_end(installation.machine, installation.interface, installation.host)
+        .with_package(&session.package, session.package_file.as_ref());
+    let mut environment = Running { sources: Some(sources), total, ..ending };
     transaction.run(&script, &mut environment)?;
     Ok(())
 }
@@ -95,10 +96,12 @@ pub fn install_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError
     {
         session.owns_transaction = false;
         let installation = &mut *session.installation;
-        let (package, package_file) = (Some(session.package.clone()), session.package_file.clone());
-        let ending = Running::to_end(installation.machine, installation.interface, installation.host);
-        let mut environment = Running { package, package_file, ..ending };
-        match transaction.commit(&mut environment) {
+        let mut environment =
+            Running::to_end(installation.machine, installation.interface, installation.host)
+                .with_package(&session.package, session.package_file.as_ref());
+        let committed = transaction.commit(&mut environment);
+        drop(environment);
+        match committed {
             Ok(report) => {
                 for problem in report.problems {
                     session.tell(&Message::Warning(format!("commit: {}", with_causes(&problem))));
@@ -130,10 +133,11 @@ pub fn roll_back(session: &mut Session<'_, '_>) {
     let installation = &mut *session.installation;
     if let Some(transaction) = installation.transaction.take() {
         service!("Rolling back");
-        let (package, package_file) = (Some(session.package.clone()), session.package_file.clone());
-        let ending = Running::to_end(installation.machine, installation.interface, installation.host);
-        let mut environment = Running { package, package_file, ..ending };
+        let mut environment =
+            Running::to_end(installation.machine, installation.interface, installation.host)
+                .with_package(&session.package, session.package_file.as_ref());
         let report = transaction.roll_back(&mut environment);
+        drop(environment);
         for problem in report.problems {
             session.tell(&Message::Warning(format!("rollback: {}", with_causes(&problem))));
         }
@@ -166,14 +170,8 @@ pub fn schedule_reboot(session: &mut Session<'_, '_>) -> Result<(), EngineError>
 pub struct Running<'r> {
     /// Where files come from; nothing while a transaction ends.
     pub sources: Option<Sources>,
-    /// The machine.
-    pub machine: &'r Machine,
-    /// The package, for the texts of its Error table.
-    pub package: Option<Arc<Package>>,
-    /// The package's file, kept open.
-    pub package_file: Option<Arc<File>>,
-    /// Who watches.
-    pub interface: &'r mut dyn UserInterface,
+    /// What its actions run in.
+    pub surroundings: Surroundings<'r>,
     /// What runs custom actions.
     pub host: &'r dyn CustomActionHost,
     /// Units done.
@@ -189,7 +187,21 @@ impl<'r> Running<'r> {
         interface: &'r mut dyn UserInterface,
         host: &'r dyn CustomActionHost,
     ) -> Self {
-        Self { sources: None, machine, package: None, package_file: None, interface, host, done: 0, total: 0 }
+        let surroundings = Surroundings {
+            machine,
+            interface,
+            package: None,
+            package_file: None,
+            asynchronous: AsynchronousScheduled::default(),
+        };
+        Self { sources: None, surroundings, host, done: 0, total: 0 }
+    }
+
+    /// The same with the package of the session.
+    fn with_package(mut self, package: &Arc<Package>, file: Option<&Arc<File>>) -> Self {
+        self.surroundings.package = Some(package.clone());
+        self.surroundings.package_file = file.cloned();
+        self
     }
 }
 
@@ -203,22 +215,22 @@ impl Environment for Running<'_> {
 
     fn run_action(&mut self, action: &ScheduledAction, phase: Phase) -> Result<(), ActionFailure> {
         service!("Executing op: {} ({phase:?})", action.action);
-        let mut surroundings = Surroundings {
-            machine: self.machine,
-            interface: self.interface,
-            package: self.package.clone(),
-            package_file: self.package_file.clone(),
-        };
-        custom_action::run_scheduled(self.host, action, phase, &mut surroundings)
+        custom_action::run_scheduled(self.host, action, phase, &mut self.surroundings)
+    }
+
+    fn finish_actions(&mut self, has_succeeded: bool) -> Option<(String, ActionFailure)> {
+        asynchronous::end_scheduled(&mut self.surroundings, has_succeeded)
     }
 
     fn progress(&mut self, step: &Step, units: u64) {
+        asynchronous::serve_scheduled(&mut self.surroundings);
         self.done = self.done.saturating_add(units);
         service!("Executing op: {}", step.operation.describe());
-        self.interface.message(&Message::Progress { done: self.done, total: self.total });
+        let progress = Message::Progress { done: self.done, total: self.total };
+        self.surroundings.interface.message(&progress);
     }
 
     fn cancelled(&self) -> bool {
-        self.interface.cancelled()
+        self.surroundings.interface.cancelled()
     }
 }

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use reseat_package::{CustomAction, DecodedAction, Execution, ProgramSource, ReturnProcessing};
 
+use super::asynchronous::{self, Kind};
 use super::scheduled::{ScheduledCode, schedule};
 use super::{binary, ignores_result};
 use crate::error::EngineError;
-use crate::host::{CallResult, CustomActionHost, HostError, Program, ProgramCall};
+use crate::functions::{Caller, FunctionAnswer, FunctionCall, Functions, ImmediateFunctions, NoFunctions};
+use crate::host::{CallResult, CustomActionHost, HostError, Program, ProgramCall, RunningCode, finish};
 use crate::interface::Message;
 use crate::log::{plain, service};
 use crate::sequence::Flow;
@@ -95,48 +97,73 @@ fn run_now(
     call: &ProgramCall,
     action: &DecodedAction,
 ) -> Result<Flow, EngineError> {
-    let installation = &mut *session.installation;
+    let host = session.installation.host;
+    let started = start(host, call, action.hide_target);
+    if action.returns == ReturnProcessing::AsyncCheck {
+        let code = started.map_err(|source| not_run(&call.action, source))?;
+        asynchronous::begin(session, &call.action, Kind::Program, code, true);
+        return Ok(Flow::GoOn);
+    }
     let mut lines = Vec::new();
-    let result =
-        call_host(installation.host, call, action.hide_target, &mut |line| lines.push(line.to_owned()));
-    for line in &lines {
-        installation.interface.message(&Message::ActionData(line.clone()));
+    let mut output = |line: &str| {
+        plain!("{}: {line}", call.action);
+        lines.push(line.to_owned());
+    };
+    let mut caller = Caller::new(session.machine(), &call.action);
+    let mut functions = ProgramFunctions(ImmediateFunctions::new(session, &mut caller));
+    let result = started.and_then(|mut code| finish(&mut *code, &mut functions, &mut output));
+    for line in lines {
+        session.installation.interface.message(&Message::ActionData(line));
     }
     // The program may have changed what is remembered of the machine.
-    installation.machine.forget_names();
-    installation.machine.reload_registry()?;
-    match result {
-        Ok(CallResult::Exited(0) | CallResult::Started) => Ok(Flow::GoOn),
-        Ok(result) => {
-            let how = describe(&result);
-            if ignores_result(action) {
-                service!("Custom action {} {how}; its result is ignored", call.action);
-                return Ok(Flow::GoOn);
-            }
-            Err(EngineError::CustomAction { action: call.action.clone(), how })
+    session.machine().forget_names();
+    session.machine().reload_registry()?;
+    match judge(&call.action, result) {
+        Err(EngineError::CustomAction { action: name, how }) if ignores_result(action) => {
+            service!("Custom action {name} {how}; its result is ignored");
+            Ok(Flow::GoOn)
         }
-        Err(source) if ignores_result(action) => {
+        Err(EngineError::CustomActionHost { source, .. }) if ignores_result(action) => {
             session.tell(&Message::Warning(format!("custom action {} did not run: {source}", call.action)));
             Ok(Flow::GoOn)
         }
-        Err(source) => {
-            Err(EngineError::CustomActionHost { number: 1721, action: call.action.clone(), source })
-        }
+        flow => flow,
     }
 }
 
-/// Runs a program, its output going to the log as well.
-pub fn call_host(
-    host: &dyn CustomActionHost,
+/// For a program, which calls no functions, and those that run beside it.
+struct ProgramFunctions<F>(F);
+
+impl<F: Functions> Functions for ProgramFunctions<F> {
+    fn call(&mut self, call: &FunctionCall) -> FunctionAnswer {
+        NoFunctions.call(call)
+    }
+
+    fn serve_others(&mut self) -> bool {
+        self.0.serve_others()
+    }
+}
+
+/// What the end of a program means.
+pub fn judge(action: &str, result: Result<CallResult, HostError>) -> Result<Flow, EngineError> {
+    match result {
+        Ok(CallResult::Exited(0) | CallResult::Started) => Ok(Flow::GoOn),
+        Ok(result) => Err(EngineError::CustomAction { action: action.to_owned(), how: describe(&result) }),
+        Err(source) => Err(not_run(action, source)),
+    }
+}
+
+fn not_run(action: &str, source: HostError) -> EngineError {
+    EngineError::CustomActionHost { number: 1721, action: action.to_owned(), source }
+}
+
+/// Starts a program.
+pub fn start<'h>(
+    host: &'h dyn CustomActionHost,
     call: &ProgramCall,
     hide_target: bool,
-    output: &mut dyn FnMut(&str),
-) -> Result<CallResult, HostError> {
-    let result = host.run(call, &mut |line| {
-        plain!("{}: {line}", call.action);
-        output(line);
-    });
-    match result {
+) -> Result<Box<dyn RunningCode + 'h>, HostError> {
+    match host.start(call) {
         Err(HostError::CommandLine { reason, .. }) if hide_target => {
             Err(HostError::CommandLine { command_line: MASK.to_owned(), reason })
         }

@@ -1,16 +1,18 @@
 //! Custom actions in the install script: deferred, rollback and commit actions (page
 //! `custom-action-in-script-execution-options.md`).
 
-use reseat_package::{CustomAction, DecodedAction, Execution};
+use reseat_package::{CustomAction, DecodedAction, Execution, ReturnProcessing};
 use reseat_script::{ActionFailure, ActionKind, Operation, Phase, ScheduledAction};
 use serde::{Deserialize, Serialize};
 
-use super::program::{call_host, describe};
+use super::asynchronous::{self, Kind};
+use super::program::{describe, start};
 use super::{ignores_result, windows};
 use crate::error::EngineError;
-use crate::functions::{DeferredFacts, DeferredFunctions, Surroundings};
+use crate::functions::{DeferredCaller, DeferredFacts, DeferredFunctions, Surroundings};
 use crate::host::{
-    CallResult, CustomActionHost, Program, ProgramCall, ScriptSource, WindowsCall, WindowsCode,
+    CallResult, CustomActionHost, HostError, Program, ProgramCall, ScriptSource, WindowsCall, WindowsCode,
+    finish,
 };
 use crate::interface::Message;
 use crate::log::{plain, service};
@@ -27,6 +29,9 @@ struct ScheduledCall {
     /// The values in it that are hidden, also when another process runs it later.
     #[serde(default)]
     secrets: Vec<String>,
+    /// Whether it runs beside the script and is waited for at its end.
+    #[serde(default)]
+    asynchronous: bool,
 }
 
 /// What an action in the script runs.
@@ -65,7 +70,14 @@ pub fn schedule(
         Execution::Commit => ActionKind::Commit,
     };
     let custom_action_data = session.property(&row.action).unwrap_or_default().to_owned();
-    let mut call = ScheduledCall { code, hide_target: action.hide_target, secrets: Vec::new() };
+    let asynchronous = match action.returns {
+        ReturnProcessing::AsyncCheck => true,
+        // A program is not waited for at all then; all else has to end within the session.
+        ReturnProcessing::AsyncIgnore => matches!(code, ScheduledCode::Windows { .. }),
+        ReturnProcessing::Check | ReturnProcessing::Ignore => false,
+    };
+    let hide_target = action.hide_target;
+    let mut call = ScheduledCall { code, hide_target, asynchronous, secrets: Vec::new() };
     let text = serde_json::to_string(&call).unwrap_or_default();
     call.secrets = secrets::within(&format!("{text}{custom_action_data}"));
     let call = serde_json::to_value(&call);
@@ -84,45 +96,57 @@ pub fn schedule(
     Ok(Flow::GoOn)
 }
 
-/// Runs an action that was written into a script.
+/// Runs an action that was written into a script, or lets it run beside the script.
 ///
 /// # Errors
 /// When it could not be run, or did not succeed.
-pub fn run_scheduled(
-    host: &dyn CustomActionHost,
+pub fn run_scheduled<'h>(
+    host: &'h dyn CustomActionHost,
     action: &ScheduledAction,
     phase: Phase,
-    surroundings: &mut Surroundings<'_>,
+    surroundings: &mut Surroundings<'h>,
 ) -> Result<(), ActionFailure> {
     let mut scheduled: ScheduledCall =
         serde_json::from_value(action.call.clone()).map_err(|error| ActionFailure::Host(error.into()))?;
     scheduled.secrets.iter().for_each(|secret| secrets::hide(secret));
     scheduled.find_package(surroundings);
-    let mut lines = Vec::new();
-    let (result, always_succeeds) = match &scheduled.code {
+    let (kind, started, facts) = match scheduled.code {
         ScheduledCode::Program(call) => {
-            let mut output = |line: &str| lines.push(line.to_owned());
-            (call_host(host, call, scheduled.hide_target, &mut output), false)
+            (Kind::Program, start(host, &call, scheduled.hide_target), DeferredFacts::default())
         }
         ScheduledCode::Windows { call, facts } => {
-            let mut functions = DeferredFunctions::new(
-                surroundings,
-                &action.action,
-                facts,
-                &action.custom_action_data,
-                phase,
-            );
-            let result = host.run_windows(call, &mut functions, &mut |line| {
-                plain!("{}: {line}", call.action);
-                lines.push(line.to_owned());
-            });
-            (result, windows::always_succeeds(&call.code))
+            let started = host.start_windows(&call);
+            (Kind::Windows(call.code), started, facts)
         }
     };
+    let mut code = started.map_err(|error| ActionFailure::Host(error.into()))?;
+    let mut caller = DeferredCaller::new(surroundings.machine, action, facts, phase);
+    if scheduled.asynchronous && asynchronous::may_run_beside(phase) {
+        surroundings.asynchronous.begin(action, kind, code, caller);
+        return Ok(());
+    }
+    let mut lines = Vec::new();
+    let mut functions = DeferredFunctions::new(surroundings, &mut caller);
+    let result = finish(&mut *code, &mut functions, &mut |line| {
+        plain!("{}: {line}", action.action);
+        lines.push(line.to_owned());
+    });
     for line in lines {
         surroundings.interface.message(&Message::ActionData(line));
     }
-    let is_windows = matches!(scheduled.code, ScheduledCode::Windows { .. });
+    judge(action, &kind, result)
+}
+
+/// What the end of an action in a script means.
+pub fn judge(
+    action: &ScheduledAction,
+    kind: &Kind,
+    result: Result<CallResult, HostError>,
+) -> Result<(), ActionFailure> {
+    let (is_windows, always_succeeds) = match kind {
+        Kind::Program => (false, false),
+        Kind::Windows(code) => (true, windows::always_succeeds(code)),
+    };
     match result {
         Ok(CallResult::Exited(0) | CallResult::Started) => Ok(()),
         Ok(CallResult::Exited(_)) if always_succeeds => Ok(()),

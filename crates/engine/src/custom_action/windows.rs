@@ -7,10 +7,11 @@ use reseat_package::{
     CodeSource, CustomAction, CustomActionKind, DecodedAction, Execution, ReturnProcessing,
 };
 
+use super::asynchronous::{self, Kind};
 use super::scheduled::{ScheduledCode, schedule};
 use super::{binary, file_path, ignores_result, language_of, program, unsupported};
 use crate::error::EngineError;
-use crate::functions::{DeferredFacts, ImmediateFunctions, SESSION};
+use crate::functions::{Caller, DeferredFacts, ImmediateFunctions, SESSION};
 use crate::host::{CallResult, HostError, Program, ScriptSource, WindowsCall, WindowsCode};
 use crate::interface::Message;
 use crate::log::{plain, service};
@@ -86,21 +87,32 @@ pub fn run(
     schedule(session, row, action, ScheduledCode::Windows { call, facts })
 }
 
-/// Runs Windows code in the session. An asynchronous action has its turn here too, so that it does not meet a session
-/// that changes beneath it; its result counts at the end of the sequence, as documented.
+/// Runs Windows code in the session, or lets it run beside the sequence. Only programs may outlive the session.
 fn run_now(
     session: &mut Session<'_, '_>,
     call: &WindowsCall,
     action: &DecodedAction,
 ) -> Result<Flow, EngineError> {
     let host = session.installation.host;
-    let mut lines = Vec::new();
-    let result = {
-        let mut functions = ImmediateFunctions::new(session, &call.action);
-        host.run_windows(call, &mut functions, &mut |line| {
+    let is_checked = action.returns == ReturnProcessing::AsyncCheck;
+    let (result, lines) = if is_checked || action.returns == ReturnProcessing::AsyncIgnore {
+        match host.start_windows(call) {
+            Ok(code) => {
+                let kind = Kind::Windows(call.code.clone());
+                asynchronous::begin(session, &call.action, kind, code, is_checked);
+                return Ok(Flow::GoOn);
+            }
+            Err(error) => (Err(error), Vec::new()),
+        }
+    } else {
+        let mut lines = Vec::new();
+        let mut caller = Caller::new(session.machine(), &call.action);
+        let mut functions = ImmediateFunctions::new(session, &mut caller);
+        let result = host.run_windows(call, &mut functions, &mut |line| {
             plain!("{}: {line}", call.action);
             lines.push(line.to_owned());
-        })
+        });
+        (result, lines)
     };
     for line in lines {
         session.installation.interface.message(&Message::ActionData(line));
@@ -108,28 +120,32 @@ fn run_now(
     let machine = session.machine();
     machine.forget_names();
     machine.reload_registry()?;
-    let flow = match result {
-        Ok(CallResult::Exited(_)) if always_succeeds(&call.code) => Ok(Flow::GoOn),
-        Ok(result) => returned(&call.action, &result),
-        Err(source) => Err(cannot_run(&call.action, &call.code, source)),
-    };
-    match flow {
+    match judge(&call.action, &call.code, result) {
         Err(error) if ignores_result(action) => {
             session.tell(&Message::Information(format!("{}; its result is ignored", error_line(&error))));
             Ok(Flow::GoOn)
         }
         // Whatever it returned, the sequence goes on.
         Ok(Flow::SkipRest) if ignores_result(action) => Ok(Flow::GoOn),
-        Err(error) if action.returns == ReturnProcessing::AsyncCheck => {
-            session.late_failure.get_or_insert(error);
-            Ok(Flow::GoOn)
-        }
         flow => flow,
     }
 }
 
+/// What the end of Windows code means.
+pub fn judge(
+    action: &str,
+    code: &WindowsCode,
+    result: Result<CallResult, HostError>,
+) -> Result<Flow, EngineError> {
+    match result {
+        Ok(CallResult::Exited(_)) if always_succeeds(code) => Ok(Flow::GoOn),
+        Ok(result) => returned(action, &result),
+        Err(source) => Err(cannot_run(action, code, source)),
+    }
+}
+
 /// An error with its causes on one line.
-fn error_line(error: &EngineError) -> String {
+pub fn error_line(error: &EngineError) -> String {
     let mut line = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(source) = cause {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use reseat_machine::Machine;
 use reseat_package::{FormatContext, Package, PathForm};
-use reseat_script::Phase;
+use reseat_script::{Phase, ScheduledAction};
 use serde::{Deserialize, Serialize};
 
 use super::arguments::{Answer, Arguments, returns, values};
@@ -19,12 +19,13 @@ use super::general::{General, NoDatabase, failure};
 use super::handles::SESSION;
 use super::messages::{self, Sender};
 use super::{FunctionAnswer, FunctionCall, Functions};
+use crate::custom_action::asynchronous::{self, AsynchronousScheduled};
 use crate::interface::UserInterface;
 use crate::log::service;
 use crate::variable::variable;
 
 /// What a deferred action may know of the session that scheduled it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeferredFacts {
     /// The product's code.
     pub product_code: String,
@@ -46,61 +47,63 @@ pub struct Surroundings<'d> {
     pub package: Option<Arc<Package>>,
     /// The package's file, kept open.
     pub package_file: Option<Arc<File>>,
+    /// Asynchronous actions that have not been waited for yet.
+    pub asynchronous: AsynchronousScheduled<'d>,
 }
 
-/// Serves the code of a deferred, rollback or commit action.
-pub struct DeferredFunctions<'d, 'i> {
-    surroundings: &'d mut Surroundings<'i>,
-    general: General<'i>,
-    action: &'d str,
-    facts: &'d DeferredFacts,
-    custom_action_data: &'d str,
-    phase: Phase,
+/// What the functions remember of one deferred, rollback or commit action between its calls.
+pub struct DeferredCaller<'m> {
+    general: General<'m>,
+    action: String,
+    known: Known<'m>,
     data_template: Option<String>,
 }
 
-impl<'d, 'i> DeferredFunctions<'d, 'i> {
-    /// The functions for an action that was scheduled.
-    pub fn new(
-        surroundings: &'d mut Surroundings<'i>,
-        action: &'d str,
-        facts: &'d DeferredFacts,
-        custom_action_data: &'d str,
-        phase: Phase,
-    ) -> Self {
-        let general = General::new(surroundings.machine);
-        Self { surroundings, general, action, facts, custom_action_data, phase, data_template: None }
-    }
-
-    fn context(&self) -> DeferredContext<'d, 'i> {
-        DeferredContext {
-            machine: self.surroundings.machine,
-            facts: self.facts,
-            custom_action_data: self.custom_action_data,
-            phase: self.phase,
+impl<'m> DeferredCaller<'m> {
+    /// An action that was scheduled and has not called anything yet.
+    pub fn new(machine: &'m Machine, action: &ScheduledAction, facts: DeferredFacts, phase: Phase) -> Self {
+        let custom_action_data = action.custom_action_data.clone();
+        Self {
+            general: General::new(machine),
+            action: action.action.clone(),
+            known: Known { machine, facts, custom_action_data, phase },
+            data_template: None,
         }
     }
 }
 
 /// Handles that the action has left open are closed.
-impl Drop for DeferredFunctions<'_, '_> {
+impl Drop for DeferredCaller<'_> {
     fn drop(&mut self) {
-        self.general.handles.close_leaked(self.action);
+        self.general.handles.close_leaked(&self.action);
+    }
+}
+
+/// Serves the code of a deferred, rollback or commit action.
+pub struct DeferredFunctions<'d, 'm> {
+    surroundings: &'d mut Surroundings<'m>,
+    caller: &'d mut DeferredCaller<'m>,
+}
+
+impl<'d, 'm> DeferredFunctions<'d, 'm> {
+    /// The functions for an action that was scheduled.
+    pub fn new(surroundings: &'d mut Surroundings<'m>, caller: &'d mut DeferredCaller<'m>) -> Self {
+        Self { surroundings, caller }
     }
 }
 
 /// What is left of the session's properties.
-struct DeferredContext<'d, 'm> {
+struct Known<'m> {
     machine: &'m Machine,
-    facts: &'d DeferredFacts,
-    custom_action_data: &'d str,
+    facts: DeferredFacts,
+    custom_action_data: String,
     phase: Phase,
 }
 
-impl FormatContext for DeferredContext<'_, '_> {
+impl FormatContext for Known<'_> {
     fn property(&self, name: &str) -> Option<Cow<'_, str>> {
         let value = match name {
-            "CustomActionData" => self.custom_action_data,
+            "CustomActionData" => &self.custom_action_data,
             // A commit action has to get it as its data.
             "ProductCode" if self.phase != Phase::Commit => &self.facts.product_code,
             "UserSID" => &self.facts.user_sid,
@@ -130,30 +133,34 @@ impl Functions for DeferredFunctions<'_, '_> {
         }
         answer.unwrap_or_else(|code| failure(&call.name, code))
     }
+
+    fn serve_others(&mut self) -> bool {
+        asynchronous::serve_scheduled(self.surroundings)
+    }
 }
 
 impl DeferredFunctions<'_, '_> {
     fn serve(&mut self, name: &str, arguments: Arguments<'_>) -> Answer {
-        if let Some(answer) = self.general.call(name, arguments, &mut NoDatabase) {
+        if let Some(answer) = self.caller.general.call(name, arguments, &mut NoDatabase) {
             return answer;
         }
         let handle = arguments.handle(0)?;
         if handle != SESSION && !(handle == 0 && name == "MsiFormatRecord") {
             return Err(Code::INVALID_HANDLE);
         }
-        let context = self.context();
         match name {
             "MsiGetProperty" => {
                 let name = arguments.text(1)?.ok_or(Code::INVALID_PARAMETER)?;
-                values([context.property(name).unwrap_or_default().into_owned().into()])
+                values([self.caller.known.property(name).unwrap_or_default().into_owned().into()])
             }
             "MsiFormatRecord" => {
-                let session: Option<&dyn FormatContext> = if handle == 0 { None } else { Some(&context) };
-                let record = self.general.handles.record(arguments.handle(1)?)?;
+                let DeferredCaller { general, known, .. } = &mut *self.caller;
+                let session: Option<&dyn FormatContext> = if handle == 0 { None } else { Some(known) };
+                let record = general.handles.record(arguments.handle(1)?)?;
                 values([messages::format(record, session).into()])
             }
             "MsiGetMode" => {
-                let phase = match self.phase {
+                let phase = match self.caller.known.phase {
                     Phase::Execution => 16,
                     Phase::Rollback => 17,
                     Phase::Commit => 18,
@@ -161,30 +168,30 @@ impl DeferredFunctions<'_, '_> {
                 returns((arguments.int(1)? == phase).into())
             }
             // A commit action has to get it as its data.
-            "MsiGetLanguage" if self.phase == Phase::Commit => returns(0),
-            "MsiGetLanguage" => returns(self.facts.language.into()),
-            "MsiProcessMessage" => self.process_message(arguments, &context),
+            "MsiGetLanguage" if self.caller.known.phase == Phase::Commit => returns(0),
+            "MsiGetLanguage" => returns(self.caller.known.facts.language.into()),
+            "MsiProcessMessage" => self.process_message(arguments),
             _ => {
                 service!(
                     "Custom action {} called {name}, which a deferred action may not call or is not supported",
-                    self.action
+                    self.caller.action
                 );
                 Err(Code::INVALID_HANDLE)
             }
         }
     }
 
-    fn process_message(&mut self, arguments: Arguments<'_>, context: &DeferredContext<'_, '_>) -> Answer {
+    fn process_message(&mut self, arguments: Arguments<'_>) -> Answer {
         let kind = arguments.int(1)?;
-        let record = self.general.handles.record_or_none(arguments.handle(2)?)?;
+        let record = self.caller.general.handles.record_or_none(arguments.handle(2)?)?;
         let sender = Sender {
-            context,
+            context: &self.caller.known,
             package: self.surroundings.package.as_deref(),
-            action: self.action,
-            data_template: self.data_template.clone(),
+            action: &self.caller.action,
+            data_template: self.caller.data_template.clone(),
         };
         let (said, template) = messages::read(kind, &record, &sender).ok_or(Code::INVALID_PARAMETER)?;
-        self.data_template = template.or(self.data_template.take());
-        returns(messages::say(said, self.surroundings.interface, self.facts.is_silent))
+        self.caller.data_template = template.or(self.caller.data_template.take());
+        returns(messages::say(said, self.surroundings.interface, self.caller.known.facts.is_silent))
     }
 }

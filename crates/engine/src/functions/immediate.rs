@@ -2,6 +2,7 @@
 //! `accessing-the-current-installer-session-from-inside-a-custom-action.md` and those of the functions).
 
 use reseat_database::Database;
+use reseat_machine::Machine;
 use reseat_package::{Condition, FormatContext};
 
 use super::arguments::{Answer, Arguments, done, returns, values};
@@ -10,32 +11,44 @@ use super::general::{ActiveDatabase, General, failure};
 use super::handles::{DatabaseHandle, Object, SESSION};
 use super::messages::{self, Sender};
 use super::{FunctionAnswer, FunctionCall, Functions, paths, states, views};
+use crate::custom_action::asynchronous;
 use crate::error::EngineError;
 use crate::log::service;
 use crate::request::{TopLevel, UiLevel};
 use crate::sequence::{self, Flow};
 use crate::session::Session;
 
-/// Serves the code of an immediate action.
-pub struct ImmediateFunctions<'f, 's, 'm> {
-    session: &'f mut Session<'s, 'm>,
+/// What the functions remember of one immediate action between its calls.
+pub struct Caller<'m> {
     general: General<'m>,
     action: String,
     data_template: Option<String>,
 }
 
-impl<'f, 's, 'm> ImmediateFunctions<'f, 's, 'm> {
-    /// The functions for an action of this session.
-    pub fn new(session: &'f mut Session<'s, 'm>, action: &str) -> Self {
-        let general = General::new(session.machine());
-        Self { session, general, action: action.to_owned(), data_template: None }
+impl<'m> Caller<'m> {
+    /// An action that has not called anything yet.
+    pub fn new(machine: &'m Machine, action: &str) -> Self {
+        Self { general: General::new(machine), action: action.to_owned(), data_template: None }
     }
 }
 
 /// Handles that the action has left open are closed.
-impl Drop for ImmediateFunctions<'_, '_, '_> {
+impl Drop for Caller<'_> {
     fn drop(&mut self) {
         self.general.handles.close_leaked(&self.action);
+    }
+}
+
+/// Serves the code of an immediate action.
+pub struct ImmediateFunctions<'f, 's, 'm> {
+    session: &'f mut Session<'s, 'm>,
+    caller: &'f mut Caller<'m>,
+}
+
+impl<'f, 's, 'm> ImmediateFunctions<'f, 's, 'm> {
+    /// The functions for an action of this session.
+    pub fn new(session: &'f mut Session<'s, 'm>, caller: &'f mut Caller<'m>) -> Self {
+        Self { session, caller }
     }
 }
 
@@ -61,11 +74,15 @@ impl Functions for ImmediateFunctions<'_, '_, '_> {
         }
         answer.unwrap_or_else(|code| failure(&call.name, code))
     }
+
+    fn serve_others(&mut self) -> bool {
+        asynchronous::serve(self.session)
+    }
 }
 
 impl ImmediateFunctions<'_, '_, '_> {
     fn serve(&mut self, name: &str, arguments: Arguments<'_>) -> Answer {
-        if let Some(answer) = self.general.call(name, arguments, &mut *self.session) {
+        if let Some(answer) = self.caller.general.call(name, arguments, &mut *self.session) {
             return answer;
         }
         if name == "MsiFormatRecord" {
@@ -88,7 +105,10 @@ impl ImmediateFunctions<'_, '_, '_> {
                         session_argument(arguments).and_then(|()| function(self.session, arguments))
                     }
                     None => {
-                        service!("Custom action {} called {name}, which is not supported", self.action);
+                        service!(
+                            "Custom action {} called {name}, which is not supported",
+                            self.caller.action
+                        );
                         Err(Code::CALL_NOT_IMPLEMENTED)
                     }
                 };
@@ -118,28 +138,28 @@ impl ImmediateFunctions<'_, '_, '_> {
             SESSION => Some(&context),
             _ => return Err(Code::INVALID_HANDLE),
         };
-        let record = self.general.handles.record(arguments.handle(1)?)?;
+        let record = self.caller.general.handles.record(arguments.handle(1)?)?;
         values([messages::format(record, session).into()])
     }
 
     fn process_message(&mut self, arguments: Arguments<'_>) -> Answer {
         let kind = arguments.int(1)?;
-        let record = self.general.handles.record_or_none(arguments.handle(2)?)?;
+        let record = self.caller.general.handles.record_or_none(arguments.handle(2)?)?;
         let package = self.session.package.clone();
         let sender = Sender {
             context: &self.session.context(),
             package: Some(&package),
-            action: &self.action,
-            data_template: self.data_template.clone(),
+            action: &self.caller.action,
+            data_template: self.caller.data_template.clone(),
         };
         let (said, template) = messages::read(kind, &record, &sender).ok_or(Code::INVALID_PARAMETER)?;
-        self.data_template = template.or(self.data_template.take());
+        self.caller.data_template = template.or(self.caller.data_template.take());
         let is_silent = self.session.installation.request.ui_level == UiLevel::Silent;
         returns(messages::say(said, self.session.installation.interface, is_silent))
     }
 
     fn active_database(&mut self, _: Arguments<'_>) -> Answer {
-        let handle = self.general.handles.add(Object::Database(DatabaseHandle::Active))?;
+        let handle = self.caller.general.handles.add(Object::Database(DatabaseHandle::Active))?;
         Ok(FunctionAnswer { code: handle, values: Vec::new() })
     }
 
@@ -215,7 +235,7 @@ impl ImmediateFunctions<'_, '_, '_> {
             Ok(Flow::GoOn) => done(),
             Ok(Flow::SkipRest) => Err(Code::NO_MORE_ITEMS),
             Err(error) => {
-                service!("Custom action {} gets from an action that it ran: {error}", self.action);
+                service!("Custom action {} gets from an action that it ran: {error}", self.caller.action);
                 Err(match error.code() {
                     1602 => Code::INSTALL_USEREXIT,
                     1604 => Code::INSTALL_SUSPEND,

@@ -2,12 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::time::Instant;
 
 use reseat_database::{Database, Reading};
 use reseat_engine::{
     Answer, CallResult, CustomActionHost, EngineError, FilesInUseAnswer, FunctionAnswer, FunctionCall,
-    Functions, HostError, Message, Program, ProgramCall, Question, Report, Request, Target, UserInterface,
-    Value, WindowsCall, WindowsCode,
+    Functions, HostError, Message, Program, ProgramCall, Question, Report, Request, RunningCode, Target,
+    UserInterface, Value, WindowsCall, WindowsCode,
 };
 use reseat_machine::Machine;
 use reseat_restart_manager::ApplicationList;
@@ -23,10 +24,14 @@ macro_rules! values {
 /// What Windows code does.
 pub type Code<'t> = Box<dyn Fn(&mut Caller<'_>) -> i32 + 't>;
 
+/// Windows code that has not come to its end as long as it gives nothing.
+pub type Patient<'t> = Box<dyn Fn(&mut Caller<'_>) -> Option<i32> + 't>;
+
 /// Runs closures by the names of their actions.
 #[derive(Default)]
 pub struct Host<'t> {
     pub code: HashMap<&'static str, Code<'t>>,
+    pub patient: HashMap<&'static str, Patient<'t>>,
     pub ran: RefCell<Vec<String>>,
     pub seen: RefCell<Vec<WindowsCode>>,
     pub refuses: Option<&'static str>,
@@ -39,19 +44,23 @@ impl<'t> Host<'t> {
         self.code.insert(action, Box::new(code));
         self
     }
+
+    pub fn with_patient(
+        mut self,
+        action: &'static str,
+        code: impl Fn(&mut Caller<'_>) -> Option<i32> + 't,
+    ) -> Self {
+        self.patient.insert(action, Box::new(code));
+        self
+    }
 }
 
 impl CustomActionHost for Host<'_> {
-    fn run(&self, call: &ProgramCall, _: &mut dyn FnMut(&str)) -> Result<CallResult, HostError> {
+    fn start(&self, call: &ProgramCall) -> Result<Box<dyn RunningCode + '_>, HostError> {
         panic!("{} is no program", call.action)
     }
 
-    fn run_windows(
-        &self,
-        call: &WindowsCall,
-        functions: &mut dyn Functions,
-        output: &mut dyn FnMut(&str),
-    ) -> Result<CallResult, HostError> {
+    fn start_windows(&self, call: &WindowsCall) -> Result<Box<dyn RunningCode + '_>, HostError> {
         self.seen.borrow_mut().push(call.code.clone());
         if let (true, WindowsCode::Library { library: Program::Binary { package, name }, .. }) =
             (self.reads, &call.code)
@@ -60,9 +69,7 @@ impl CustomActionHost for Host<'_> {
             assert!(database.stream(&format!("Binary.{name}")).unwrap().is_some());
         }
         self.ran.borrow_mut().push(call.action.clone());
-        output("said");
-        let code = self.code.get(call.action.as_str()).unwrap_or_else(|| panic!("{}", call.action));
-        Ok(CallResult::Exited(code(&mut Caller { functions, session: call.session_handle })))
+        Ok(Box::new(Running { host: self, call: call.clone() }))
     }
 
     fn refusal(&self, _: &WindowsCode) -> Option<String> {
@@ -71,6 +78,30 @@ impl CustomActionHost for Host<'_> {
 
     fn program_refusal(&self, _: &Program) -> Option<String> {
         None
+    }
+}
+
+/// Code that was started; it runs when it is served first.
+struct Running<'h, 't> {
+    host: &'h Host<'t>,
+    call: WindowsCall,
+}
+
+impl RunningCode for Running<'_, '_> {
+    fn serve(
+        &mut self,
+        functions: &mut dyn Functions,
+        output: &mut dyn FnMut(&str),
+        _: Instant,
+    ) -> Result<Option<CallResult>, HostError> {
+        let mut caller = Caller { functions, session: self.call.session_handle };
+        let action = self.call.action.as_str();
+        if let Some(code) = self.host.patient.get(action) {
+            return Ok(code(&mut caller).map(CallResult::Exited));
+        }
+        output("said");
+        let code = self.host.code.get(action).unwrap_or_else(|| panic!("{action}"));
+        Ok(Some(CallResult::Exited(code(&mut caller))))
     }
 }
 

@@ -5,6 +5,7 @@
 
 #[macro_use]
 mod code;
+mod asynchronous;
 mod rules;
 #[path = "../support/mod.rs"]
 mod support;

@@ -127,3 +127,42 @@ EXPORT Crashes(MSIHANDLE session)
 {
     return *(volatile UINT *)(ULONG_PTR)(session * 0);
 }
+
+/* Waits until a later action has set a property and given a signal, then writes a line. */
+EXPORT Waits(MSIHANDLE session)
+{
+    WCHAR value[16] = L"";
+    HANDLE signal = CreateEventW(NULL, TRUE, FALSE, L"ReseatTestSignal");
+    for (int tries = 0; tries < 6000 && !*value; tries++) {
+        get(session, L"LATER", value, 16);
+        Sleep(10);
+    }
+    if (!*value || WaitForSingleObject(signal, 60000) != WAIT_OBJECT_0)
+        return ERROR_INSTALL_FAILURE;
+    write(L"C:\\beside.txt", L"immediate");
+    return ERROR_SUCCESS;
+}
+
+/* The same for deferred code, which has no properties. */
+EXPORT WaitsInScript(MSIHANDLE session)
+{
+    HANDLE signal = CreateEventW(NULL, TRUE, FALSE, L"ReseatTestSignal");
+    (void)session;
+    if (WaitForSingleObject(signal, 60000) != WAIT_OBJECT_0)
+        return ERROR_INSTALL_FAILURE;
+    write(L"C:\\beside.txt", L"deferred");
+    return ERROR_SUCCESS;
+}
+
+EXPORT Signals(MSIHANDLE session)
+{
+    (void)session;
+    /* Whoever waits may be about to begin. */
+    for (int tries = 0; tries < 6000; tries++) {
+        HANDLE signal = OpenEventW(EVENT_MODIFY_STATE, FALSE, L"ReseatTestSignal");
+        if (signal)
+            return SetEvent(signal) ? ERROR_SUCCESS : ERROR_INSTALL_FAILURE;
+        Sleep(10);
+    }
+    return ERROR_INSTALL_FAILURE;
+}
