@@ -62,7 +62,7 @@ fn its_failure_counts_at_the_end_of_the_sequence_and_undoes_the_installation() {
         let result = install(&place, &product, &host);
         assert_eq!(result.err().map(|error| error.code()), expected);
         assert!(ran.get(), "the sequence did not go on");
-        assert_eq!(is_installed(&place), true, "what is committed stays");
+        assert!(is_installed(&place), "what is committed stays");
     }
 }
 
