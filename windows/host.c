@@ -38,6 +38,16 @@ void WINAPI start(void)
         case 'i':
             unmark_process();
             break;
+        case 'E':
+            list_programs(&rest);
+            break;
+        case 'e':
+            forget_programs(get_u32(&rest));
+            send_done(ERROR_SUCCESS);
+            break;
+        case 'W':
+            ask_windows(&rest);
+            break;
         case 'K':
             save_registry(&rest);
             break;

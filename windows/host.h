@@ -28,6 +28,12 @@ void run_program(struct rest *request);
 void mark_process(struct rest *request);
 void unmark_process(void);
 
+/* ---- programs.c, window.c ---- */
+void list_programs(struct rest *request);
+/* Takes away what list_programs has mapped into them. */
+void forget_programs(uint32_t milliseconds);
+void ask_windows(struct rest *request);
+
 /* ---- registry.c ---- */
 void save_registry(struct rest *request);
 void change_registry(struct rest *request);

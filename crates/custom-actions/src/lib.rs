@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`NativeHost`] | programs of this machine, ELF files and scripts that begin with `#!`, for the types 2, 18, 34 and 50 |
 //! | [`WineHost`] | Windows libraries, programs and scripts under Wine, with the Windows side of Reseat (the folder `windows`) |
+//! | [`WineInsight`] | nothing: it tells the Restart Manager of programs that Wine runs, and speaks to their windows |
 //! | [`Sandbox`] | where programs of this machine run |
 //! | [`Hosts`] | whatever comes, with the host that can run it, or says what is missing |
 
@@ -18,5 +19,7 @@ mod words;
 pub use hosts::Hosts;
 pub use native::NativeHost;
 pub use sandbox::Sandbox;
-pub use windows::{Missing, RegistryThroughWine, WINDOWS_FOLDER_VARIABLE, WindowsFiles, WineHost};
+pub use windows::{
+    Missing, RegistryThroughWine, WINDOWS_FOLDER_VARIABLE, WindowsFiles, WineHost, WineInsight,
+};
 pub use words::{SplitError, split};

@@ -7,16 +7,20 @@
 //! | `process`, `frame` | one host process, and what is said on its two pipes |
 //! | `manager`, `identify` | the Restart Manager's functions; which process an id of Windows means |
 //! | `registry` | the registry while Wine runs |
+//! | `inside`, `mappings`, `command_line` | the programs of a Wine that runs: what they hold, their windows, their command lines |
 //! | `site`, `wine`, `files` | starting hosts, starting Wine; the built Windows side and its copy in the prefix |
 //! | `image`, `missing` | what a file of Windows code is, and what keeps it from running |
 
 mod action;
+mod command_line;
 mod files;
 mod frame;
 mod host;
 mod identify;
 mod image;
+mod inside;
 mod manager;
+mod mappings;
 mod missing;
 mod process;
 mod registry;
@@ -26,6 +30,7 @@ mod wine;
 
 pub use files::{WINDOWS_FOLDER_VARIABLE, WindowsFiles};
 pub use host::WineHost;
+pub use inside::WineInsight;
 pub use missing::Missing;
 pub use registry::RegistryThroughWine;
 

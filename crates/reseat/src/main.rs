@@ -26,6 +26,9 @@ use clap::Parser;
 use crate::arguments::{Arguments, Command, Global, Msiexec};
 
 fn main() -> ExitCode {
+    // The files in question may be held by programs of Wine.
+    let reseat = std::env::current_exe().unwrap_or_default();
+    reseat_restart_manager::look_inside_wine(Box::new(reseat_custom_actions::WineInsight::new(reseat)));
     if let Some(arguments) = Msiexec::of_link(std::env::args_os()) {
         let global = Global::default();
         if let Err(failure) = identity::take(&global) {

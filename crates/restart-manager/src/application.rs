@@ -37,6 +37,11 @@ impl ApplicationType {
         self as u32
     }
 
+    /// Whether such an application has windows.
+    pub(crate) fn has_windows(self) -> bool {
+        matches!(self, ApplicationType::MainWindow | ApplicationType::OtherWindow)
+    }
+
     /// The place in the documented order of shutdown: windows, console, services, shell.
     pub(crate) fn shutdown_rank(self) -> u8 {
         match self {
@@ -179,6 +184,8 @@ pub struct Application {
     pub service: Option<String>,
     /// The service of a supervisor that it is.
     pub(crate) supervised: Option<Supervised>,
+    /// What Wine is to be started with to have it again, if it is a program of Wine that can be started again.
+    pub(crate) wine_command: Option<Vec<String>>,
     /// What sort of application it is.
     pub kind: ApplicationType,
     /// What was done to it.

@@ -13,6 +13,7 @@ use rustix::process::{Pid, test_kill_process};
 use crate::application::RebootReasons;
 use crate::container::{Container, container_of};
 use crate::critical_list::CriticalList;
+use crate::inside_wine::is_wine_server;
 use crate::lease::identify;
 use crate::process::{Stat, lineage, read_file};
 use crate::supervisor::runs_supervisord;
@@ -153,7 +154,7 @@ impl Judge {
         let program = program.to_string_lossy();
         let program = program.strip_suffix(" (deleted)").unwrap_or(&program);
         let name = program.rsplit('/').next().unwrap_or_default();
-        if name.starts_with("wineserver") || stat.name.starts_with("wineserver") {
+        if is_wine_server(name) || is_wine_server(&stat.name) {
             return Some(CriticalReason::WineServer);
         }
         if let Some(why) = self.list.program(program) {

@@ -36,6 +36,7 @@
 //! | `unit`, `service`, `service_manager` | services, stopped and started through systemd |
 //! | `supervisor`, `supervised` | services of runit, s6 and supervisord, through their own tools |
 //! | `window` | windows of the display, and the request to close them |
+//! | `inside_wine` | what only a program inside of Wine can tell and do |
 //! | `stale` | what still runs old files |
 //! | `registration`, `restart_plan`, `restart`, `detach` | starting again |
 //! | `remembered` | starting again after a restart of the system |
@@ -49,6 +50,7 @@ mod detach;
 mod error;
 mod filter;
 mod history;
+mod inside_wine;
 mod interpreter;
 mod journal;
 mod lease;
@@ -84,6 +86,9 @@ pub use container::Container;
 pub use critical::CriticalReason;
 pub use error::{Error, Refusal};
 pub use filter::{Filter, FilterAction, FilterTrigger};
+pub use inside_wine::{
+    InsideWine, WineAnswer, WineConnection, WineMessage, WineProgram, WineWindows, look_inside_wine,
+};
 pub use listing::{affected, applications};
 pub use primary::{Primary, Restarted};
 pub use process::UniqueProcess;

@@ -13,6 +13,7 @@ use crate::critical::{CriticalReason, Judge, open_process};
 use crate::error::Error;
 use crate::filter::Filters;
 use crate::history::{Entry, History};
+use crate::inside_wine::Seen;
 use crate::process::{Credentials, Stat, UniqueProcess, program_path, read_file};
 use crate::registration::RestartFlags;
 use crate::resource::Resources;
@@ -20,7 +21,7 @@ use crate::service;
 use crate::session::Session;
 use crate::store::Store;
 use crate::supervised;
-use crate::who::{FileState, FileUse, How, uses};
+use crate::who::{FileState, FileUse, How, uses_seen};
 use crate::window;
 
 /// Lists for a session of these installer processes.
@@ -64,7 +65,8 @@ fn assemble(
     mut history: History,
     filters: &Filters,
 ) -> Result<ApplicationList, Error> {
-    let usage = uses(&resources.files)?;
+    let mut seen = Seen::default();
+    let usage = uses_seen(&resources.files, &mut seen)?;
     let mut affected: HashMap<UniqueProcess, Used> = HashMap::new();
     for user in &usage.users {
         let used = affected.entry(user.process).or_default();
@@ -114,6 +116,7 @@ fn assemble(
         find_services(judge, &mut list.applications);
     }
     find_windows(&mut list.applications);
+    find_windows_of_wine(&mut list.applications, &mut seen);
     for application in &mut list.applications {
         if let Some(entry) = history.entry(application.process) {
             application.status.insert(entry.status);
@@ -164,6 +167,7 @@ fn describe(store: Option<&Store>, judge: &Judge, process: UniqueProcess, used: 
         window: None,
         service: None,
         supervised: None,
+        wine_command: None,
         kind: if critical.is_some() { ApplicationType::Critical } else { ApplicationType::Console },
         status: ApplicationStatus::RUNNING,
         session_id: audit_session(folder),
@@ -199,6 +203,28 @@ fn find_windows(applications: &mut [Application]) {
         if let Some(main) = own.find(|it| it.is_main) {
             application.kind = ApplicationType::MainWindow;
             application.window = Some(main.title.clone());
+        }
+    }
+}
+
+/// Tells which of the applications are programs of Wine with windows, and which of them can be started again.
+fn find_windows_of_wine(applications: &mut [Application], seen: &mut Seen) {
+    let own = geteuid().as_raw();
+    let is_plain = |it: &Application| it.kind.shutdown_rank() <= ApplicationType::Console.shutdown_rank();
+    for application in applications.iter_mut().filter(|it| is_plain(it)) {
+        let Some(program) = seen.program(application.process) else { continue };
+        // The kernel's name is the beginning of the command line.
+        application.name.clone_from(&program.name);
+        if let Some(windows) = &program.windows {
+            application.kind = match &windows.main {
+                Some(_) => ApplicationType::MainWindow,
+                None => ApplicationType::OtherWindow,
+            };
+            application.window.clone_from(&windows.main);
+        }
+        if application.user_id == Some(own) && program.command.is_some() {
+            application.wine_command.clone_from(&program.command);
+            application.restartable = true;
         }
     }
 }
@@ -248,6 +274,7 @@ fn from_history(entry: Entry) -> Application {
         name: entry.application.name,
         window: None,
         supervised: entry.application.supervised,
+        wine_command: None,
         kind: entry.application.kind,
         status,
         session_id: entry.application.session_id,

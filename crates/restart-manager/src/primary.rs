@@ -8,6 +8,7 @@ use crate::cancel::CancelToken;
 use crate::error::{Error, Refusal};
 use crate::filter::{Filter, FilterChange, FilterTrigger};
 use crate::history::{Action, Stopping};
+use crate::inside_wine::Talk;
 use crate::journal::Outlives;
 use crate::listing;
 use crate::process::{UniqueProcess, lineage};
@@ -136,7 +137,8 @@ impl Primary {
     /// - [`Error::RebootRequired`] (350) when that would not free the resources; nobody was stopped.
     /// - [`Error::NotAllRegistered`] (351) when only registered applications may be stopped and others are
     ///   among them; nobody was stopped.
-    /// - [`Error::ShutdownFailed`] (351) when some did not stop. Call [`Primary::restart`] nevertheless:
+    /// - [`Error::ShutdownFailed`] (351) when a program of Wine said that it cannot be closed, and then nobody was
+    ///   stopped; or when some did not stop. Call [`Primary::restart`] nevertheless:
     ///   others did.
     /// - [`Error::Cancelled`] (1223).
     pub fn shut_down(&self, options: &ShutdownOptions, progress: &mut dyn FnMut(u32)) -> Result<(), Error> {
@@ -156,7 +158,11 @@ impl Primary {
         }
         self.session.record(&[Action::ShutdownBegun], Outlives::System)?;
         progress(0);
-        let mut refused: Vec<Refusal> = Vec::new();
+        let mut talk = Talk::default();
+        let mut refused = self.query(&list, options, &mut talk)?;
+        if !refused.is_empty() {
+            return Err(Error::ShutdownFailed { applications: refused });
+        }
         for round in 0..ROUNDS {
             let waiting: Vec<Application> = list
                 .running()
@@ -172,7 +178,7 @@ impl Primary {
                 );
                 break;
             }
-            refused.extend(self.stop_all(waiting, options, &cancel, progress)?);
+            refused.extend(self.stop_all(waiting, options, &mut talk, &cancel, progress)?);
             list = self.list()?;
         }
         let stayed = |it: &&Application| !refused.iter().any(|refusal| refusal.process == it.process);
@@ -189,11 +195,33 @@ impl Primary {
         }
     }
 
+    /// Asks those that can be asked before anybody is stopped; who says no cancels the shutdown, unless it is forced.
+    fn query(
+        &self,
+        list: &ApplicationList,
+        options: &ShutdownOptions,
+        talk: &mut Talk,
+    ) -> Result<Vec<Refusal>, Error> {
+        let windows = list.running().filter(|it| it.kind.has_windows());
+        let asked: Vec<Stopping> = windows.map(|it| restart::prepare(&self.session.store, it)).collect();
+        let refused = shutdown::query(&asked, talk, options);
+        let actions = refused.iter().filter_map(|refusal| {
+            let application = asked.iter().find(|it| it.process == refusal.process)?;
+            let reason = refusal.reason.clone();
+            let stayed = Action::NotStopped { process: refusal.process, reason };
+            Some([Action::Stopping(Box::new(application.clone())), stayed])
+        });
+        let actions: Vec<Action> = actions.flatten().collect();
+        self.session.record(&actions, Outlives::Process)?;
+        Ok(refused)
+    }
+
     /// Stops these applications in the documented order, each kind after the other.
     fn stop_all(
         &self,
         applications: Vec<Application>,
         options: &ShutdownOptions,
+        talk: &mut Talk,
         cancel: &CancelToken,
         report: &mut dyn FnMut(u32),
     ) -> Result<Vec<Refusal>, Error> {
@@ -215,7 +243,7 @@ impl Primary {
                 group.into_iter().partition(|it| it.kind == ApplicationType::Service);
             refused.extend(supervised::stop(&self.session, supervised, options, cancel, &mut progress)?);
             refused.extend(service::stop(&self.session, services, options, cancel, &mut progress)?);
-            refused.extend(shutdown::stop(&self.session, group, options, cancel, &mut progress)?);
+            refused.extend(shutdown::stop(&self.session, group, options, talk, cancel, &mut progress)?);
         }
         Ok(refused)
     }

@@ -68,6 +68,11 @@ impl Targets {
         self.by_inode.is_empty()
     }
 
+    /// What is looked for by an inode of this number, on whatever device.
+    pub(crate) fn with_inode(&self, inode: u64) -> impl Iterator<Item = usize> {
+        self.by_inode.get(&inode).into_iter().flatten().map(|(_, index)| *index)
+    }
+
     fn mark(&self, file: FileId, how: How, uses: &mut Vec<(usize, How)>) {
         for (target, index) in self.by_inode.get(&file.inode).map_or(&[][..], Vec::as_slice) {
             if *target == file && !uses.contains(&(*index, how)) {

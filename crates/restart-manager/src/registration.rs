@@ -90,6 +90,11 @@ impl Registration {
     pub fn command_line(&self) -> String {
         command_line(&self.arguments)
     }
+
+    /// One that is not kept.
+    pub(crate) fn of_now(process: UniqueProcess, program: PathBuf, arguments: Vec<String>) -> Registration {
+        Registration { process, program, arguments, flags: RestartFlags::NONE, boot: boot_id() }
+    }
 }
 
 /// Registers the calling process for restart with these arguments (RegisterApplicationRestart).

@@ -11,11 +11,12 @@ use crate::detach;
 use crate::error::{Error, Refusal};
 use crate::filter::Filters;
 use crate::history::{Action, Entry, History, Stopping};
+use crate::inside_wine::loader;
 use crate::journal::Outlives;
 use crate::primary::Restarted;
 use crate::proc_scan::all_processes;
 use crate::process::{Stat, UniqueProcess, boot_id, program_path, read_file, ticks_since_boot};
-use crate::registration::RestartFlags;
+use crate::registration::{Registration, RestartFlags};
 use crate::restart_plan::RestartPlan;
 use crate::service::{self, ServicePlan};
 use crate::session::{Session, keys};
@@ -35,7 +36,9 @@ pub(crate) fn prepare(store: &Store, application: &Application) -> Stopping {
         files: application.files.clone(),
         plan: match application.kind {
             ApplicationType::Service => None,
-            _ if application.restartable => plan(store, application.process),
+            _ if application.restartable => {
+                plan(store, application.process).or_else(|| plan_in_wine(application))
+            }
             _ => None,
         },
         service: match application.kind {
@@ -56,6 +59,22 @@ pub(crate) fn plan(store: &Store, process: UniqueProcess) -> Option<RestartPlan>
     // A process on its way out has given up its memory, and with it environment and program, while its files
     // are still open. It ends by itself and is not ours to start again.
     program_path(folder.as_fd()).is_ok().then_some(plan)
+}
+
+/// How to start a program of Wine again: Wine forgets what a program registered, so that it is the command line which it
+/// was started with.
+fn plan_in_wine(application: &Application) -> Option<RestartPlan> {
+    let process = application.process;
+    let arguments = application.wine_command.clone()?;
+    let registration = Registration::of_now(process, loader(process)?, arguments);
+    let folder = open_process(process.pid).ok()?;
+    let stat = Stat::read(folder.as_fd()).filter(|stat| stat.start_time == process.start_time)?;
+    let mut plan = RestartPlan::of(&registration, &stat, folder.as_fd());
+    // What the Wine that started it has put there for it alone.
+    const OF_THE_LOADER: [&str; 3] = ["WINESERVERSOCKET=", "WINELOADERNOEXEC=", "WINEPRELOADRESERVE="];
+    plan.environment
+        .retain(|entry| !OF_THE_LOADER.iter().any(|name| entry.as_bytes().starts_with(name.as_bytes())));
+    Some(plan)
 }
 
 /// What a restart achieved.

@@ -3,10 +3,12 @@
 //! As the page "Guidelines for Applications" describes it: a request, a time to follow it, and force only when
 //! the installer asks for it. An application with a window is asked to close that, and may ask its user back:
 //! while a window stays open it is sent no signal. Others are sent SIGTERM, followed by SIGCONT because a stopped
-//! process would not see it. Programs that Wine runs hear SIGINT instead, which reaches them as CTRL_C_EVENT;
-//! SIGTERM would end them unheard.
+//! process would not see it.
+//!
+//! Programs that Wine runs hear SIGINT instead, which reaches them as CTRL_C_EVENT; SIGTERM would end them unheard.
+//! Those with windows are closed by the documented messages where Wine can be looked into: all are asked by
+//! WM_QUERYENDSESSION before any is stopped, and one that says no keeps all of them.
 
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -14,11 +16,11 @@ use rustix::io::Errno;
 use rustix::process::Signal;
 
 use crate::cancel::CancelToken;
-use crate::critical::open_process;
 use crate::error::{Error, Refusal};
 use crate::history::{Action, Stopping};
+use crate::inside_wine::{Talk, WineAnswer, WineMessage, runs_under_wine};
 use crate::journal::Outlives;
-use crate::process::{PinnedProcess, UniqueProcess, program_path};
+use crate::process::{PinnedProcess, UniqueProcess};
 use crate::session::Session;
 use crate::window;
 
@@ -55,15 +57,33 @@ const WINDOW_INTERVAL: Duration = Duration::from_millis(250);
 /// How long an application without a window may still take before it is sent the signal.
 const WINDOWLESS_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long programs of Wine may take to hear a message before it is waited for their end.
+const MESSAGE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a program of Wine may take after WM_ENDSESSION before its windows are closed.
+const END_PATIENCE: Duration = Duration::from_secs(1);
+
 /// One that is being stopped.
 struct Victim {
     application: Stopping,
     process: PinnedProcess,
     gone: bool,
-    /// It was asked to close its windows, and has not been sent a signal.
-    has_windows: bool,
-    /// Since when none of them is on the screen.
+    asked: Asked,
+    /// Since when none of its windows is there.
     hidden_since: Option<Instant>,
+}
+
+/// How one was asked to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// By a signal, or not yet.
+    Signal,
+    /// To close its windows on the display.
+    Display,
+    /// By WM_ENDSESSION, at this time.
+    End(Instant),
+    /// By WM_CLOSE after that; its windows were looked for at this time.
+    Close(Instant),
 }
 
 /// Reports progress in percent, never backwards.
@@ -86,6 +106,7 @@ pub(crate) fn stop(
     session: &Session,
     applications: Vec<Stopping>,
     options: &ShutdownOptions,
+    talk: &mut Talk,
     cancel: &CancelToken,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<Refusal>, Error> {
@@ -97,7 +118,7 @@ pub(crate) fn stop(
                 application,
                 process,
                 gone: false,
-                has_windows: false,
+                asked: Asked::Signal,
                 hidden_since: None,
             }),
             // Ended meanwhile: nobody is in the way.
@@ -113,14 +134,25 @@ pub(crate) fn stop(
         victims.iter().map(|it| Action::Stopping(Box::new(it.application.clone()))).collect();
     session.record(&intent, Outlives::System)?;
     let mut asked = Vec::new();
-    let with_windows = window::ask_to_close(victims.iter().map(|it| it.application.process.pid).collect());
+    let with_windows: Vec<UniqueProcess> = victims
+        .iter()
+        .filter(|it| it.application.kind.has_windows())
+        .map(|it| it.application.process)
+        .collect();
+    let told = talk.tell(WineMessage::End, &with_windows, MESSAGE_PATIENCE.min(options.timeout));
+    let of_display = victims.iter().map(|it| it.application.process).filter(|it| !told.contains_key(it));
+    let of_display = window::ask_to_close(of_display.map(|it| it.pid).collect());
     for victim in &mut victims {
         let process = victim.application.process;
-        victim.has_windows = with_windows.contains(&process.pid);
-        let request = match victim.has_windows {
+        if told.get(&process).is_some_and(|it| *it != WineAnswer::NoWindows) {
+            victim.asked = Asked::End(Instant::now());
+        } else if of_display.contains(&process.pid) {
+            victim.asked = Asked::Display;
+        }
+        let request = match victim.asked {
+            Asked::Signal => request(process, &victim.process),
             // A stopped one would not see the request.
-            true => victim.process.send(Signal::CONT),
-            false => request(process, &victim.process),
+            _ => victim.process.send(Signal::CONT),
         };
         match request {
             Ok(true) => asked.push(Action::Asked { process }),
@@ -139,14 +171,14 @@ pub(crate) fn stop(
         }
     }
     session.record(&asked, Outlives::Process)?;
-    let mut finish = wait(session, &mut victims, options.timeout, cancel, progress)?;
+    let mut finish = wait(session, &mut victims, options.timeout, talk, cancel, progress)?;
     if finish == Finish::Some && options.force {
         for victim in victims.iter().filter(|it| !it.gone) {
             tracing::info!(process = %victim.application.process, "did not follow the request to stop; ending it");
             // An error shows as a process that goes on.
             let _ = victim.process.send(Signal::KILL);
         }
-        finish = wait(session, &mut victims, KILL_PATIENCE, cancel, progress)?;
+        finish = wait(session, &mut victims, KILL_PATIENCE, talk, cancel, progress)?;
     }
     if finish == Finish::Cancelled {
         return Err(Error::Cancelled);
@@ -167,6 +199,31 @@ pub(crate) fn stop(
     Ok(refused)
 }
 
+/// Asks the programs of Wine among these whether they can close; those that said no or nothing, with the reason. Unless
+/// the shutdown is forced, which only lets them prepare, all who were asked are told to go on then.
+pub(crate) fn query(applications: &[Stopping], talk: &mut Talk, options: &ShutdownOptions) -> Vec<Refusal> {
+    let patience = options.timeout;
+    let processes: Vec<UniqueProcess> = applications.iter().map(|it| it.process).collect();
+    let answers = talk.tell(WineMessage::Query, &processes, patience);
+    let reason = |answer: &WineAnswer| match answer {
+        WineAnswer::Refused => Some("it answered that it cannot be closed now".to_owned()),
+        WineAnswer::Silent => {
+            Some(format!("it did not answer within {} s whether it can be closed", patience.as_secs_f32()))
+        }
+        WineAnswer::Agreed | WineAnswer::NoWindows => None,
+    };
+    let refused = applications.iter().filter_map(|it| Some(refusal(it, reason(answers.get(&it.process)?)?)));
+    let refused: Vec<Refusal> = refused.collect();
+    if options.force {
+        return Vec::new();
+    }
+    if !refused.is_empty() {
+        let asked: Vec<UniqueProcess> = answers.into_keys().collect();
+        talk.tell(WineMessage::GoOn, &asked, MESSAGE_PATIENCE.min(patience));
+    }
+    refused
+}
+
 fn refusal(application: &Stopping, reason: String) -> Refusal {
     Refusal { process: application.process, name: application.name.clone(), reason }
 }
@@ -174,7 +231,7 @@ fn refusal(application: &Stopping, reason: String) -> Refusal {
 /// What a window that stays open is called, for who may have to answer a question there.
 fn open_window(victim: &Victim) -> String {
     let pid = victim.application.process.pid;
-    let windows = if victim.has_windows { window::windows() } else { None };
+    let windows = if victim.asked == Asked::Display { window::windows() } else { None };
     let mut open = windows.into_iter().flatten().filter(|it| it.is_shown && it.pid == pid);
     // The question is asked in the window that was opened last.
     open.next_back().map_or_else(String::new, |it| format!("; its window {:?} is still open", it.title))
@@ -182,6 +239,16 @@ fn open_window(victim: &Victim) -> String {
 
 /// Asks a process to stop, by its window if it has one; `Ok(false)` when it has already ended.
 pub(crate) fn ask(process: UniqueProcess, pinned: &PinnedProcess) -> Result<bool, Errno> {
+    let mut talk = Talk::default();
+    for message in [WineMessage::End, WineMessage::Close] {
+        let answers = talk.tell(message, &[process], MESSAGE_PATIENCE);
+        if answers.get(&process).is_none_or(|it| *it == WineAnswer::NoWindows) {
+            break;
+        }
+        if message == WineMessage::Close {
+            return pinned.send(Signal::CONT);
+        }
+    }
     match window::ask_to_close([process.pid].into()).is_empty() {
         true => request(process, pinned),
         false => pinned.send(Signal::CONT),
@@ -198,13 +265,6 @@ fn request(process: UniqueProcess, pinned: &PinnedProcess) -> Result<bool, Errno
     Ok(true)
 }
 
-fn runs_under_wine(process: UniqueProcess) -> bool {
-    let Ok(folder) = open_process(process.pid) else { return false };
-    let Ok(program) = program_path(folder.as_fd()) else { return false };
-    let name = program.file_name().unwrap_or_default().to_string_lossy();
-    ["wine", "wine64", "wine-preloader", "wine64-preloader"].contains(&name.as_ref())
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Finish {
     All,
@@ -217,12 +277,13 @@ fn wait(
     session: &Session,
     victims: &mut [Victim],
     time: Duration,
+    talk: &mut Talk,
     cancel: &CancelToken,
     progress: &mut Progress<'_>,
 ) -> Result<Finish, Error> {
     let until = Instant::now() + time;
     loop {
-        let next_look = match victims.iter().any(|it| it.has_windows && !it.gone) {
+        let next_look = match victims.iter().any(|it| it.asked != Asked::Signal && !it.gone) {
             true => until.min(Instant::now() + WINDOW_INTERVAL),
             false => until,
         };
@@ -238,7 +299,9 @@ fn wait(
             session.record(&actions, Outlives::Process)?;
             progress.step(actions.len());
         }
-        signal_those_without_windows(victims, WINDOWLESS_PATIENCE.min(time / 4));
+        let patience = WINDOWLESS_PATIENCE.min(time / 4);
+        signal_those_without_windows(victims, patience);
+        close_windows_of_wine(victims, talk, patience);
         if victims.iter().all(|it| it.gone) {
             return Ok(Finish::All);
         }
@@ -254,7 +317,7 @@ fn wait(
 /// Sends the signal to those that have closed their windows and still go on after this time, in which they may
 /// save what they have: closing was their consent.
 fn signal_those_without_windows(victims: &mut [Victim], patience: Duration) {
-    let waits = |it: &Victim| it.has_windows && !it.gone;
+    let waits = |it: &Victim| it.asked == Asked::Display && !it.gone;
     if !victims.iter().any(waits) {
         return;
     }
@@ -264,10 +327,38 @@ fn signal_those_without_windows(victims: &mut [Victim], patience: Duration) {
         let process = victim.application.process;
         if windows.iter().any(|it| it.pid == process.pid && it.is_shown) {
             victim.hidden_since = None;
-        } else if victim.hidden_since.get_or_insert_with(Instant::now).elapsed() >= patience {
-            victim.has_windows = false;
-            // An error shows as a process that goes on.
-            let _ = request(process, &victim.process);
+        } else {
+            signal_if_hidden(victim, patience);
+        }
+    }
+}
+
+/// Sends the signal to one that has had no window for this time.
+fn signal_if_hidden(victim: &mut Victim, patience: Duration) {
+    if victim.hidden_since.get_or_insert_with(Instant::now).elapsed() >= patience {
+        victim.asked = Asked::Signal;
+        // An error shows as a process that goes on.
+        let _ = request(victim.application.process, &victim.process);
+    }
+}
+
+/// Closes the windows of programs of Wine that go on after WM_ENDSESSION, and then sends the signal to those that go on
+/// without a window.
+fn close_windows_of_wine(victims: &mut [Victim], talk: &mut Talk, patience: Duration) {
+    let is_due = |it: &Victim| match it.asked {
+        Asked::End(since) | Asked::Close(since) => !it.gone && since.elapsed() >= END_PATIENCE.min(patience),
+        _ => false,
+    };
+    for victim in victims.iter_mut().filter(|it| is_due(it)) {
+        let message = match victim.asked {
+            Asked::End(_) => WineMessage::Close,
+            _ => WineMessage::Nothing,
+        };
+        victim.asked = Asked::Close(Instant::now());
+        let process = victim.application.process;
+        match talk.tell(message, &[process], MESSAGE_PATIENCE).get(&process) {
+            None | Some(WineAnswer::NoWindows) => signal_if_hidden(victim, patience),
+            Some(_) => victim.hidden_since = None,
         }
     }
 }

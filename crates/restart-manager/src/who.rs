@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, FileType, Mode, OFlags, openat};
 
 use crate::error::Error;
+use crate::inside_wine::Seen;
 use crate::lease::{Probe, identify, probe};
 use crate::proc_scan::{self, Hit, Scan, Targets};
 use crate::process::UniqueProcess;
@@ -86,6 +87,11 @@ enum Question {
 /// # Errors
 /// [`Error::ProcUnusable`] when processes had to be looked at and `/proc` does not serve.
 pub fn uses(files: &[PathBuf]) -> Result<Usage, Error> {
+    uses_seen(files, &mut Seen::default())
+}
+
+/// The same, with what was seen inside of Wine.
+pub(crate) fn uses_seen(files: &[PathBuf], seen: &mut Seen) -> Result<Usage, Error> {
     let mut targets = Targets::default();
     let mut questions: Vec<Question> = Vec::with_capacity(files.len());
     for (index, path) in files.iter().enumerate() {
@@ -114,7 +120,8 @@ pub fn uses(files: &[PathBuf]) -> Result<Usage, Error> {
         });
     }
     // Without a question nobody has to be looked at.
-    let scan = if targets.is_empty() { Scan::default() } else { proc_scan::scan(&targets)? };
+    let mut scan = if targets.is_empty() { Scan::default() } else { proc_scan::scan(&targets)? };
+    seen.add_holders(&targets, &mut scan.hits);
     let users: Vec<FileUser> = scan.hits.into_iter().map(file_user).collect();
     let used: HashSet<usize> = users.iter().flat_map(|user| user.files.iter().map(|it| it.file)).collect();
     let answer = |(index, question): (usize, Question)| match question {

@@ -64,12 +64,17 @@ pub(crate) fn read(kind: u8, content: &[u8]) -> Result<Said, FrameError> {
 }
 
 /// Reads what is left of a content.
-struct Rest<'c> {
+pub(crate) struct Rest<'c> {
     bytes: &'c [u8],
     kind: char,
 }
 
-impl Rest<'_> {
+impl<'c> Rest<'c> {
+    /// Reads bytes that were the answer to a request.
+    pub(crate) fn of_answer(bytes: &'c [u8]) -> Self {
+        Self { bytes, kind: 'B' }
+    }
+
     fn take(&mut self, length: usize) -> Result<&[u8], FrameError> {
         let (taken, rest) =
             self.bytes.split_at_checked(length).ok_or(FrameError::Short { kind: self.kind })?;
@@ -77,12 +82,12 @@ impl Rest<'_> {
         Ok(taken)
     }
 
-    fn byte(&mut self) -> Result<u8, FrameError> {
+    pub(crate) fn byte(&mut self) -> Result<u8, FrameError> {
         let kind = self.kind;
         self.take(1)?.first().copied().ok_or(FrameError::Short { kind })
     }
 
-    fn number(&mut self) -> Result<u32, FrameError> {
+    pub(crate) fn number(&mut self) -> Result<u32, FrameError> {
         let kind = self.kind;
         let bytes = self.take(4)?.first_chunk::<4>().ok_or(FrameError::Short { kind })?;
         Ok(u32::from_le_bytes(*bytes))
@@ -94,7 +99,7 @@ impl Rest<'_> {
         length.filter(|length| *length <= self.bytes.len()).ok_or(short)
     }
 
-    fn text(&mut self) -> Result<String, FrameError> {
+    pub(crate) fn text(&mut self) -> Result<String, FrameError> {
         let length = self.length(2)?;
         let bytes = self.take(length)?;
         let units = bytes.chunks_exact(2).filter_map(<[u8]>::first_chunk::<2>);

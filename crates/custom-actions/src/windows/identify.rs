@@ -1,15 +1,11 @@
 //! Which process of this machine has an id of Windows: a file of ours is mapped into that one, and `/proc` shows where.
 
-use std::fs;
-use std::io::Read;
 use std::path::Path;
 use std::time::Instant;
 
 use super::frame::{Frame, Said};
+use super::mappings::mapped;
 use super::process::{HostProcess, ProcessError};
-
-/// What of a process's mappings is read at most, in bytes.
-const MOST_MAPPINGS: u64 = 64 << 20;
 
 /// The process of this machine with this id of Windows; nothing when there is none, or it belongs to somebody else.
 /// `marker` is a file in the prefix whose path has no other use, with its path for Windows.
@@ -25,7 +21,7 @@ pub(crate) fn find(
     let (path, windows_path) = marker;
     host.say(Frame::new(b'I').number(windows_pid).text(windows_path), deadline)?;
     let marked = done(host, deadline)?;
-    let found = if marked == 0 { mapped_by(path) } else { None };
+    let found = if marked == 0 { mapped(path).first().map(|it| it.pid) } else { None };
     host.say(Frame::new(b'i'), deadline)?;
     done(host, deadline)?;
     if marked != 0 {
@@ -40,18 +36,4 @@ fn done(host: &mut HostProcess, deadline: Instant) -> Result<u32, ProcessError> 
         // Another thread of the action waits for its turn, so nothing else can come.
         _ => Err(ProcessError::OutOfTurn("something else than what was asked for")),
     }
-}
-
-/// The process that has this file mapped.
-fn mapped_by(path: &Path) -> Option<u32> {
-    let name = path.as_os_str().as_encoded_bytes();
-    let processes = fs::read_dir("/proc").ok()?.flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| {
-        let mut mappings = Vec::new();
-        let read = fs::File::open(format!("/proc/{pid}/maps"))
-            .and_then(|file| file.take(MOST_MAPPINGS).read_to_end(&mut mappings));
-        read.is_ok() && mappings.split(|byte| *byte == b'\n').any(|line| line.ends_with(name))
-    })
-    .find(|pid| *pid != std::process::id())
 }

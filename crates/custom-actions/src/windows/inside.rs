@@ -1,0 +1,291 @@
+//! Programs of a Wine that runs, told of and spoken to by a host of ours among them.
+//!
+//! The host is started for one look or one shutdown, and only where a wineserver of the caller's own runs already.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Read;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use reseat_restart_manager::{
+    InsideWine, UniqueProcess, WineAnswer, WineConnection, WineMessage, WineProgram, WineWindows,
+};
+
+use super::command_line::arguments;
+use super::files::{Bits, WindowsFiles};
+use super::frame::{Frame, FrameError, Rest, Said};
+use super::mappings::{Mapped, mapped};
+use super::process::{HostProcess, ProcessError};
+use super::site::Site;
+
+/// How long the host may take for an answer that it has not to wait for.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// How long programs may take to have the marker mapped into them: one that is stopped never does.
+const MARK_LIMIT: Duration = Duration::from_secs(1);
+
+/// The unit in which Windows maps files, and so many programs are told apart by it.
+const STEP: u64 = 0x1_0000;
+const MOST_PROGRAMS: u64 = 1024;
+
+/// What of a process's environment is read at most, in bytes.
+const MOST_ENVIRONMENT: u64 = 8 << 20;
+
+/// What of a program or library is looked through for a name at most, in bytes.
+const MOST_IMAGE: u64 = 256 << 20;
+
+/// Who calls this function wants to be started again. Wine's keeps nothing of what it is told.
+const REGISTERS: &[u8] = b"RegisterApplicationRestart";
+
+/// Looks into the Wines of the calling user with the Windows side of Reseat.
+#[derive(Debug)]
+pub struct WineInsight {
+    reseat: PathBuf,
+}
+
+impl WineInsight {
+    /// With the Windows side that `reseat`, the running program, finds when it is needed.
+    pub fn new(reseat: PathBuf) -> Self {
+        Self { reseat }
+    }
+}
+
+impl InsideWine for WineInsight {
+    fn connect(&self, one: UniqueProcess) -> Option<Box<dyn WineConnection>> {
+        let prefix = prefix_of(one)?;
+        let connected = WindowsFiles::find(&self.reseat)
+            .ok_or_else(|| super::Missing::WindowsSide.to_string())
+            .and_then(|files| Site::new(&prefix, files).map_err(|missing| missing.to_string()))
+            .and_then(|site| Connection::open(site, &prefix).map_err(|error| format!("the host {error}")));
+        match connected {
+            Ok(connection) => Some(Box::new(connection)),
+            Err(reason) => {
+                tracing::warn!(prefix = %prefix.display(), reason, "programs of Wine cannot be asked");
+                None
+            }
+        }
+    }
+}
+
+/// The prefix of a wineserver or of a program of Wine, if that is the caller's own and its wineserver runs.
+fn prefix_of(one: UniqueProcess) -> Option<PathBuf> {
+    let folder = PathBuf::from(format!("/proc/{}", one.pid));
+    let own = rustix::process::geteuid().as_raw();
+    if fs::metadata(&folder).ok()?.uid() != own {
+        return None;
+    }
+    let mut environment = Vec::new();
+    fs::File::open(folder.join("environ")).ok()?.take(MOST_ENVIRONMENT).read_to_end(&mut environment).ok()?;
+    let value = |name: &[u8]| {
+        let entry = environment.split(|byte| *byte == 0).find_map(|entry| entry.strip_prefix(name));
+        entry.filter(|value| !value.is_empty()).map(|value| std::ffi::OsString::from_vec(value.to_vec()))
+    };
+    let prefix = match value(b"WINEPREFIX=") {
+        Some(prefix) => PathBuf::from(prefix),
+        None => PathBuf::from(value(b"HOME=")?).join(".wine"),
+    };
+    let is_own = fs::metadata(&prefix).is_ok_and(|it| it.is_dir() && it.uid() == own);
+    (prefix.is_absolute() && is_own && one.is_running() && reseat_machine::wine_server(&prefix).is_some())
+        .then_some(prefix)
+}
+
+/// A host in a Wine, and what it told of the programs there.
+struct Connection {
+    /// Ended before its files go.
+    host: Option<HostProcess>,
+    site: Site,
+    programs: Vec<WineProgram>,
+    windows_pids: HashMap<UniqueProcess, u32>,
+}
+
+/// What the host tells of one program.
+struct Told {
+    windows_pid: u32,
+    path: String,
+    command_line: String,
+}
+
+/// What the host tells of all of them.
+struct Answer {
+    programs: Vec<Told>,
+    /// Process ids of Windows, with inodes.
+    files: Vec<(u32, u64)>,
+    /// Process ids of Windows, whether it is a main window, and titles.
+    windows: Vec<(u32, bool, String)>,
+}
+
+impl Connection {
+    fn open(site: Site, prefix: &Path) -> Result<Self, ProcessError> {
+        let mut host = site.start(Bits::B64)?;
+        let marker = site.in_session(|session| {
+            let (name, path) = session.new_file();
+            fs::File::create_new(&path)?.set_len(STEP * MOST_PROGRAMS)?;
+            Ok((session.windows_path(&name), path))
+        });
+        let (windows_path, marker) = marker.map_err(ProcessError::Prefix)?;
+        let deadline = Instant::now() + LIMIT;
+        host.say(Frame::new(b'E').text(&windows_path).number(milliseconds(MARK_LIMIT)), deadline)?;
+        let answer = answer(&bytes(&mut host, deadline)?)?;
+        let mapped = mapped(&marker);
+        host.say(Frame::new(b'e').number(milliseconds(MARK_LIMIT)), deadline)?;
+        let forgotten = host.hear(deadline)?;
+        let _ = fs::remove_file(&marker);
+        if !matches!(forgotten, Said::Done(_)) {
+            return Err(ProcessError::OutOfTurn("something else than what was asked for"));
+        }
+        let mut connection =
+            Self { host: Some(host), site, programs: Vec::new(), windows_pids: HashMap::new() };
+        connection.take(&answer, &mapped, prefix);
+        tracing::debug!(programs = connection.programs.len(), "looked into Wine");
+        Ok(connection)
+    }
+
+    fn take(&mut self, answer: &Answer, mapped: &[Mapped], prefix: &Path) {
+        let own = self.host.as_ref().map(HostProcess::pid);
+        for (index, told) in (0_u64..).zip(&answer.programs) {
+            let Some(found) = mapped.iter().find(|it| it.offset == index * STEP) else { continue };
+            let Some(process) = UniqueProcess::of(found.pid).filter(|it| Some(it.pid) != own) else {
+                continue;
+            };
+            let theirs = |pid: u32| pid == told.windows_pid;
+            let mut windows = answer.windows.iter().filter(|it| theirs(it.0)).peekable();
+            let windows = windows.peek().is_some().then(|| WineWindows {
+                main: windows.find(|(_, is_main, _)| *is_main).map(|(_, _, title)| title.clone()),
+            });
+            let has_main = windows.as_ref().is_some_and(|it| it.main.is_some());
+            let command = (has_main && registers(&found.images, prefix)).then(|| {
+                let rest = arguments(&told.command_line).into_iter().skip(1);
+                std::iter::once(told.path.clone()).chain(rest).collect()
+            });
+            self.windows_pids.insert(process, told.windows_pid);
+            let inodes = answer.files.iter().filter(|it| theirs(it.0)).map(|it| it.1).collect();
+            let name = told.path.rsplit('\\').next().unwrap_or_default().to_owned();
+            self.programs.push(WineProgram { process, name, inodes, windows, command });
+        }
+    }
+
+    fn ask(
+        &mut self,
+        message: WineMessage,
+        windows_pids: &[u32],
+        patience: Duration,
+    ) -> Result<HashMap<u32, WineAnswer>, ProcessError> {
+        let Some(host) = &mut self.host else { return Ok(HashMap::new()) };
+        let letter = match message {
+            WineMessage::Query => b'q',
+            WineMessage::End => b'e',
+            WineMessage::GoOn => b'n',
+            WineMessage::Close => b'c',
+            WineMessage::Nothing => b'o',
+        };
+        let count = u32::try_from(windows_pids.len()).unwrap_or_default();
+        let frame = Frame::new(b'W').byte(letter).number(milliseconds(patience)).number(count);
+        let frame = windows_pids.iter().fold(frame, |frame, pid| frame.number(*pid));
+        let deadline = Instant::now() + patience + LIMIT;
+        host.say(frame, deadline)?;
+        let bytes = bytes(host, deadline)?;
+        let mut rest = Rest::of_answer(&bytes);
+        let mut answers = HashMap::new();
+        for _ in 0..rest.number()? {
+            let pid = rest.number()?;
+            answers.insert(
+                pid,
+                match rest.byte()? {
+                    0 => WineAnswer::NoWindows,
+                    1 => WineAnswer::Agreed,
+                    3 => WineAnswer::Refused,
+                    _ => WineAnswer::Silent,
+                },
+            );
+        }
+        Ok(answers)
+    }
+}
+
+impl WineConnection for Connection {
+    fn programs(&self) -> &[WineProgram] {
+        &self.programs
+    }
+
+    fn tell(
+        &mut self,
+        message: WineMessage,
+        programs: &[UniqueProcess],
+        patience: Duration,
+    ) -> Vec<(UniqueProcess, WineAnswer)> {
+        let known = programs
+            .iter()
+            .filter(|it| it.is_running())
+            .filter_map(|it| Some((*it, *self.windows_pids.get(it)?)));
+        let known: Vec<(UniqueProcess, u32)> = known.collect();
+        let windows_pids: Vec<u32> = known.iter().map(|(_, pid)| *pid).collect();
+        match self.ask(message, &windows_pids, patience) {
+            Ok(answers) => {
+                known.into_iter().filter_map(|(process, pid)| Some((process, *answers.get(&pid)?))).collect()
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the host among the programs of Wine is lost");
+                self.host = None;
+                Vec::new()
+            }
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(host) = self.host.take() {
+            host.quit();
+        }
+        self.site.clear();
+    }
+}
+
+fn milliseconds(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
+fn bytes(host: &mut HostProcess, deadline: Instant) -> Result<Vec<u8>, ProcessError> {
+    match host.hear(deadline)? {
+        Said::Bytes(bytes) => Ok(bytes),
+        Said::Failed { .. } => Err(ProcessError::OutOfTurn("a failure")),
+        _ => Err(ProcessError::OutOfTurn("something else than what was asked for")),
+    }
+}
+
+fn answer(bytes: &[u8]) -> Result<Answer, FrameError> {
+    let mut rest = Rest::of_answer(bytes);
+    let mut answer = Answer { programs: Vec::new(), files: Vec::new(), windows: Vec::new() };
+    for _ in 0..rest.number()? {
+        let windows_pid = rest.number()?;
+        answer.programs.push(Told { windows_pid, path: rest.text()?, command_line: rest.text()? });
+    }
+    for _ in 0..rest.number()? {
+        let windows_pid = rest.number()?;
+        answer.files.push((windows_pid, u64::from(rest.number()?) | u64::from(rest.number()?) << 32));
+    }
+    for _ in 0..rest.number()? {
+        answer.windows.push((rest.number()?, rest.byte()? != 0, rest.text()?));
+    }
+    Ok(answer)
+}
+
+/// Whether a program that has these files mapped, or a library of its own, calls the function.
+fn registers(images: &[PathBuf], prefix: &Path) -> bool {
+    let system = prefix.join("drive_c/windows");
+    let of_wine = |path: &Path| {
+        // Wine's own are in such folders, wherever it is installed.
+        path.parent().and_then(Path::file_name).is_some_and(|name| {
+            let name = name.as_bytes();
+            name.ends_with(b"-windows") || name.ends_with(b"-unix")
+        })
+    };
+    images.iter().filter(|path| !path.starts_with(&system) && !of_wine(path)).any(|path| {
+        let mut bytes = Vec::new();
+        let read = fs::File::open(path).and_then(|file| file.take(MOST_IMAGE).read_to_end(&mut bytes));
+        read.is_ok() && bytes.windows(REGISTERS.len()).any(|window| window == REGISTERS)
+    })
+}
