@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use crate::findings::Findings;
 use crate::string_pool::StringPool;
 use crate::table_data;
-use crate::{Column, ColumnType, DatabaseError, Table};
+use crate::{Column, ColumnType, DatabaseError, Table, Value};
 
 pub(crate) const TABLES: &str = "_Tables";
 pub(crate) const COLUMNS: &str = "_Columns";
@@ -40,7 +40,8 @@ impl Catalog {
     ) -> Result<Self, DatabaseError> {
         let mut catalog = Self::default();
         for row in table_data::decode(TABLES, &tables_columns(), tables, pool, findings)?.rows() {
-            let Some(name) = row.text("Name") else { continue };
+            let [Value::Text(name)] = row.values() else { continue };
+            let name = &**name;
             if catalog.positions.insert(name.to_owned(), catalog.tables.len()).is_some() {
                 findings.tolerate(DatabaseError::Duplicate { name: name.to_owned() })?;
             }
@@ -48,16 +49,16 @@ impl Catalog {
         }
         let mut found: HashMap<usize, Vec<(i32, Column)>> = HashMap::new();
         for row in table_data::decode(COLUMNS, &columns_columns(), columns, pool, findings)?.rows() {
-            let (Some(table), Some(number)) = (row.text("Table"), row.integer("Number")) else { continue };
+            let [Value::Text(table), Value::Integer(number), name, bits] = row.values() else { continue };
             // Rows about tables that are not listed are left over from tables that were dropped.
-            let Some(&position) = catalog.positions.get(table) else { continue };
-            let bits = row.integer("Type").unwrap_or_default() as u16;
-            let name = row.text("Name").unwrap_or_default();
+            let Some(&position) = catalog.positions.get(&**table) else { continue };
+            let bits = bits.as_integer().unwrap_or_default() as u16;
+            let name = name.as_text().unwrap_or_default();
             if bits & !KNOWN != 0 || bits & VALID == 0 {
-                let (table, column) = (table.to_owned(), name.to_owned());
+                let (table, column) = (table.to_string(), name.to_owned());
                 findings.tolerate(DatabaseError::ColumnKind { table, column, bits })?;
             }
-            found.entry(position).or_default().push((number, column(name, bits)));
+            found.entry(position).or_default().push((*number, column(name, bits)));
         }
         for (position, (name, columns)) in catalog.tables.iter_mut().enumerate() {
             let mut numbered = found.remove(&position).unwrap_or_default();

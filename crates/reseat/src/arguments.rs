@@ -1,5 +1,6 @@
 //! The command line, as users type it.
 
+mod direct;
 pub mod package;
 
 use std::path::PathBuf;

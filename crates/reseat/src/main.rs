@@ -19,9 +19,8 @@ mod restart_arguments;
 mod terminal;
 mod verbose_log;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
-
-use clap::Parser;
 
 use crate::arguments::{Arguments, Command, Global, Msiexec};
 
@@ -36,7 +35,8 @@ fn main() -> ExitCode {
         }
         return commands::msiexec::run(&global, &arguments).unwrap_or_else(|failure| failure.print(&global));
     }
-    let Arguments { command, global } = Arguments::parse();
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let Arguments { command, global } = Arguments::of_line(&words);
     if command.works_on_prefix()
         && let Err(failure) = identity::take(&global)
     {

@@ -54,11 +54,14 @@ impl Sectors {
                 file_length: source.len(),
             });
         }
-        source.read(&mut found, 0)?;
+        source.read_padded(&mut header, 0)?;
+        found.copy_from_slice(header.get(..8).unwrap_or(&SIGNATURE));
         if found != SIGNATURE {
             return Err(StorageError::Signature { found });
         }
-        source.read(&mut header, 0)?;
+        if source.len() < HEADER_LENGTH as u64 {
+            source.read(&mut header, 0)?;
+        }
         let word = |offset| u16_at(&header, offset).unwrap_or_default();
         let number = |offset| u32_at(&header, offset).unwrap_or_default();
 

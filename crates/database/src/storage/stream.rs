@@ -129,25 +129,67 @@ fn read_mini(
     let root = directory.root().ok_or(StorageError::NoRoot)?;
     let expected = entry.length.div_ceil(MINI_SECTOR);
     let mut container = Chain::new(root.start);
-    let mut table = Chain::new(sectors.first_mini_table);
+    let mut table = MiniTable::new(sectors);
     let mut place = entry.start;
     let mut done = 0;
-    for chunk in bytes.chunks_mut(MINI_SECTOR as usize) {
-        let offset = u64::from(place) * MINI_SECTOR;
-        if place >= END_OF_CHAIN || offset + chunk.len() as u64 > root.length {
+    while done < expected {
+        // Pieces that follow each other are read at once.
+        let (first, before) = (place, done);
+        let mut ends = false;
+        while done < expected && u64::from(place) == u64::from(first) + (done - before) {
+            let end = u64::from(place) * MINI_SECTOR + MINI_SECTOR.min(entry.length - done * MINI_SECTOR);
+            ends = place >= END_OF_CHAIN || end > root.length;
+            if ends {
+                break;
+            }
+            done += 1;
+            if done < expected {
+                place = table.next(place)?;
+            }
+        }
+        let range = (before * MINI_SECTOR) as usize..(done * MINI_SECTOR).min(entry.length) as usize;
+        container.read(sectors, u64::from(first) * MINI_SECTOR, bytes.get_mut(range).unwrap_or_default())?;
+        if ends {
             findings.tolerate_storage(StorageError::ChainEnds { start: entry.start, got: done, expected })?;
             break;
-        }
-        container.read(sectors, offset, chunk)?;
-        done += 1;
-        if done < expected {
-            let mut next = [0; 4];
-            table.read(sectors, u64::from(place) * 4, &mut next)?;
-            place = u32_at(&next, 0).unwrap_or(END_OF_CHAIN);
         }
     }
     bytes.truncate((done * MINI_SECTOR).min(entry.length) as usize);
     Ok(bytes)
+}
+
+/// The table that says which piece of the mini stream follows which; one sector of it is kept.
+struct MiniTable<'s> {
+    sectors: &'s Sectors,
+    chain: Chain,
+    /// The entries from this number on.
+    first: u32,
+    entries: Vec<u8>,
+}
+
+impl<'s> MiniTable<'s> {
+    /// Entries that are read at once; no sector has fewer.
+    const ENTRIES: u32 = 128;
+
+    fn new(sectors: &'s Sectors) -> Self {
+        Self { sectors, chain: Chain::new(sectors.first_mini_table), first: 0, entries: Vec::new() }
+    }
+
+    fn next(&mut self, place: u32) -> Result<u32, StorageError> {
+        let first = place / Self::ENTRIES * Self::ENTRIES;
+        if self.entries.is_empty() || self.first != first {
+            self.entries.resize(4 * Self::ENTRIES as usize, 0);
+            self.first = first;
+            if self.chain.read(self.sectors, u64::from(first) * 4, &mut self.entries).is_err() {
+                // The file may end within the sector: what is asked for may be there all the same.
+                self.entries.clear();
+                let mut entry = [0; 4];
+                self.chain.read(self.sectors, u64::from(place) * 4, &mut entry)?;
+                return Ok(u32::from_le_bytes(entry));
+            }
+        }
+        Ok(u32_at(&self.entries, 4 * (place - first) as usize).unwrap_or(END_OF_CHAIN))
+    }
 }
 
 fn too_long(entry: &Entry, limit: u64) -> StorageError {
