@@ -13,6 +13,7 @@ mod error;
 mod lines;
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 
 use crate::code_page;
 use crate::summary::{PropertyValue, SummaryInformation, id};
@@ -62,23 +63,67 @@ pub struct ArchivedStream {
 /// # Errors
 /// When a text cannot be written in the code page.
 pub fn export(table: &Table, code_page: u16) -> Result<Vec<u8>, ArchiveError> {
-    let mut lines = vec![
-        table.columns().iter().map(|column| column.name.clone()).collect::<Vec<_>>().join("\t"),
-        table.columns().iter().map(definition).collect::<Vec<_>>().join("\t"),
-    ];
-    let mut third = vec![table.name().to_owned()];
-    third.extend(table.columns().iter().filter(|column| column.key).map(|column| column.name.clone()));
-    lines.push(third.join("\t"));
-    for row in table.rows() {
+    let mut text = TableText::new(table.name(), table.columns(), code_page);
+    table.rows().try_for_each(|row| text.add(row))?;
+    text.finish()
+}
+
+/// A table as text, added row by row.
+pub(crate) struct TableText {
+    code_page: u16,
+    header: [String; 3],
+    rows: Vec<u8>,
+    is_ascii: bool,
+    line: usize,
+}
+
+impl TableText {
+    pub fn new(name: &str, columns: &[Column], code_page: u16) -> Self {
+        let keys = columns.iter().filter(|column| column.key).map(|column| column.name.as_str());
+        let header = [
+            columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join("\t"),
+            columns.iter().map(definition).collect::<Vec<_>>().join("\t"),
+            std::iter::once(name).chain(keys).collect::<Vec<_>>().join("\t"),
+        ];
+        let is_ascii = header.iter().all(|line| line.is_ascii());
+        Self { code_page: written_in(code_page), line: header.len(), header, rows: Vec::new(), is_ascii }
+    }
+
+    pub fn add(&mut self, row: Row<'_>) -> Result<(), ArchiveError> {
         let cells = row.values().iter().map(|value| match value {
             Value::Null => String::new(),
             Value::Integer(number) => number.to_string(),
             Value::Text(text) => cell::escape(text),
             Value::Stream => cell::escape(&stream_file(row)),
         });
-        lines.push(cells.collect::<Vec<_>>().join("\t"));
+        let line = cells.collect::<Vec<_>>().join("\t");
+        self.is_ascii &= line.is_ascii();
+        self.line += 1;
+        add_line(&mut self.rows, &line, self.line, self.code_page)
     }
-    finish(lines, code_page)
+
+    pub fn finish(self) -> Result<Vec<u8>, ArchiveError> {
+        let [first, second, third] = self.header;
+        let third = if self.is_ascii { third } else { format!("{}\t{third}", self.code_page) };
+        let mut bytes = Vec::new();
+        for (number, line) in (1..).zip([first, second, third]) {
+            add_line(&mut bytes, &line, number, self.code_page)?;
+        }
+        bytes.extend_from_slice(&self.rows);
+        Ok(bytes)
+    }
+}
+
+/// A neutral database that is not ASCII after all is written in the code page that it is read in.
+fn written_in(code_page: u16) -> u16 {
+    if code_page == code_page::NEUTRAL { 1252 } else { code_page }
+}
+
+fn add_line(bytes: &mut Vec<u8>, text: &str, line: usize, code_page: u16) -> Result<(), ArchiveError> {
+    let encoded = code_page::encode(code_page, text).ok_or(ArchiveError::Unencodable { line, code_page })?;
+    bytes.extend_from_slice(&encoded);
+    bytes.extend_from_slice(b"\r\n");
+    Ok(())
 }
 
 /// Writes the summary information.
@@ -135,7 +180,9 @@ fn table(header: Header, mut lines: Lines<'_>) -> Result<TableArchive, ArchiveEr
     let columns = header.columns()?;
     let mut table = Table::new(header.table, columns);
     let mut streams = Vec::new();
+    // Fingerprints of the keys so far: a table may have very many rows.
     let mut keys = HashSet::new();
+    let hasher = RandomState::new();
     while let Some(cells) = lines.next_row()? {
         let line = lines.line();
         if cells.len() > table.columns().len() {
@@ -147,12 +194,16 @@ fn table(header: Header, mut lines: Lines<'_>) -> Result<TableArchive, ArchiveEr
             if column.kind == ColumnType::Stream && !text.is_empty() {
                 file = Some(text.clone());
             }
-            values.push(value(column, &text, line)?);
+            let value = value(column, &text, line)?;
+            // Rows in sequence often have the same text: it is kept once.
+            let before = table.rows().next_back().and_then(|row| row.values().get(values.len()));
+            values.push(before.filter(|before| **before == value).cloned().unwrap_or(value));
         }
         table.push(values);
         let Some(row) = table.rows().next_back() else { continue };
         let key = row.key_values();
-        if !keys.insert(key.to_vec()) {
+        let is_there = |rows: &Table| rows.rows().rev().skip(1).any(|row| row.key_values() == key);
+        if !keys.insert(hasher.hash_one(key)) && is_there(&table) {
             return Err(ArchiveError::DuplicateKey { line, key: row.key() });
         }
         streams.extend(file.map(|file| ArchivedStream { name: row.stream_name(), file }));
@@ -219,8 +270,7 @@ fn definition(column: &Column) -> String {
 
 /// Joins the lines; the third gets the code page when there is anything but ASCII.
 fn finish(mut lines: Vec<String>, code_page: u16) -> Result<Vec<u8>, ArchiveError> {
-    // A neutral database that is not ASCII after all is written in the code page that it is read in.
-    let code_page = if code_page == code_page::NEUTRAL { 1252 } else { code_page };
+    let code_page = written_in(code_page);
     if let Some(third) = lines.get(2).filter(|_| !lines.iter().all(|line| line.is_ascii())) {
         let marked = format!("{code_page}\t{third}");
         if let Some(third) = lines.get_mut(2) {
@@ -229,9 +279,7 @@ fn finish(mut lines: Vec<String>, code_page: u16) -> Result<Vec<u8>, ArchiveErro
     }
     let mut bytes = Vec::new();
     for (line, text) in (1..).zip(&lines) {
-        let encoded = code_page::encode(code_page, text);
-        bytes.extend_from_slice(&encoded.ok_or(ArchiveError::Unencodable { line, code_page })?);
-        bytes.extend_from_slice(b"\r\n");
+        add_line(&mut bytes, text, line, code_page)?;
     }
     Ok(bytes)
 }

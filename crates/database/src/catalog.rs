@@ -83,8 +83,13 @@ impl Catalog {
 
     /// The columns of a table.
     pub fn columns(&self, table: &str) -> Option<&[Column]> {
-        let (_, columns) = self.tables.get(*self.positions.get(table)?)?;
-        Some(columns)
+        self.table(table).map(|(_, columns)| columns)
+    }
+
+    /// A table's name and columns.
+    pub fn table(&self, name: &str) -> Option<(&str, &[Column])> {
+        let (name, columns) = self.tables.get(*self.positions.get(name)?)?;
+        Some((name, columns))
     }
 }
 

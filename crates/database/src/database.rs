@@ -2,11 +2,11 @@
 
 mod change;
 mod kind;
+mod pieces;
 
 use std::collections::hash_map::Entry::{Occupied, Vacant};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::catalog::{COLUMNS, Catalog, TABLES};
@@ -18,6 +18,8 @@ use crate::summary::{self, SummaryInformation};
 use crate::table_data;
 use crate::{Column, DatabaseError, Reading, Stream, Table, Transform, TransformError, code_page};
 pub use kind::DatabaseKind;
+pub use pieces::Pieces;
+pub(crate) use pieces::RowSource;
 
 /// An open package. Tables are read on first use and kept; changes stay in memory until [`Database::save`].
 #[derive(Debug)]
@@ -30,8 +32,8 @@ pub struct Database {
     changed: BTreeMap<String, Option<Arc<Table>>>,
     /// Tables of the file that were read.
     loaded: Mutex<HashMap<String, Arc<Table>>>,
-    /// Length of the data of the tables read so far.
-    table_bytes: AtomicU64,
+    /// The entries of the tables read so far, and the length of their data together.
+    read: Mutex<(HashSet<u32>, u64)>,
     /// Streams that were put (present) or dropped (absent).
     streams: BTreeMap<String, Option<Stream>>,
     /// Storages that were put (present) or dropped (absent).
@@ -63,7 +65,7 @@ impl Clone for Database {
             stored: self.stored.clone(),
             changed: self.changed.clone(),
             loaded: Mutex::new(self.lock_loaded().clone()),
-            table_bytes: AtomicU64::new(self.table_bytes.load(Ordering::Relaxed)),
+            read: Mutex::new(self.lock_read().clone()),
             streams: self.streams.clone(),
             storages: self.storages.clone(),
             holds: self.holds.clone(),
@@ -119,7 +121,7 @@ impl Database {
             stored: None,
             changed: BTreeMap::new(),
             loaded: Mutex::default(),
-            table_bytes: AtomicU64::new(0),
+            read: Mutex::default(),
             streams: BTreeMap::new(),
             storages: BTreeMap::new(),
             holds: HashMap::new(),
@@ -185,7 +187,7 @@ impl Database {
             stored: Some(Arc::new(Stored { storage, pool, catalog, tables, streams, positions, storages })),
             changed: BTreeMap::new(),
             loaded: Mutex::default(),
-            table_bytes: AtomicU64::new(0),
+            read: Mutex::default(),
             streams: BTreeMap::new(),
             storages: BTreeMap::new(),
             holds: HashMap::new(),
@@ -390,8 +392,14 @@ impl Database {
         let stream = stored.storage.stream(id, &self.findings)?;
         // Tables do not share their data, so that all together are no longer than the file. Without this, a
         // small file with many names for the same sectors could fill the memory.
-        let before = self.table_bytes.fetch_add(stream.len(), Ordering::Relaxed);
-        if before.saturating_add(stream.len()) > stored.storage.file_length() {
+        let together = {
+            let mut read = self.lock_read();
+            if read.0.insert(id) {
+                read.1 = read.1.saturating_add(stream.len());
+            }
+            read.1
+        };
+        if together > stored.storage.file_length() {
             return Err(DatabaseError::SharedData { table: table.to_owned() });
         }
         Ok(Some(stream.to_bytes()?))
@@ -427,6 +435,10 @@ impl Database {
 
     fn stored_id(&self, stream: &str) -> Option<u32> {
         self.stored.as_ref()?.positions.get(stream).copied()
+    }
+
+    fn lock_read(&self) -> std::sync::MutexGuard<'_, (HashSet<u32>, u64)> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_loaded(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Table>>> {

@@ -2,11 +2,14 @@
 //!
 //! Rows are matched by their primary keys, columns by their names, so that the order of either does not count.
 
+mod rows;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use crate::storage::EntryKind;
-use crate::{Column, Database, DatabaseError, PropertyValue, Row, Stream, Table, Value};
+use crate::{Column, Database, DatabaseError, PropertyValue, Stream, Value};
+use rows::Rows;
 
 /// What differs between two databases, each list in the order of its names.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -58,7 +61,7 @@ pub enum TableChange {
 /// A row that differs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RowDifference {
-    /// Its primary key as [`Row::key`] gives it.
+    /// Its primary key as [`crate::Row::key`] gives it.
     pub key: String,
     /// What differs.
     pub change: RowChange,
@@ -123,12 +126,14 @@ pub fn compare_tables<'n>(
 ) -> Result<Vec<TableDifference>, DatabaseError> {
     let mut differences = Vec::new();
     for name in names {
-        let change = match (one.table(name)?, other.table(name)?) {
+        let (first, second) = (one.row_source(name)?, other.row_source(name)?);
+        let change = match (first, second) {
             (None, None) => continue,
-            (Some(one), None) => TableChange::Removed(one.len()),
-            (None, Some(other)) => TableChange::Added(other.len()),
-            (Some(one), Some(other)) => {
-                let (columns, rows) = (compare_columns(&one, &other), compare_rows(&one, &other));
+            (Some(first), None) => TableChange::Removed(first.count()),
+            (None, Some(second)) => TableChange::Added(second.count()),
+            (Some(first), Some(second)) => {
+                let columns = compare_columns(first.columns(), second.columns());
+                let rows = rows::compare(&Rows::new(one, &first), &Rows::new(other, &second))?;
                 if columns.is_empty() && rows.is_empty() {
                     continue;
                 }
@@ -140,54 +145,18 @@ pub fn compare_tables<'n>(
     Ok(differences)
 }
 
-fn compare_columns(one: &Table, other: &Table) -> Vec<(Option<Column>, Option<Column>)> {
-    let find = |table: &Table, name: &str| {
-        table.position(name).and_then(|position| table.columns().get(position)).cloned()
-    };
+fn compare_columns(one: &[Column], other: &[Column]) -> Vec<(Option<Column>, Option<Column>)> {
+    let find = |columns: &[Column], name: &str| columns.iter().find(|column| column.name == name).cloned();
     let mut differences = Vec::new();
-    for column in one.columns() {
+    for column in one {
         let second = find(other, &column.name);
         if second.as_ref() != Some(column) {
             differences.push((Some(column.clone()), second));
         }
     }
-    let new = other.columns().iter().filter(|column| one.position(&column.name).is_none());
+    let new = other.iter().filter(|column| find(one, &column.name).is_none());
     differences.extend(new.map(|column| (None, Some(column.clone()))));
     differences
-}
-
-fn compare_rows(one: &Table, other: &Table) -> Vec<RowDifference> {
-    let mut differences = Vec::new();
-    for row in one.rows() {
-        let change = match other.find(row.key_values()) {
-            None => RowChange::Removed(named_values(row)),
-            Some(second) => match changed_values(row, second) {
-                changed if changed.is_empty() => continue,
-                changed => RowChange::Changed(changed),
-            },
-        };
-        differences.push(RowDifference { key: row.key(), change });
-    }
-    let new = other.rows().filter(|row| one.find(row.key_values()).is_none());
-    differences
-        .extend(new.map(|row| RowDifference { key: row.key(), change: RowChange::Added(named_values(row)) }));
-    differences
-}
-
-fn named_values(row: Row<'_>) -> Vec<(String, Value)> {
-    let names = row.table().columns().iter().map(|column| column.name.clone());
-    names.zip(row.values().iter().cloned()).collect()
-}
-
-/// A column that only one of the tables has is null in the other.
-fn changed_values(one: Row<'_>, other: Row<'_>) -> Vec<(String, Value, Value)> {
-    let new = other.table().columns().iter().filter(|column| one.table().position(&column.name).is_none());
-    let names = one.table().columns().iter().chain(new).map(|column| &column.name);
-    names
-        .map(|name| (name, one.value(name), other.value(name)))
-        .filter(|(_, first, second)| first != second)
-        .map(|(name, first, second)| (name.clone(), first.clone(), second.clone()))
-        .collect()
 }
 
 fn compare_streams(one: &Database, other: &Database) -> Result<Vec<StreamDifference>, DatabaseError> {

@@ -1,5 +1,6 @@
 //! Strict or permissive: what reading does with a package that is damaged and can be used all the same.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::{DatabaseError, StorageError};
@@ -18,7 +19,14 @@ pub enum Reading {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Findings {
     reading: Reading,
-    warnings: Arc<Mutex<Vec<String>>>,
+    warnings: Arc<Mutex<Warnings>>,
+}
+
+/// Each once, in the order in which they came.
+#[derive(Debug, Default)]
+struct Warnings {
+    list: Vec<String>,
+    known: HashSet<String>,
 }
 
 /// Beyond so many warnings a damaged file has nothing new to say.
@@ -53,14 +61,15 @@ impl Findings {
 
     /// All warnings so far.
     pub fn warnings(&self) -> Vec<String> {
-        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).list.clone()
     }
 
     fn warn(&self, warning: String) {
         tracing::warn!(target: "reseat_database", "{warning}");
         let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
-        if warnings.len() < MOST_WARNINGS {
-            warnings.push(warning);
+        // What is read again has the same damage again.
+        if warnings.list.len() < MOST_WARNINGS && warnings.known.insert(warning.clone()) {
+            warnings.list.push(warning);
         }
     }
 }

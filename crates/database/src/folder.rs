@@ -10,8 +10,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::archive::{self, Archive, ArchiveError, TableArchive};
-use crate::{Database, DatabaseError, DatabaseKind, Reading, StorageError, Stream, Value, code_page};
+use crate::archive::{self, Archive, ArchiveError, TableArchive, TableText};
+use crate::{Database, DatabaseError, DatabaseKind, Reading, Row, StorageError, Stream, Value, code_page};
 
 const STREAMS: &str = "_Streams";
 const STORAGES: &str = "_Storages";
@@ -93,21 +93,21 @@ pub fn export(database: &Database, folder: &Path) -> Result<(), FolderError> {
     create(folder)?;
     let mut in_rows = HashSet::new();
     for name in database.table_names()? {
-        let Some(table) = database.table(&name)? else { continue };
+        let (Some(columns), Some(pieces)) = (database.columns(&name), database.pieces(&name)?) else {
+            continue;
+        };
         let path = folder.join(file_name(&name) + ".idt");
-        let content = archive::export(&table, database.code_page());
-        write(&path, &content.map_err(|source| FolderError::Archive { path: path.clone(), source })?)?;
-        for row in table.rows().filter(|row| row.values().contains(&Value::Stream)) {
-            let stream_name = row.stream_name();
-            let Some(stream) = database.stream(&stream_name)? else {
-                database.findings.tolerate(DatabaseError::NoStream { name: stream_name })?;
-                continue;
-            };
-            let streams = folder.join(file_name(&name));
-            create(&streams)?;
-            copy(stream, &streams.join(archive::stream_file(row)))?;
-            in_rows.insert(stream_name);
+        let failed = |source| FolderError::Archive { path: path.clone(), source };
+        let mut text = TableText::new(&name, &columns, database.code_page());
+        for piece in pieces {
+            for row in piece?.rows() {
+                text.add(row).map_err(failed)?;
+                if row.values().contains(&Value::Stream) {
+                    in_rows.extend(export_stream(database, row, &folder.join(file_name(&name)))?);
+                }
+            }
         }
+        write(&path, &text.finish().map_err(failed)?)?;
     }
     for name in database.stream_names().into_iter().filter(|name| !in_rows.contains(name)) {
         let Some(stream) = database.stream(&name)? else { continue };
@@ -123,6 +123,18 @@ pub fn export(database: &Database, folder: &Path) -> Result<(), FolderError> {
     let summary = archive::export_summary(&database.summary()?);
     write(&path, &summary.map_err(|source| FolderError::Archive { path: path.clone(), source })?)?;
     write(&folder.join("_ForceCodepage.idt"), &archive::export_code_page(database.code_page()))
+}
+
+/// Writes the stream of a row into the folder of its table, and gives its name if it is there.
+fn export_stream(database: &Database, row: Row<'_>, folder: &Path) -> Result<Option<String>, FolderError> {
+    let name = row.stream_name();
+    let Some(stream) = database.stream(&name)? else {
+        database.findings.tolerate(DatabaseError::NoStream { name })?;
+        return Ok(None);
+    };
+    create(folder)?;
+    copy(stream, &folder.join(archive::stream_file(row)))?;
+    Ok(Some(name))
 }
 
 /// Reads a database from a folder.

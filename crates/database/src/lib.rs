@@ -53,7 +53,7 @@ mod string_pool;
 mod table;
 mod table_data;
 
-pub use database::{Database, DatabaseKind};
+pub use database::{Database, DatabaseKind, Pieces};
 pub use error::DatabaseError;
 pub use findings::Reading;
 pub use guid::{ComponentId, Guid, GuidError, PackageCode, ProductCode, UpgradeCode};

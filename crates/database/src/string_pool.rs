@@ -18,15 +18,37 @@ const MOST_SHORT: usize = 0xFFFF;
 /// Three bytes number so many.
 const MOST_LONG: usize = 0xFF_FFFF;
 
-/// The strings of a stored database; text is decoded when first asked for.
+/// So many texts are kept together.
+const TEXTS: usize = 64;
+
+/// The strings of a stored database; text is decoded when first asked for, and kept if several values refer to it.
 #[derive(Debug, Default)]
 pub(crate) struct StringPool {
     code_page: u16,
     long_references: bool,
     data: Vec<u8>,
-    /// Where string `n` ends in `data`, at place `n`; string 0 is the absent one.
-    ends: Vec<usize>,
-    texts: Vec<OnceLock<Arc<str>>>,
+    /// String `n` at place `n`; string 0 is the absent one.
+    places: Vec<Place>,
+    /// What was decoded, [`TEXTS`] together.
+    texts: Vec<OnceLock<Box<[OnceLock<Arc<str>>]>>>,
+}
+
+/// Where a string ends in the data; the lowest bit is set when several values refer to it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place(u64);
+
+impl Place {
+    fn new(end: u64, references: u16) -> Self {
+        Self(end << 1 | u64::from(references > 1))
+    }
+
+    fn end(self) -> usize {
+        (self.0 >> 1) as usize
+    }
+
+    fn is_shared(self) -> bool {
+        self.0 & 1 != 0
+    }
 }
 
 impl StringPool {
@@ -40,13 +62,13 @@ impl StringPool {
         if !code_page::is_known(code_page) {
             findings.tolerate(DatabaseError::CodePage { code_page })?;
         }
-        let mut ends = Vec::with_capacity(pool.len() / 4);
-        ends.push(0);
+        let mut places = Vec::with_capacity(pool.len() / 4);
+        places.push(Place::default());
         let mut end = 0_u64;
         let mut offset = 4;
         while let (Some(size), Some(references)) = (u16_at(pool, offset), u16_at(pool, offset + 2)) {
             offset += 4;
-            let mut size = u64::from(size);
+            let (mut size, mut references) = (u64::from(size), references);
             // A string of 64 KiB or more is preceded by an entry of length 0 that holds the upper half of its
             // length.
             if size == 0 && references != 0 {
@@ -55,18 +77,19 @@ impl StringPool {
                     break;
                 };
                 size = (u64::from(references) << 16) | u64::from(low);
+                references = u16_at(pool, offset + 2).unwrap_or_default();
                 offset += 4;
             }
             end += size;
             if end > data.len() as u64 {
-                let (string, available) = (ends.len(), data.len());
+                let (string, available) = (places.len(), data.len());
                 findings.tolerate(DatabaseError::StringData { string, end, available })?;
                 break;
             }
-            ends.push(end as usize);
+            places.push(Place::new(end, references));
         }
-        let texts = ends.iter().map(|_| OnceLock::new()).collect();
-        Ok(Self { code_page, long_references: header & LONG_REFERENCES != 0, data, ends, texts })
+        let texts = places.chunks(TEXTS).map(|_| OnceLock::new()).collect();
+        Ok(Self { code_page, long_references: header & LONG_REFERENCES != 0, data, places, texts })
     }
 
     /// The code page; 0 is neutral.
@@ -84,21 +107,36 @@ impl StringPool {
         if self.long_references { 3 } else { 2 }
     }
 
+    /// The bytes of a string; nothing when there is no such string.
+    pub fn bytes(&self, string: u32) -> Option<&[u8]> {
+        let number = string as usize;
+        let start = self.places.get(number.checked_sub(1)?)?.end();
+        self.data.get(start..self.places.get(number)?.end())
+    }
+
     /// The text of a string; nothing when there is no such string.
     pub fn text(&self, string: u32, findings: &Findings) -> Result<Option<Arc<str>>, DatabaseError> {
         let number = string as usize;
-        let Some(cell) = self.texts.get(number).filter(|_| number > 0) else { return Ok(None) };
+        let Some(bytes) = self.bytes(string) else { return Ok(None) };
+        let decode = || {
+            let (text, whole) = code_page::decode(self.code_page, bytes);
+            if !whole {
+                findings
+                    .tolerate(DatabaseError::Undecodable { string: number, code_page: self.code_page })?;
+            }
+            Ok(text.into())
+        };
+        // What one value alone has is kept by that value.
+        let cell =
+            self.texts.get(number / TEXTS).filter(|_| self.places.get(number).is_some_and(|p| p.is_shared()));
+        let Some(cells) = cell else { return decode().map(Some) };
+        let cells = cells.get_or_init(|| (0..TEXTS).map(|_| OnceLock::new()).collect());
+        let Some(cell) = cells.get(number % TEXTS) else { return decode().map(Some) };
         if let Some(text) = cell.get() {
             return Ok(Some(text.clone()));
         }
-        let (Some(&start), Some(&end)) = (self.ends.get(number - 1), self.ends.get(number)) else {
-            return Ok(None);
-        };
-        let (text, whole) = code_page::decode(self.code_page, self.data.get(start..end).unwrap_or_default());
-        if !whole {
-            findings.tolerate(DatabaseError::Undecodable { string: number, code_page: self.code_page })?;
-        }
-        Ok(Some(cell.get_or_init(|| text.into()).clone()))
+        let text = decode()?;
+        Ok(Some(cell.get_or_init(|| text).clone()))
     }
 }
 

@@ -92,15 +92,14 @@ pub struct Table {
     positions: HashMap<String, usize>,
     /// How many columns are stored; those after them are temporary.
     persistent: usize,
-    rows: Vec<StoredRow>,
+    /// The values of all rows, one row after the other: a package may have very many rows.
+    values: Vec<Value>,
+    /// How many rows there are.
+    count: usize,
+    /// Whether each row is temporary; those that it does not reach are not.
+    temporary: Vec<bool>,
     /// Place of each row by its key, made when first asked for.
     index: OnceLock<HashMap<Box<[Value]>, usize>>,
-}
-
-#[derive(Debug, Clone)]
-struct StoredRow {
-    values: Box<[Value]>,
-    temporary: bool,
 }
 
 impl Table {
@@ -109,7 +108,16 @@ impl Table {
         let positions =
             columns.iter().enumerate().map(|(index, column)| (column.name.clone(), index)).collect();
         let persistent = columns.len();
-        Self { name: name.into(), columns, positions, persistent, rows: Vec::new(), index: OnceLock::new() }
+        Self {
+            name: name.into(),
+            columns,
+            positions,
+            persistent,
+            values: Vec::new(),
+            count: 0,
+            temporary: Vec::new(),
+            index: OnceLock::new(),
+        }
     }
 
     /// The table's name.
@@ -129,23 +137,35 @@ impl Table {
 
     /// How many rows there are.
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.count
     }
 
     /// Whether there is no row.
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.count == 0
     }
 
     /// The rows, in stored order.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = Row<'_>> + DoubleEndedIterator {
-        self.rows.iter().map(|row| Row { table: self, values: &row.values, temporary: row.temporary })
+        (0..self.count).map(|place| self.at(place))
     }
 
     /// The row at a place.
     pub fn row(&self, place: usize) -> Option<Row<'_>> {
-        let row = self.rows.get(place)?;
-        Some(Row { table: self, values: &row.values, temporary: row.temporary })
+        (place < self.count).then(|| self.at(place))
+    }
+
+    fn at(&self, place: usize) -> Row<'_> {
+        let width = self.columns.len();
+        Row {
+            table: self,
+            values: self.values.get(place * width..(place + 1) * width).unwrap_or_default(),
+            temporary: self.is_temporary(place),
+        }
+    }
+
+    fn is_temporary(&self, place: usize) -> bool {
+        self.temporary.get(place).copied().unwrap_or(false)
     }
 
     /// The row with these values of the primary key, found without a walk through the table.
@@ -181,8 +201,13 @@ impl Table {
     /// Adds a row that is not stored if it is temporary.
     pub(crate) fn insert(&mut self, mut values: Vec<Value>, temporary: bool) {
         values.resize(self.columns.len(), Value::Null);
-        let place = self.rows.len();
-        self.rows.push(StoredRow { values: values.into_boxed_slice(), temporary });
+        let place = self.count;
+        self.values.append(&mut values);
+        self.count += 1;
+        if temporary {
+            self.temporary.resize(place, false);
+            self.temporary.push(true);
+        }
         if let Some(mut index) = self.index.take() {
             let key = self.row(place).map(|row| row.key_values().into()).unwrap_or_default();
             index.entry(key).or_insert(place);
@@ -192,18 +217,27 @@ impl Table {
 
     /// Changes a value outside the primary key.
     pub(crate) fn set(&mut self, place: usize, column: usize, value: Value) {
-        if let Some(old) = self.rows.get_mut(place).and_then(|row| row.values.get_mut(column)) {
+        let width = self.columns.len();
+        if let Some(old) = self.values.get_mut(place * width + column).filter(|_| column < width) {
             *old = value;
         }
     }
 
     /// Removes the rows at these places, which have to ascend.
     pub(crate) fn remove(&mut self, places: &[usize]) {
-        let mut place = 0;
-        self.rows.retain(|_| {
-            place += 1;
-            places.binary_search(&(place - 1)).is_err()
-        });
+        let keeps = |place: &usize| places.binary_search(place).is_err();
+        let kept: Vec<usize> = (0..self.count).filter(keeps).collect();
+        let width = self.columns.len();
+        let mut values = Vec::with_capacity(kept.len() * width);
+        for place in &kept {
+            let row = self.values.get_mut(place * width..(place + 1) * width).unwrap_or_default();
+            values.extend(row.iter_mut().map(std::mem::take));
+        }
+        if !self.temporary.is_empty() {
+            self.temporary = kept.iter().map(|place| self.is_temporary(*place)).collect();
+        }
+        self.values = values;
+        self.count = kept.len();
         self.index.take();
     }
 
@@ -214,29 +248,34 @@ impl Table {
         if !temporary {
             self.persistent = self.columns.len();
         }
-        let width = self.columns.len();
-        for row in &mut self.rows {
-            let mut values = std::mem::take(&mut row.values).into_vec();
-            values.resize(width, Value::Null);
-            row.values = values.into_boxed_slice();
-        }
+        self.resize_rows(self.columns.len() - 1, self.columns.len());
         self.index.take();
     }
 
     /// Removes the temporary columns.
     pub(crate) fn remove_temporary_columns(&mut self) {
+        let width = self.columns.len();
         for column in self.columns.drain(self.persistent..) {
             self.positions.remove(&column.name);
         }
-        for row in &mut self.rows {
-            row.values = row.values.iter().take(self.persistent).cloned().collect();
-        }
+        self.resize_rows(width, self.persistent);
         self.index.take();
+    }
+
+    /// Gives each row as many values as there are columns now: the last ones go, new ones are null.
+    fn resize_rows(&mut self, before: usize, now: usize) {
+        let mut values = Vec::with_capacity(self.count * now);
+        for place in 0..self.count {
+            let row = self.values.get_mut(place * before..(place + 1) * before).unwrap_or_default();
+            values.extend(row.iter_mut().take(now).map(std::mem::take));
+            values.resize((place + 1) * now, Value::Null);
+        }
+        self.values = values;
     }
 
     /// Makes room for so many more rows.
     pub(crate) fn reserve(&mut self, rows: usize) {
-        self.rows.reserve_exact(rows);
+        self.values.reserve_exact(rows * self.columns.len());
     }
 }
 
@@ -287,22 +326,27 @@ impl<'t> Row<'t> {
 
     /// The values of the primary key, joined by a full stop: how a row is named in messages.
     pub fn key(&self) -> String {
-        let mut key = String::new();
-        for value in self.key_values() {
-            if !key.is_empty() {
-                key.push('.');
-            }
-            match value {
-                Value::Text(text) => key.push_str(text),
-                Value::Integer(number) => key.push_str(&number.to_string()),
-                Value::Null | Value::Stream => {}
-            }
-        }
-        key
+        key_text(self.key_values())
     }
 
     /// The name of the stream that belongs to this row: table name and primary key, joined by full stops.
     pub fn stream_name(&self) -> String {
         format!("{}.{}", self.table.name, self.key())
     }
+}
+
+/// The values of a primary key, joined by a full stop.
+pub(crate) fn key_text(values: &[Value]) -> String {
+    let mut key = String::new();
+    for value in values {
+        if !key.is_empty() {
+            key.push('.');
+        }
+        match value {
+            Value::Text(text) => key.push_str(text),
+            Value::Integer(number) => key.push_str(&number.to_string()),
+            Value::Null | Value::Stream => {}
+        }
+    }
+    key
 }

@@ -3,6 +3,8 @@
 //! Numbers are stored with an offset so that 0 can stand for null; texts are references into the string pool;
 //! the value of a stream column only says whether there is a stream.
 
+use std::ops::Range;
+
 use crate::bytes::{u16_at, u32_at};
 use crate::findings::Findings;
 use crate::string_pool::{StringPool, StringPoolBuilder};
@@ -19,40 +21,101 @@ pub(crate) fn decode(
     pool: &StringPool,
     findings: &Findings,
 ) -> Result<Table, DatabaseError> {
-    let mut table = Table::new(name, columns.to_vec());
-    let widths: Vec<usize> = columns.iter().map(|column| width(column, pool.reference_size())).collect();
-    let row_length: usize = widths.iter().sum();
-    if row_length == 0 {
-        return Ok(table);
+    let stored = StoredRows::new(name, columns, data, pool, findings)?;
+    stored.decode(0..stored.count(), findings)
+}
+
+/// The rows of a table as they are stored.
+pub(crate) struct StoredRows<'d, D> {
+    name: &'d str,
+    columns: &'d [Column],
+    data: D,
+    pool: &'d StringPool,
+    widths: Vec<usize>,
+    count: usize,
+}
+
+impl<'d, D: AsRef<[u8]>> StoredRows<'d, D> {
+    pub fn new(
+        name: &'d str,
+        columns: &'d [Column],
+        data: D,
+        pool: &'d StringPool,
+        findings: &Findings,
+    ) -> Result<Self, DatabaseError> {
+        let widths: Vec<usize> = columns.iter().map(|column| width(column, pool.reference_size())).collect();
+        let (row_length, length) = (widths.iter().sum(), data.as_ref().len());
+        if row_length > 0 && !length.is_multiple_of(row_length) {
+            findings.tolerate(DatabaseError::TableLength { table: name.to_owned(), length, row_length })?;
+        }
+        let count = length.checked_div(row_length).unwrap_or(0);
+        Ok(Self { name, columns, data, pool, widths, count })
     }
-    if !data.len().is_multiple_of(row_length) {
-        findings.tolerate(DatabaseError::TableLength {
-            table: name.to_owned(),
-            length: data.len(),
-            row_length,
-        })?;
+
+    /// How many rows there are.
+    pub fn count(&self) -> usize {
+        self.count
     }
-    let count = data.len() / row_length;
-    table.reserve(count);
-    for row in 0..count {
-        let mut values = Vec::with_capacity(columns.len());
-        let mut start = 0;
-        for (column, width) in columns.iter().zip(&widths) {
-            let stored = number(data, start + row * width, *width);
-            start += count * width;
-            values.push(match value(column, stored, pool, findings)? {
+
+    /// Some of the rows as a table.
+    pub fn decode(&self, rows: Range<usize>, findings: &Findings) -> Result<Table, DatabaseError> {
+        let mut table = Table::new(self.name, self.columns.to_vec());
+        table.reserve(rows.len());
+        for row in rows {
+            table.push(self.values(row, findings)?);
+        }
+        Ok(table)
+    }
+
+    /// The columns.
+    pub fn columns(&self) -> &'d [Column] {
+        self.columns
+    }
+
+    /// The values of a row.
+    pub fn values(&self, row: usize, findings: &Findings) -> Result<Vec<Value>, DatabaseError> {
+        self.first_values(row, self.columns.len(), findings)
+    }
+
+    /// The first values of a row, such as those of its key.
+    pub fn first_values(
+        &self,
+        row: usize,
+        count: usize,
+        findings: &Findings,
+    ) -> Result<Vec<Value>, DatabaseError> {
+        let mut values = Vec::with_capacity(count);
+        for (column, string) in self.columns.iter().zip(self.numbers(row)).take(count) {
+            values.push(match value(column, string, self.pool, findings)? {
                 Some(value) => value,
                 None => {
-                    let (table, column) = (name.to_owned(), column.name.clone());
-                    let string = stored;
+                    let (table, column) = (self.name.to_owned(), column.name.clone());
                     findings.tolerate(DatabaseError::StringReference { table, column, row, string })?;
                     Value::Null
                 }
             });
         }
-        table.push(values);
+        Ok(values)
     }
-    Ok(table)
+
+    /// Whether a row is stored with the same values as one of another table; both have the same columns and code page.
+    pub fn is_stored_as(&self, row: usize, other: &Self, other_row: usize) -> bool {
+        let pairs = self.numbers(row).zip(other.numbers(other_row));
+        self.columns.iter().zip(pairs).all(|(column, (one, two))| match column.kind {
+            ColumnType::Text(_) => self.pool.bytes(one) == other.pool.bytes(two),
+            _ => one == two,
+        })
+    }
+
+    /// The stored numbers of a row.
+    fn numbers(&self, row: usize) -> impl Iterator<Item = u32> {
+        let mut start = 0;
+        self.widths.iter().map(move |width| {
+            let place = start + row * width;
+            start += self.count * width;
+            number(self.data.as_ref(), place, *width)
+        })
+    }
 }
 
 /// The value of a stored number; nothing when it refers to a string that is not there.
@@ -83,20 +146,25 @@ pub(crate) fn row_length(columns: &[Column], pool: &StringPool) -> u64 {
 /// A table whose strings have provisional numbers, since others may come.
 pub(crate) struct Numbered<'t> {
     table: &'t Table,
-    /// Each with its place in the table that it comes from.
-    rows: Vec<(Box<[u32]>, usize)>,
+    /// Row by row.
+    numbers: Vec<u32>,
+    /// The places of the rows in the table that they come from.
+    places: Vec<u32>,
 }
 
 impl<'t> Numbered<'t> {
     /// Turns the values of a table into numbers, adding its strings to the pool.
     pub fn new(table: &'t Table, pool: &mut StringPoolBuilder) -> Result<Self, DatabaseError> {
-        let mut rows = Vec::with_capacity(table.len());
+        let columns = table.persistent_columns();
+        let mut numbers = Vec::with_capacity(table.len() * columns.len());
+        let mut places = Vec::with_capacity(table.len());
         for (place, row) in table.rows().enumerate().filter(|(_, row)| !row.is_temporary()) {
-            let pairs = table.persistent_columns().iter().zip(row.values());
-            let numbers = pairs.map(|(column, value)| encode(table, column, place, value, pool));
-            rows.push((numbers.collect::<Result<Box<[u32]>, _>>()?, place));
+            for (column, value) in columns.iter().zip(row.values()) {
+                numbers.push(encode(table, column, place, value, pool)?);
+            }
+            places.push(place as u32);
         }
-        Ok(Self { table, rows })
+        Ok(Self { table, numbers, places })
     }
 
     /// The table's name.
@@ -112,27 +180,32 @@ impl<'t> Numbered<'t> {
         findings: &Findings,
     ) -> Result<Vec<u8>, DatabaseError> {
         let columns = self.table.persistent_columns();
-        for (row, _) in &mut self.rows {
-            for (number, _) in row.iter_mut().zip(columns).filter(|(_, column)| is_text(column)) {
+        for (number, column) in self.numbers.iter_mut().zip(columns.iter().cycle()) {
+            if is_text(column) {
                 *number = strings.get(*number as usize).copied().unwrap_or_default();
             }
         }
         // Windows Installer keeps rows in the order of their keys as stored; every package made by it has
         // them so.
         let keys = columns.iter().take_while(|column| column.key).count();
-        self.rows.sort_by(|(left, _), (right, _)| left.get(..keys).cmp(&right.get(..keys)));
-        for pair in self.rows.windows(2) {
-            let [(left, _), (right, place)] = pair else { continue };
-            if keys > 0 && left.get(..keys) == right.get(..keys) {
-                let key = self.table.row(*place).map(|row| row.key()).unwrap_or_default();
+        let start = |row: u32| row as usize * columns.len();
+        let key = |row: u32| self.numbers.get(start(row)..start(row) + keys);
+        let mut order: Vec<u32> = (0..self.places.len() as u32).collect();
+        order.sort_by(|left, right| key(*left).cmp(&key(*right)));
+        for pair in order.windows(2) {
+            let [left, right] = pair else { continue };
+            if keys > 0 && key(*left) == key(*right) {
+                let place = self.places.get(*right as usize).map_or(0, |place| *place as usize);
+                let key = self.table.row(place).map(|row| row.key()).unwrap_or_default();
                 findings.tolerate(DatabaseError::DuplicateKey { table: self.name().to_owned(), key })?;
             }
         }
         let mut data = Vec::new();
         for (position, column) in columns.iter().enumerate() {
             let width = width(column, reference_size);
-            for (row, _) in &self.rows {
-                let bytes = row.get(position).copied().unwrap_or_default().to_le_bytes();
+            for row in &order {
+                let bytes =
+                    self.numbers.get(start(*row) + position).copied().unwrap_or_default().to_le_bytes();
                 data.extend_from_slice(bytes.get(..width).unwrap_or(&bytes));
             }
         }

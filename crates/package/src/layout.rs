@@ -144,7 +144,8 @@ impl Layout {
         mut take: impl FnMut(LaidOutFile),
     ) -> Result<Vec<LayoutProblem>, PackageError> {
         let mut problems = Vec::new();
-        let Some(files) = database.table("File")? else { return Ok(problems) };
+        // These tables may have very many rows, which are not kept.
+        let Some(files) = database.pieces("File")? else { return Ok(problems) };
         let summary = database.summary()?;
         let form = if summary.has_short_names() { NameForm::Short } else { NameForm::Long };
         let tree = match database.table("Directory")? {
@@ -153,8 +154,8 @@ impl Layout {
         };
         let media = Disks::load(database)?;
         let mut components = HashMap::new();
-        if let Some(table) = database.table("Component")? {
-            for row in table.rows() {
+        for piece in database.pieces("Component")?.into_iter().flatten() {
+            for row in piece?.rows() {
                 match Component::read(&row) {
                     Ok(component) => _ = components.insert(component.component, component.directory),
                     Err(error) => problems.push(error.into()),
@@ -162,44 +163,48 @@ impl Layout {
             }
         }
         let mut folders = HashMap::new();
-        for row in files.rows() {
-            let version = row.value("Version").clone();
-            let file = match FileRow::read(&row) {
-                Ok(file) => file,
-                Err(error) => {
-                    problems.push(error.into());
+        for piece in files {
+            let piece = piece?;
+            for row in piece.rows() {
+                let version = row.value("Version").clone();
+                let file = match FileRow::read(&row) {
+                    Ok(file) => file,
+                    Err(error) => {
+                        problems.push(error.into());
+                        continue;
+                    }
+                };
+                let Some(directory) = components.get(&file.component) else {
+                    let problem = LayoutProblem::NoComponent { file: file.file, component: file.component };
+                    problems.push(problem);
                     continue;
-                }
-            };
-            let Some(directory) = components.get(&file.component) else {
-                let problem = LayoutProblem::NoComponent { file: file.file, component: file.component };
-                problems.push(problem);
-                continue;
-            };
-            let place =
-                folders.entry(directory.clone()).or_insert_with(|| Folder::find(&tree, directory, form));
-            let Some(place) = place else {
-                let problem = LayoutProblem::NoDirectory { file: file.file, directory: directory.clone() };
-                problems.push(problem);
-                continue;
-            };
-            let source_name = file.name.name(form);
-            let source_name = (source_name != file.name.long()).then(|| source_name.into());
-            take(LaidOutFile {
-                folder: place.target.clone(),
-                name: file.name.long().to_owned(),
-                size: file.bytes(),
-                version: match version {
-                    reseat_database::Value::Text(text) => Some(text),
-                    _ => None,
-                },
-                compressed: media.is_compressed(&file, &summary),
-                cabinet: media.cabinet(file.sequence),
-                source_folder: place.source.clone(),
-                source_name,
-                file: file.file,
-                component: file.component,
-            });
+                };
+                let place =
+                    folders.entry(directory.clone()).or_insert_with(|| Folder::find(&tree, directory, form));
+                let Some(place) = place else {
+                    let problem =
+                        LayoutProblem::NoDirectory { file: file.file, directory: directory.clone() };
+                    problems.push(problem);
+                    continue;
+                };
+                let source_name = file.name.name(form);
+                let source_name = (source_name != file.name.long()).then(|| source_name.into());
+                take(LaidOutFile {
+                    folder: place.target.clone(),
+                    name: file.name.long().to_owned(),
+                    size: file.bytes(),
+                    version: match version {
+                        reseat_database::Value::Text(text) => Some(text),
+                        _ => None,
+                    },
+                    compressed: media.is_compressed(&file, &summary),
+                    cabinet: media.cabinet(file.sequence),
+                    source_folder: place.source.clone(),
+                    source_name,
+                    file: file.file,
+                    component: file.component,
+                });
+            }
         }
         Ok(problems)
     }

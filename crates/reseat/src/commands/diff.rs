@@ -1,6 +1,7 @@
 //! `reseat diff`: what differs between two packages.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cmp::Ordering;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Write};
 use std::path::Path;
@@ -51,7 +52,7 @@ fn compare(global: &Global, arguments: &Diff) -> Result<ExitCode, Failure> {
         if !difference.is_empty() {
             let old = contents(&arguments.one, &one, &mut notes)?;
             let new = contents(&arguments.other, &other, &mut notes)?;
-            files = compare_files(&old, &new);
+            files = compare_files(old, new);
         }
         difference
     } else {
@@ -77,38 +78,44 @@ fn compare(global: &Global, arguments: &Diff) -> Result<ExitCode, Failure> {
     })
 }
 
-/// Size and fingerprint of each file, by its path.
-type Contents = BTreeMap<String, (u64, Option<u64>)>;
+/// A file of a package.
+struct Content {
+    path: String,
+    size: u64,
+    fingerprint: Option<u64>,
+}
 
 /// The files of a package with fingerprints of their contents, read in one pass for each cabinet.
-fn contents(path: &Path, database: &Arc<Database>, notes: &mut Vec<String>) -> Result<Contents, Failure> {
+fn contents(path: &Path, database: &Arc<Database>, notes: &mut Vec<String>) -> Result<Vec<Content>, Failure> {
     let plan = match Plan::new(path, database, &Choice::default()) {
         Ok(plan) => plan,
         Err(failure) => {
             notes.push(format!("{failure}: its files are not compared"));
-            return Ok(Contents::new());
+            return Ok(Vec::new());
         }
     };
-    let mut found = Contents::new();
-    let mut wanted: Vec<HashMap<&str, String>> = plan.cabinets.iter().map(|_| HashMap::new()).collect();
+    let mut found = Vec::with_capacity(plan.files.len());
+    let mut wanted: Vec<HashMap<&str, usize>> = plan.cabinets.iter().map(|_| HashMap::new()).collect();
     for file in &plan.files {
-        let mut content = (file.size, None);
+        let mut content = Content { path: file.path(), size: file.size, fingerprint: None };
         match &file.source {
             FileSource::Cabinet { cabinet, .. } => {
                 if let Some(wanted) = wanted.get_mut(*cabinet) {
-                    wanted.insert(&file.key, file.path());
+                    wanted.insert(&file.key, found.len());
                 }
             }
             FileSource::Loose(path) => {
                 let mut fingerprint = Fingerprint::default();
                 match std::fs::File::open(path).and_then(|mut file| io::copy(&mut file, &mut fingerprint)) {
-                    Ok(size) => content = (size, Some(fingerprint.0.finish())),
+                    Ok(size) => {
+                        (content.size, content.fingerprint) = (size, Some(fingerprint.0.finish()));
+                    }
                     Err(error) => notes.push(format!("{}: {error}", path.display())),
                 }
             }
             FileSource::Nowhere => {}
         }
-        found.insert(file.path(), content);
+        found.push(content);
     }
     for (source, wanted) in plan.cabinets.iter().zip(wanted) {
         let mut set = match source.open(&Origin::package(path, database)) {
@@ -123,14 +130,17 @@ fn contents(path: &Path, database: &Arc<Database>, notes: &mut Vec<String>) -> R
         }
         for index in set.reading_order() {
             let Some(file) = set.files().get(index) else { continue };
-            let Some(place) = wanted.get(file.name.as_str()) else { continue };
+            let Some(content) = wanted.get(file.name.as_str()).and_then(|place| found.get_mut(*place)) else {
+                continue;
+            };
             let mut fingerprint = Fingerprint::default();
             match set.copy(index, &mut fingerprint) {
-                Ok(size) => _ = found.insert(place.clone(), (size, Some(fingerprint.0.finish()))),
+                Ok(size) => (content.size, content.fingerprint) = (size, Some(fingerprint.0.finish())),
                 Err(error) => notes.push(format!("{}: cabinet '{}': {error}", path.display(), source.name())),
             }
         }
     }
+    found.sort_by(|one: &Content, other| one.path.cmp(&other.path));
     Ok(found)
 }
 
@@ -149,19 +159,33 @@ impl Write for Fingerprint {
     }
 }
 
-fn compare_files(old: &Contents, new: &Contents) -> Vec<FileDifference> {
-    let paths: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    let differs = |path: &&String| match (old.get(*path), new.get(*path)) {
-        // Where a content is not known the sizes have to do.
-        (Some((old_size, Some(old))), Some((new_size, Some(new)))) => (old_size, old) != (new_size, new),
-        (old, new) => old.map(|content| content.0) != new.map(|content| content.0),
-    };
-    let difference = |path: &String| FileDifference {
-        path: path.clone(),
-        old_size: old.get(path).map(|content| content.0),
-        new_size: new.get(path).map(|content| content.0),
-    };
-    paths.into_iter().filter(differs).map(difference).collect()
+/// The files that differ; both lists are sorted by path.
+fn compare_files(old: Vec<Content>, new: Vec<Content>) -> Vec<FileDifference> {
+    let (mut old, mut new) = (old.into_iter().peekable(), new.into_iter().peekable());
+    let mut differences = Vec::new();
+    loop {
+        let order = match (old.peek(), new.peek()) {
+            (None, None) => return differences,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(old), Some(new)) => old.path.cmp(&new.path),
+        };
+        let one = old.next_if(|_| order.is_le());
+        let other = new.next_if(|_| order.is_ge());
+        if let (Some(one), Some(other)) = (&one, &other) {
+            let is_same = match (one.fingerprint, other.fingerprint) {
+                // Where a content is not known the sizes have to do.
+                (Some(first), Some(second)) => (one.size, first) == (other.size, second),
+                _ => one.size == other.size,
+            };
+            if is_same {
+                continue;
+            }
+        }
+        let (old_size, new_size) = (one.as_ref().map(|file| file.size), other.as_ref().map(|file| file.size));
+        let Some(path) = one.or(other).map(|file| file.path) else { continue };
+        differences.push(FileDifference { path, old_size, new_size });
+    }
 }
 
 fn text(value: &Value) -> String {
