@@ -262,8 +262,8 @@ pub enum DecodeError {
     Deflate {
         /// Bytes decompressed before.
         output: u64,
-        /// What the decompressor reported.
-        reason: String,
+        /// What is wrong.
+        reason: &'static str,
     },
     /// The block yields another number of bytes than its header says.
     #[error("it yields {got} bytes, its header says {expected}")]
@@ -294,6 +294,12 @@ pub enum DecodeError {
     /// The lengths of a Huffman code give more codes than there are.
     #[error("the code lengths of its {tree} tree are oversubscribed")]
     CodeLengths {
+        /// Which tree.
+        tree: &'static str,
+    },
+    /// The lengths of a Huffman code leave bit patterns without a symbol.
+    #[error("the code lengths of its {tree} tree leave codes without a symbol")]
+    IncompleteCode {
         /// Which tree.
         tree: &'static str,
     },

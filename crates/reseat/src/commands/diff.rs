@@ -87,7 +87,7 @@ struct Content {
 
 /// The files of a package with fingerprints of their contents, read in one pass for each cabinet.
 fn contents(path: &Path, database: &Arc<Database>, notes: &mut Vec<String>) -> Result<Vec<Content>, Failure> {
-    let plan = match Plan::new(path, database, &Choice::default()) {
+    let mut plan = match Plan::new(path, database, &Choice::default()) {
         Ok(plan) => plan,
         Err(failure) => {
             notes.push(format!("{failure}: its files are not compared"));
@@ -95,13 +95,14 @@ fn contents(path: &Path, database: &Arc<Database>, notes: &mut Vec<String>) -> R
         }
     };
     let mut found = Vec::with_capacity(plan.files.len());
-    let mut wanted: Vec<HashMap<&str, usize>> = plan.cabinets.iter().map(|_| HashMap::new()).collect();
-    for file in &plan.files {
+    let mut wanted: Vec<HashMap<Arc<str>, usize>> = plan.cabinets.iter().map(|_| HashMap::new()).collect();
+    // The plan goes as the list grows: there may be very many files.
+    for file in std::mem::take(&mut plan.files) {
         let mut content = Content { path: file.path(), size: file.size, fingerprint: None };
         match &file.source {
             FileSource::Cabinet { cabinet, .. } => {
                 if let Some(wanted) = wanted.get_mut(*cabinet) {
-                    wanted.insert(&file.key, found.len());
+                    wanted.insert(file.key, found.len());
                 }
             }
             FileSource::Loose(path) => {

@@ -1,0 +1,356 @@
+//! Deflate (RFC 1951) into a buffer that has what came before.
+
+use super::bits::Bits;
+use super::codes::{END, LITERAL, SPECIAL, TABLE, Table, number};
+use crate::error::DecodeError;
+
+/// Room behind the output that a step of the inner loop may write to.
+pub(super) const SLACK: usize = 3 + LONGEST_MATCH + STEP;
+const LONGEST_MATCH: usize = 258;
+/// Bytes of a match that are copied at once.
+const STEP: usize = 16;
+/// Bits of the first tables.
+const SYMBOL_BITS: usize = 11;
+const DISTANCE_BITS: usize = 8;
+const LENGTH_BITS: usize = 7;
+const SYMBOLS: usize = 288;
+const DISTANCES: usize = 32;
+/// The order in which the lengths of the code for code lengths come (RFC 1951, 3.2.7).
+const LENGTH_ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
+/// The smallest length and the extra bits of symbols 257 to 285 (3.2.5).
+const LENGTHS: [(u32, u32); 29] = {
+    let mut lengths = [(258, 0); 29];
+    let (mut symbol, mut smallest) = (0, 3);
+    while symbol < 28 {
+        let extra = if symbol < 8 { 0 } else { symbol as u32 / 4 - 1 };
+        lengths[symbol] = (smallest, extra);
+        smallest += 1 << extra;
+        symbol += 1;
+    }
+    lengths
+};
+
+/// The tables of the codes, which are made anew for each deflate block.
+pub(super) struct Inflate {
+    symbols: Table<4096>,
+    distances: Table<512>,
+    lengths: Table<128>,
+    symbol_meanings: [u32; SYMBOLS],
+    distance_meanings: [u32; DISTANCES],
+    length_meanings: [u32; 19],
+}
+
+impl Inflate {
+    pub fn new() -> Self {
+        let mut symbol_meanings = [SPECIAL; SYMBOLS];
+        for (symbol, meaning) in symbol_meanings.iter_mut().enumerate() {
+            *meaning = match symbol {
+                0..256 => LITERAL | (symbol as u32) << 16,
+                256 => SPECIAL | END,
+                _ => match LENGTHS.get(symbol - 257) {
+                    Some((smallest, extra)) => number(*smallest, *extra),
+                    None => SPECIAL,
+                },
+            };
+        }
+        let mut distance_meanings = [SPECIAL; DISTANCES];
+        let mut smallest = 1;
+        for (symbol, meaning) in (0_u32..30).zip(&mut distance_meanings) {
+            let extra = (symbol / 2).saturating_sub(1);
+            *meaning = number(smallest, extra);
+            smallest += 1 << extra;
+        }
+        let mut length_meanings = [0; 19];
+        for (symbol, meaning) in (0..).zip(&mut length_meanings) {
+            *meaning = LITERAL | symbol << 16;
+        }
+        Self {
+            symbols: Table::new(),
+            distances: Table::new(),
+            lengths: Table::new(),
+            symbol_meanings,
+            distance_meanings,
+            length_meanings,
+        }
+    }
+
+    /// Inflates a whole stream to `buffer[start..end]`; matches may reach back to the buffer's start. Behind `end` there have
+    /// to be [`SLACK`] bytes.
+    pub fn run(
+        &mut self,
+        input: &[u8],
+        buffer: &mut [u8],
+        start: usize,
+        end: usize,
+    ) -> Result<(), DecodeError> {
+        let mut bits = Bits::new(input);
+        let mut out = Output { buffer, start, position: start, end };
+        loop {
+            bits.refill();
+            let is_last = bits.number(1) == 1;
+            match bits.number(2) {
+                0 => out.stored(&mut bits)?,
+                1 => {
+                    self.fixed_codes()?;
+                    self.block(&mut bits, &mut out)?;
+                }
+                2 => {
+                    self.read_codes(&mut bits, &out)?;
+                    self.block(&mut bits, &mut out)?;
+                }
+                _ => return Err(out.damaged("a block of a type that is not defined")),
+            }
+            if bits.is_beyond() {
+                return Err(DecodeError::InputEnds { output: out.written() });
+            }
+            if is_last {
+                return match out.position == end {
+                    true => Ok(()),
+                    false => Err(out.wrong_length()),
+                };
+            }
+        }
+    }
+
+    fn fixed_codes(&mut self) -> Result<(), DecodeError> {
+        let mut lengths = [8; SYMBOLS];
+        for (symbol, length) in lengths.iter_mut().enumerate() {
+            *length = match symbol {
+                144..256 => 9,
+                256..280 => 7,
+                _ => 8,
+            };
+        }
+        self.symbols.build("main", &lengths, &self.symbol_meanings, SYMBOL_BITS)?;
+        self.distances.build("distance", &[5; DISTANCES], &self.distance_meanings, DISTANCE_BITS)
+    }
+
+    /// Reads the codes of a block with codes of its own (3.2.7).
+    fn read_codes(&mut self, bits: &mut Bits, out: &Output) -> Result<(), DecodeError> {
+        let symbols = bits.number(5) as usize + 257;
+        let distances = bits.number(5) as usize + 1;
+        let count = bits.number(4) as usize + 4;
+        if symbols > 286 || distances > 30 {
+            return Err(out.damaged("more symbols than there are"));
+        }
+        let mut code_lengths = [0; 19];
+        for symbol in LENGTH_ORDER.iter().take(count) {
+            bits.refill();
+            if let Some(length) = code_lengths.get_mut(*symbol) {
+                *length = bits.number(3) as u8;
+            }
+        }
+        self.lengths.build("length", &code_lengths, &self.length_meanings, LENGTH_BITS)?;
+        let mut lengths = [0_u8; 286 + 30];
+        let mut place = 0;
+        while place < symbols + distances {
+            bits.refill();
+            let index = bits.peek() as usize & ((1 << LENGTH_BITS) - 1);
+            let entry = self.lengths.entries().get(index).copied().unwrap_or(SPECIAL);
+            if entry & SPECIAL != 0 {
+                return Err(DecodeError::UnusedCode { tree: "length" });
+            }
+            bits.take(entry & 0xff);
+            let (length, run) = match entry >> 16 & 0x1f {
+                16 => {
+                    let before = place.checked_sub(1).and_then(|before| lengths.get(before));
+                    let before =
+                        *before.ok_or_else(|| out.damaged("a code length is repeated before the first"))?;
+                    (before, 3 + bits.number(2))
+                }
+                17 => (0, 3 + bits.number(3)),
+                18 => (0, 11 + bits.number(7)),
+                length => (length as u8, 1),
+            };
+            let (run, left) = (run as usize, symbols + distances - place);
+            if run > left {
+                return Err(DecodeError::CodeLengthRun { tree: "main", run, left });
+            }
+            if let Some(lengths) = lengths.get_mut(place..place + run) {
+                lengths.fill(length);
+            }
+            place += run;
+        }
+        let (main, rest) = lengths.split_at(symbols);
+        self.symbols.build("main", main, &self.symbol_meanings, SYMBOL_BITS)?;
+        let distances = rest.get(..distances).unwrap_or_default();
+        self.distances.build("distance", distances, &self.distance_meanings, DISTANCE_BITS)
+    }
+
+    /// The symbols of one block.
+    fn block(&self, bits: &mut Bits, out: &mut Output) -> Result<(), DecodeError> {
+        const MAIN: u64 = (1 << SYMBOL_BITS) - 1;
+        const DISTANCE: u64 = (1 << DISTANCE_BITS) - 1;
+        let (symbols, distances) = (self.symbols.entries(), self.distances.entries());
+        let look = |place: u64| symbols.get(place as usize & 4095).copied().unwrap_or(SPECIAL);
+        let mut position = out.position;
+        // Input that ends is met with zeros: what they stand for grows the output until its end, or ends the block.
+        while position <= out.end {
+            bits.refill();
+            let mut entry = look(bits.peek() & MAIN);
+            // Three literals take 33 bits, a length 20 more at most.
+            if entry & LITERAL != 0 {
+                bits.take(entry);
+                put(out.buffer, position, entry);
+                position += 1;
+                entry = look(bits.peek() & MAIN);
+                if entry & LITERAL != 0 {
+                    bits.take(entry);
+                    put(out.buffer, position, entry);
+                    position += 1;
+                    entry = look(bits.peek() & MAIN);
+                    if entry & LITERAL != 0 {
+                        bits.take(entry);
+                        put(out.buffer, position, entry);
+                        position += 1;
+                        continue;
+                    }
+                }
+            }
+            if entry & SPECIAL != 0 {
+                if entry & TABLE != 0 {
+                    bits.take(entry & 0xff);
+                    entry = look(u64::from(entry >> 16) + (bits.peek() & ((1 << (entry >> 8 & 0xf)) - 1)));
+                    if entry & LITERAL != 0 {
+                        bits.take(entry);
+                        put(out.buffer, position, entry);
+                        position += 1;
+                        continue;
+                    }
+                }
+                if entry & END != 0 {
+                    bits.take(entry & 0xff);
+                    out.position = position;
+                    return if position <= out.end { Ok(()) } else { Err(out.wrong_length()) };
+                }
+                if entry & SPECIAL != 0 {
+                    out.position = position;
+                    return Err(DecodeError::UnusedCode { tree: "main" });
+                }
+            }
+            let length = value(bits, entry);
+            bits.refill();
+            let mut entry = distances.get((bits.peek() & DISTANCE) as usize).copied().unwrap_or(SPECIAL);
+            if entry & SPECIAL != 0 {
+                if entry & TABLE != 0 {
+                    bits.take(entry & 0xff);
+                    let place = (entry >> 16 & 0x1ff) as usize
+                        + (bits.peek() as usize & ((1 << (entry >> 8 & 0xf)) - 1));
+                    entry = distances.get(place).copied().unwrap_or(SPECIAL);
+                }
+                if entry & SPECIAL != 0 {
+                    return Err(DecodeError::UnusedCode { tree: "distance" });
+                }
+            }
+            let distance = value(bits, entry);
+            if distance > position {
+                let (distance, available) = (distance as u64, position as u64);
+                return Err(DecodeError::MatchStart { distance, available });
+            }
+            copy(out.buffer, position, distance, length);
+            position += length;
+        }
+        out.position = position;
+        Err(out.wrong_length())
+    }
+}
+
+/// Where the bytes go.
+struct Output<'b> {
+    buffer: &'b mut [u8],
+    start: usize,
+    position: usize,
+    end: usize,
+}
+
+impl Output<'_> {
+    fn written(&self) -> usize {
+        self.position - self.start
+    }
+
+    fn damaged(&self, reason: &'static str) -> DecodeError {
+        DecodeError::Deflate { output: self.written() as u64, reason }
+    }
+
+    fn wrong_length(&self) -> DecodeError {
+        let expected = (self.end - self.start) as u64;
+        // How much more would come is not asked.
+        DecodeError::OutputLength { got: (self.written() as u64).min(expected + 1), expected }
+    }
+
+    /// A block that is stored as it is (3.2.4).
+    fn stored(&mut self, bits: &mut Bits) -> Result<(), DecodeError> {
+        let ends = DecodeError::InputEnds { output: self.written() };
+        let Some(&[l0, l1, n0, n1]) = bits.bytes(4) else { return Err(ends) };
+        let length = u16::from_le_bytes([l0, l1]);
+        if length != !u16::from_le_bytes([n0, n1]) {
+            return Err(self.damaged("the length of a stored block is not the complement of what follows it"));
+        }
+        let Some(bytes) = bits.bytes(usize::from(length)) else { return Err(ends) };
+        let before = self.position;
+        self.position += bytes.len();
+        if self.position > self.end {
+            return Err(self.wrong_length());
+        }
+        if let Some(place) = self.buffer.get_mut(before..self.position) {
+            place.copy_from_slice(bytes);
+        }
+        Ok(())
+    }
+}
+
+/// Takes a number: its code and its extra bits.
+#[inline(always)]
+fn value(bits: &mut Bits, entry: u32) -> usize {
+    let word = bits.peek();
+    let taken = entry & 0x3f;
+    bits.take(taken);
+    let extra = (word & ((1 << taken) - 1)) >> (entry >> 8 & 0xf);
+    (entry >> 16) as usize + extra as usize
+}
+
+#[inline(always)]
+fn put(buffer: &mut [u8], position: usize, entry: u32) {
+    if let Some(place) = buffer.get_mut(position) {
+        *place = (entry >> 16) as u8;
+    }
+}
+
+/// Copies a match; up to [`STEP`] bytes too many are written.
+#[inline(always)]
+fn copy(buffer: &mut [u8], target: usize, distance: usize, length: usize) {
+    let source = target - distance;
+    if distance >= STEP {
+        let mut done = 0;
+        loop {
+            let step = buffer.get(source + done..).and_then(|rest| rest.first_chunk::<STEP>()).copied();
+            let place = buffer.get_mut(target + done..).and_then(|rest| rest.first_chunk_mut::<STEP>());
+            if let (Some(step), Some(place)) = (step, place) {
+                *place = step;
+            }
+            done += STEP;
+            if done >= length {
+                return;
+            }
+        }
+    }
+    copy_overlapping(buffer, source, target, length);
+}
+
+/// Copies a match that repeats what it writes.
+#[inline(never)]
+fn copy_overlapping(buffer: &mut [u8], source: usize, target: usize, length: usize) {
+    let Some(region) = buffer.get_mut(source..target + length) else { return };
+    let distance = target - source;
+    if let (1, Some(byte)) = (distance, region.first().copied()) {
+        region.fill(byte);
+        return;
+    }
+    // The bytes before `filled` repeat with period `distance`.
+    let mut filled = distance;
+    while filled < region.len() {
+        let count = filled.min(region.len() - filled);
+        region.copy_within(..count, filled);
+        filled += count;
+    }
+}
