@@ -31,7 +31,7 @@ const STREAM_EXTENSION: &str = ".ibd";
 #[derive(Debug, Clone)]
 pub enum Archive {
     /// A table.
-    Table(TableArchive),
+    Table(Box<TableArchive>),
     /// The summary information.
     Summary(SummaryInformation),
     /// The code page that the database is to have.
@@ -172,7 +172,7 @@ pub fn import(bytes: &[u8]) -> Result<Archive, ArchiveError> {
     match header.table.as_str() {
         CODE_PAGE => Ok(Archive::CodePage(header.code_page.unwrap_or(code_page::NEUTRAL))),
         SUMMARY => summary(lines).map(Archive::Summary),
-        _ => table(header, lines).map(Archive::Table),
+        _ => table(header, lines).map(|table| Archive::Table(Box::new(table))),
     }
 }
 

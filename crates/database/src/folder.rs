@@ -157,7 +157,7 @@ pub fn import(folder: &Path) -> Result<Database, FolderError> {
                 if tables.contains_key(&table) {
                     return Err(FolderError::DuplicateTable { path, table });
                 }
-                tables.insert(table, (path, archive));
+                tables.insert(table, (path, *archive));
             }
         }
     }

@@ -30,8 +30,11 @@ pub(crate) struct StringPool {
     /// String `n` at place `n`; string 0 is the absent one.
     places: Vec<Place>,
     /// What was decoded, [`TEXTS`] together.
-    texts: Vec<OnceLock<Box<[OnceLock<Arc<str>>]>>>,
+    texts: Vec<OnceLock<Texts>>,
 }
+
+/// Texts that are kept together.
+type Texts = Box<[OnceLock<Arc<str>>]>;
 
 /// Where a string ends in the data; the lowest bit is set when several values refer to it.
 #[derive(Debug, Clone, Copy, Default)]

@@ -17,18 +17,8 @@ const SYMBOLS: usize = 288;
 const DISTANCES: usize = 32;
 /// The order in which the lengths of the code for code lengths come (RFC 1951, 3.2.7).
 const LENGTH_ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
-/// The smallest length and the extra bits of symbols 257 to 285 (3.2.5).
-const LENGTHS: [(u32, u32); 29] = {
-    let mut lengths = [(258, 0); 29];
-    let (mut symbol, mut smallest) = (0, 3);
-    while symbol < 28 {
-        let extra = if symbol < 8 { 0 } else { symbol as u32 / 4 - 1 };
-        lengths[symbol] = (smallest, extra);
-        smallest += 1 << extra;
-        symbol += 1;
-    }
-    lengths
-};
+/// The longest match has a symbol of its own, the last one.
+const LENGTH_SYMBOLS: u32 = 29;
 
 /// The tables of the codes, which are made anew for each deflate block.
 pub(super) struct Inflate {
@@ -43,14 +33,22 @@ pub(super) struct Inflate {
 impl Inflate {
     pub fn new() -> Self {
         let mut symbol_meanings = [SPECIAL; SYMBOLS];
-        for (symbol, meaning) in symbol_meanings.iter_mut().enumerate() {
+        let (literals, others) = symbol_meanings.split_at_mut(256);
+        for (byte, meaning) in (0..).zip(literals) {
+            *meaning = LITERAL | byte << 16;
+        }
+        let mut smallest = 3;
+        for (symbol, meaning) in (0..=LENGTH_SYMBOLS).zip(others) {
+            // Symbols 256 to 285 (3.2.5): the end of the block, then lengths.
             *meaning = match symbol {
-                0..256 => LITERAL | (symbol as u32) << 16,
-                256 => SPECIAL | END,
-                _ => match LENGTHS.get(symbol - 257) {
-                    Some((smallest, extra)) => number(*smallest, *extra),
-                    None => SPECIAL,
-                },
+                0 => SPECIAL | END,
+                LENGTH_SYMBOLS => number(LONGEST_MATCH as u32, 0),
+                _ => {
+                    let extra = ((symbol - 1) / 4).saturating_sub(1);
+                    let meaning = number(smallest, extra);
+                    smallest += 1 << extra;
+                    meaning
+                }
             };
         }
         let mut distance_meanings = [SPECIAL; DISTANCES];

@@ -2,7 +2,7 @@ use super::*;
 
 fn import_table(text: &[u8]) -> Result<TableArchive, ArchiveError> {
     match import(text)? {
-        Archive::Table(archive) => Ok(archive),
+        Archive::Table(archive) => Ok(*archive),
         other => panic!("{other:?}"),
     }
 }
