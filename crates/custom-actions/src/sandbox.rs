@@ -1,7 +1,12 @@
 //! A sandbox for programs of packages: name spaces of their own in which at most the prefix can be written.
 //!
-//! Bubblewrap (`bwrap`) makes it: the computer's files can be read, `/tmp` is empty and new, there is no network, and no other process
-//! is seen. The Restart Manager session cannot be joined from within.
+//! Bubblewrap (`bwrap`) makes it: the computer's files can be read, `/tmp` and `/run` are empty and new, there is no network, no other
+//! process is seen, and no terminal can be typed into. Root has no capabilities in it: with them it would mount the computer's files
+//! anew. In `/run` are the sockets of services that would do for a program what it may not do itself. The Restart Manager session
+//! cannot be joined from within.
+//!
+//! Windows code does not run in it. Wine's programs are one with their wineserver, which has the registry, reaches into each
+//! of them and would have to be in the sandbox with them, while the engine reads and changes the registry through it from outside.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -58,6 +63,9 @@ fn bubblewrap() -> Command {
     command.args([
         "--unshare-all",
         "--die-with-parent",
+        "--new-session",
+        "--cap-drop",
+        "ALL",
         "--ro-bind",
         "/",
         "/",
@@ -66,6 +74,8 @@ fn bubblewrap() -> Command {
         "--proc",
         "/proc",
     ]);
-    command.args(["--tmpfs", "/tmp", "--setenv", "TMPDIR", "/tmp"]);
+    command.args(["--tmpfs", "/tmp", "--setenv", "TMPDIR", "/tmp", "--tmpfs", "/run"]);
+    // Where NixOS has its programs.
+    command.args(["--ro-bind-try", "/run/current-system", "/run/current-system"]);
     command
 }

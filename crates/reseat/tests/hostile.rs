@@ -350,6 +350,10 @@ fn in_the_sandbox_a_program_writes_the_prefix_and_nothing_else() {
     let script = "#!/bin/sh\necho inside >\"$1/made\" || exit 3\n\
                   for folder in \"$2\" /usr /var/tmp /; do echo 2>/dev/null >\"$folder/reseat-evil\" && exit 5; done\n\
                   rm -f \"$2/data.txt\" 2>/dev/null; ls /usr/bin >/dev/null || exit 4\n\
+                  mount -o remount,rw,bind / 2>/dev/null && exit 9; umount /tmp 2>/dev/null && exit 10\n\
+                  test -z \"$(find /run -type s)\" || exit 11\n\
+                  unshare -rm sh -c 'mount -o remount,rw,bind / && touch /reseat-evil' 2>/dev/null; test ! -e /reseat-evil || exit 12\n\
+                  (: </dev/tty) 2>/dev/null && exit 13; test $(ls /proc | grep -c '^[0-9]') -le 9 || exit 14\n\
                   test $(tail -n +3 /proc/net/dev | wc -l) -le 1 || exit 7\necho x >/tmp/x || exit 8\nexit 0\n";
     let paths = format!("\"{}\" \"{}\"", place.drive_c("").display(), place.path("outside").display());
     let product = product()

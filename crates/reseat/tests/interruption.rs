@@ -7,7 +7,7 @@ mod support;
 use std::path::PathBuf;
 use std::process::Command;
 
-use support::paused::{Paused, pausing};
+use support::paused::{Paused, pausing, pausing_as};
 use support::product::Product;
 use support::scene::Scene;
 use support::{Place, Ran, holders, run, snapshot};
@@ -113,9 +113,35 @@ fn without_rollback_the_user_is_told_and_what_was_done_stays() {
     let place = Place::with_prefix();
     let failing = product().with_action("Fails", 34 + DEFERRED, "INSTALLDIR", "/bin/false", 6500);
     let ran = place.install(&failing.save(&place, "test.msi"), &["DISABLEROLLBACK=1"]);
-    ran.expect_code(1).expect_error(&["rollback is disabled", "a failure leaves what was done by then"]);
+    let told = ["rollback is disabled by DISABLEROLLBACK", "leaves what was done by then"];
+    ran.expect_code(1).expect_error(&told);
     assert!(place.drive_c("Program Files/Test/readme.txt").exists());
     assert_eq!(place.reseat(&["recover"]).expect_code(0).out, "nothing to recover\n");
+    // By the action of a package, and by a policy of the machine or of the user.
+    let place = Place::with_prefix();
+    let by_action = failing.clone().with_row("InstallExecuteSequence", &["DisableRollback", "", "3800"]);
+    let ran = place.install(&by_action.save(&place, "test.msi"), &[]);
+    ran.expect_code(1).expect_error(&["disables rollback for what follows", told[1]]);
+    for (file, other, per_machine) in
+        [("system.reg", "user.reg", "ALLUSERS=1"), ("user.reg", "system.reg", "ALLUSERS=")]
+    {
+        let place = Place::with_prefix();
+        let set = |file: &str, value: u32| {
+            let path = place.prefix().join(file);
+            let key = r"Software\\Policies\\Microsoft\\Windows\\Installer";
+            let text = std::fs::read_to_string(&path).unwrap();
+            let policy = format!("\n[{key}] 1700000000\n\"DisableRollback\"=dword:{value:08x}\n");
+            std::fs::write(&path, text + &policy).unwrap();
+        };
+        let package = failing.save(&place, "test.msi");
+        set(other, 1);
+        place.install(&package, &[per_machine]).expect_code(1);
+        assert!(!place.drive_c("Program Files/Test/readme.txt").exists(), "{other} {per_machine}");
+        set(file, 1);
+        let ran = place.install(&package, &[per_machine]);
+        ran.expect_code(1).expect_error(&["disabled by the policy DisableRollback", told[1]]);
+        assert!(place.drive_c("Program Files/Test/readme.txt").exists(), "{file} {per_machine}");
+    }
 }
 
 #[test]
@@ -133,4 +159,117 @@ fn what_a_killed_installation_had_closed_is_started_again_by_recover() {
     assert!(recovered.expect_code(0).out.contains("started again"), "{}", recovered.out);
     assert_eq!(holders(&scene.held).len(), 1);
     assert_eq!(place.sessions(), [""; 0]);
+}
+
+/// How an installation ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    Success,
+    FailingAction,
+    FailingCommit,
+    CancelledByTheUser,
+    Killed,
+    KilledInTheCommit,
+    KilledWithoutRollback,
+}
+
+#[test]
+fn what_was_closed_is_started_again_on_every_way_out() {
+    const COMMIT: i32 = DEFERRED + 512;
+    for ending in [
+        Ending::Success,
+        Ending::FailingAction,
+        Ending::FailingCommit,
+        Ending::CancelledByTheUser,
+        Ending::Killed,
+        Ending::KilledInTheCommit,
+        Ending::KilledWithoutRollback,
+    ] {
+        let scene = Scene::new();
+        let place = &scene.place;
+        let mut holder = place.hold(&scene.held);
+        place.register_for_restart(&holder);
+        let kind = if ending == Ending::KilledInTheCommit { COMMIT } else { DEFERRED };
+        let mut product = pausing_as(kind, place, scene.registering());
+        match ending {
+            Ending::FailingAction => {
+                product = product.with_action("Fails", 34 + DEFERRED, "INSTALLDIR", "/bin/false", 6500);
+            }
+            Ending::FailingCommit => {
+                product = product.with_action("Fails", 34 + COMMIT, "INSTALLDIR", "/bin/false", 6500);
+            }
+            Ending::KilledWithoutRollback => product = product.with_property("DISABLEROLLBACK", "1"),
+            _ => {}
+        }
+        let package = product.save(place, "test.msi");
+        let paused = Paused::begin(place, &package, &[]);
+        assert_eq!(holder.signal(), Some(15), "{ending:?}");
+        assert_eq!(holders(&scene.held), [0; 0], "{ending:?}");
+        let code = match ending {
+            Ending::Killed | Ending::KilledInTheCommit | Ending::KilledWithoutRollback => {
+                paused.kill();
+                let recovered = place.reseat(&["recover"]);
+                recovered.expect_code(0);
+                assert!(recovered.out.contains("started again"), "{ending:?}: {}", recovered.out);
+                None
+            }
+            Ending::CancelledByTheUser => {
+                run(Command::new("kill").args(["-INT", &paused.child.id().to_string()]));
+                Some(paused.end().0.code())
+            }
+            _ => Some(paused.end().0.code()),
+        };
+        assert!(
+            code.is_none_or(|code| code == Some(i32::from(ending != Ending::Success))),
+            "{ending:?}: {code:?}"
+        );
+        assert_eq!(holders(&scene.held).len(), 1, "{ending:?}");
+        assert_eq!(place.sessions(), [""; 0], "{ending:?}");
+        assert_eq!(place.reseat(&["recover"]).expect_code(0).out, "nothing to recover\n", "{ending:?}");
+    }
+}
+
+#[test]
+fn reading_is_possible_during_an_installation_and_after_a_kill() {
+    let place = Place::with_prefix();
+    let first = product().version("1.0.0").save(&place, "first.msi");
+    place.install(&first, &[]).expect_code(0);
+    let newer = product().version("2.0.0").with_file("More", "more.txt", "more");
+    let package = pausing(&place, newer).save(&place, "newer.msi");
+    let readme = place.drive_c("Program Files/Test/readme.txt");
+    let readme = readme.to_str().unwrap();
+    let commands: [&[&str]; 7] = [
+        &["list"],
+        &["show", "Test"],
+        &["check"],
+        &["why", "C:\\Program Files\\Test\\readme.txt"],
+        &["path", "C:\\Program Files"],
+        &["reboot-pending"],
+        &["who", readme],
+    ];
+    let read = |when: &str| {
+        for command in commands {
+            let ran = place.reseat(command);
+            // What they say depends on the moment; `who` and `check` have a word for that in their exit codes.
+            assert!(
+                ran.status.code().is_some_and(|code| code < 2),
+                "{when}: {command:?}: {}{}",
+                ran.out,
+                ran.err
+            );
+            assert!(
+                !ran.err.contains("1618") && !ran.err.contains("1704"),
+                "{when}: {command:?}: {}",
+                ran.err
+            );
+        }
+    };
+    let paused = Paused::begin(&place, &package, &[]);
+    read("during");
+    // A plan says what an installation would meet.
+    place.reseat(&["plan", package.to_str().unwrap()]).expect_failure(&["1618"]);
+    paused.kill();
+    read("after a kill");
+    place.reseat(&["recover"]).expect_code(0);
+    place.reseat(&["check"]).expect_code(0);
 }

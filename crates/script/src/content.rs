@@ -128,7 +128,11 @@ fn write_source(
         return Err(problem.into_fault(path, size));
     }
     copied.map_err(|source| Fault::Source { path: path.clone(), source })?;
-    out.flush().map_err(|source| Fault::Write { path: path.clone(), source })?;
+    let flushed = out.flush();
+    if let Some(problem) = out.problem.take() {
+        return Err(problem.into_fault(path, size));
+    }
+    flushed.map_err(|source| Fault::Write { path: path.clone(), source })?;
     if out.written < size {
         return Err(Fault::SourceTooShort { path: path.clone(), promised: size, got: out.written });
     }

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::mem;
 use std::sync::Arc;
 
-use reseat_machine::Machine;
+use reseat_machine::{Hive, Machine, RegistryKey, RegistryValue, View};
 use reseat_package::Package;
 use reseat_script::{
     ActionFailure, Environment, Execution, Operation, Phase, Rollback, ScheduledAction, Source, SourceError,
@@ -41,15 +41,21 @@ pub fn install_initialize(session: &mut Session<'_, '_>) -> Result<(), EngineErr
     if session.installation.transaction.is_none() {
         let id = uuid::Uuid::new_v4().simple().to_string();
         let title = session.property("ProductName").unwrap_or_default().to_owned();
-        let is_disabled = |name| session.property(name).is_some();
-        let rollback = if is_disabled("DISABLEROLLBACK") || is_disabled(ROLLBACK_DISABLED) {
-            session.tell(&Message::Warning(
-                "rollback is disabled: a failure leaves what was done by then".to_owned(),
-            ));
-            Rollback::Disabled
+        let is_set = |name| session.property(name).is_some();
+        let by_whom = if is_set("DISABLEROLLBACK") {
+            Some("by DISABLEROLLBACK")
+        } else if is_set(ROLLBACK_DISABLED) {
+            Some("by the package")
+        } else if is_disabled_by_policy(session)? {
+            Some("by the policy DisableRollback")
         } else {
-            Rollback::Enabled
+            None
         };
+        let rollback = if by_whom.is_some() { Rollback::Disabled } else { Rollback::Enabled };
+        if let Some(by_whom) = by_whom {
+            session.set_property(ROLLBACK_DISABLED, "1");
+            warn_of_disabled(session, &format!("rollback is disabled {by_whom}"));
+        }
         session.installation.transaction = Some(Execution::begin(session.machine(), &id, &title, rollback)?);
         session.owns_transaction = true;
     }
@@ -152,9 +158,25 @@ pub fn roll_back(session: &mut Session<'_, '_>) {
 pub fn disable_rollback(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     session.set_property(ROLLBACK_DISABLED, "1");
     if session.in_script {
+        warn_of_disabled(session, "the package disables rollback for what follows");
         session.add(Operation::DisableRollback)?;
     }
     Ok(())
+}
+
+/// Tells what it means.
+fn warn_of_disabled(session: &mut Session<'_, '_>, what: &str) {
+    let text = format!("{what}: a failure, a cancel or a power loss leaves what was done by then");
+    session.tell(&Message::Warning(text));
+}
+
+/// The policy DisableRollback (page `disablerollback.md`): that of the user for an installation for this user, else that of the
+/// machine.
+fn is_disabled_by_policy(session: &Session<'_, '_>) -> Result<bool, EngineError> {
+    let hive = if session.is_per_machine() { Hive::LocalMachine } else { Hive::CurrentUser };
+    let path = r"Software\Policies\Microsoft\Windows\Installer".to_owned();
+    let key = RegistryKey { hive, view: View::Native, path };
+    Ok(session.machine().registry()?.value(&key, "DisableRollback") == Some(RegistryValue::Dword(1)))
 }
 
 /// Says at the end that a restart is needed.
