@@ -3,9 +3,10 @@
 //! See the pages `custom-action-types.md`, `custom-action-return-processing-options.md` and
 //! `custom-action-in-script-execution-options.md`. Here it is decided when an action runs; `program` and `windows` say
 //! what exactly runs and what its result means, `scheduled` has those that run in the script, `asynchronous` those that run
-//! beside sequence and script.
+//! beside sequence and script, `concurrent` those that install another package.
 
 pub mod asynchronous;
+mod concurrent;
 mod program;
 mod scheduled;
 mod windows;
@@ -22,8 +23,10 @@ use crate::error::EngineError;
 use crate::host::{Program, ScriptLanguage, ScriptSource, WindowsCode};
 use crate::interface::Message;
 use crate::log::service;
-use crate::sequence::{Flow, refuse};
+use crate::request::TopLevel;
+use crate::sequence::Flow;
 use crate::session::Session;
+pub use concurrent::{PARENT_DATABASE, PARENT_PRODUCT};
 pub use scheduled::run_scheduled;
 
 /// Runs an action, or writes it into the script when it is deferred.
@@ -54,10 +57,8 @@ pub fn run(session: &mut Session<'_, '_>, row: &CustomAction) -> Result<Flow, En
         CustomActionKind::Program { source, command_line } => {
             program::run(session, row, &action, source, command_line.as_deref().unwrap_or_default())
         }
-        CustomActionKind::NestedInstall { .. } => {
-            let what = unsupported(session, row)?.unwrap_or_default();
-            refuse(session, format!("custom action {} ({what})", row.action))?;
-            Ok(Flow::GoOn)
+        CustomActionKind::NestedInstall { source, properties } => {
+            concurrent::run(session, row, &action, source, properties.as_deref().unwrap_or_default())
         }
         CustomActionKind::Library { .. } | CustomActionKind::Script { .. } => {
             windows::run(session, row, &action)
@@ -121,7 +122,8 @@ pub fn unsupported(session: &Session<'_, '_>, row: &CustomAction) -> Result<Opti
                 is_64_bit: action.script_64_bit,
             })
         }
-        CustomActionKind::NestedInstall { .. } => Some("a concurrent installation".to_owned()),
+        CustomActionKind::NestedInstall { .. } => (session.top_level == TopLevel::Admin)
+            .then(|| "a concurrent installation within an administrative one".to_owned()),
     };
     Ok(reason.map(|reason| format!("type {}, {reason}", row.basic_type())))
 }

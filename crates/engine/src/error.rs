@@ -116,6 +116,18 @@ pub enum EngineError {
     /// The user ended it.
     #[error("the user ended the installation")]
     UserExit,
+    /// A concurrent installation is one of the installations that are around it.
+    #[error("{product} cannot be installed within its own installation")]
+    ConcurrentItself {
+        /// The product.
+        product: ProductCode,
+    },
+    /// A concurrent installation is about a product that another installation has brought.
+    #[error("{product} was not installed by this product, which therefore cannot change or remove it")]
+    ConcurrentForeign {
+        /// The product.
+        product: ProductCode,
+    },
     /// A custom action ended the installation.
     #[error("1722. The custom action {action} {how}")]
     CustomAction {

@@ -12,7 +12,7 @@ use reseat_script::InstallScript;
 
 use crate::actions::execute;
 use crate::client::Client;
-use crate::custom_action::asynchronous;
+use crate::custom_action::{self, asynchronous};
 use crate::error::{EngineError, Outcome};
 use crate::host::CustomActionHost;
 use crate::interface::{Message, UserInterface};
@@ -24,6 +24,9 @@ use crate::restart::{self, Control, Conversation, SESSION_KEY_PROPERTY};
 use crate::session::{Installation, Purpose, Session};
 use crate::subject::{self, Subject};
 use crate::support;
+
+/// How many installations may be within each other.
+const MOST_CONCURRENT: usize = 8;
 
 /// What an installation has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,6 +192,8 @@ pub(crate) fn unlocked<'m>(
         transaction: None,
         restart: None,
         restart_required: false,
+        nested_packages: Vec::new(),
+        around: Vec::new(),
         ignores_files_in_use: false,
         pending: PendingFiles::default(),
         plan: None,
@@ -254,6 +259,52 @@ pub fn remove_for_upgrade(
     result
 }
 
+/// Installs, changes or removes another product on behalf of a custom action, in the same installation: with its
+/// transaction, its Restart Manager session and whoever watches it (page `concurrent-installations.md`).
+///
+/// # Errors
+/// Why it failed. What was done by then is rolled back by the session that opened the transaction.
+pub fn install_concurrently(
+    session: &mut Session<'_, '_>,
+    subject: Subject,
+    properties: &[(String, String)],
+) -> Result<(), EngineError> {
+    let product = subject.package.product_code();
+    let parent = session.package.product_code();
+    let around = &mut session.installation.around;
+    if product == parent || around.contains(&product) || around.len() >= MOST_CONCURRENT {
+        return Err(EngineError::ConcurrentItself { product });
+    }
+    around.push(parent);
+    let result = install_within(session, subject, properties, &parent.to_string());
+    session.installation.around.pop();
+    result
+}
+
+fn install_within(
+    session: &mut Session<'_, '_>,
+    subject: Subject,
+    properties: &[(String, String)],
+    parent: &str,
+) -> Result<(), EngineError> {
+    check_platform(session.machine(), session.installation.request, &subject)?;
+    let parent_database = session.property("OriginalDatabase").unwrap_or_default().to_owned();
+    service!("Installing {} on behalf of {parent}", subject.package.name());
+    let mut nested = begin(session.installation, subject, Purpose::Concurrent, properties)?;
+    nested.set_property(custom_action::PARENT_PRODUCT, parent);
+    nested.set_property(custom_action::PARENT_DATABASE, &parent_database);
+    if let Some(key) = nested.installation.restart.as_ref().map(Conversation::key) {
+        nested.set_property(SESSION_KEY_PROPERTY, &key);
+    }
+    let result = run(&mut nested);
+    asynchronous::end(&mut nested, result.is_ok());
+    if result.is_err() && nested.owns_transaction {
+        execute::roll_back(&mut nested);
+    }
+    log_properties(&nested, "S");
+    result
+}
+
 fn check_platform(machine: &Machine, request: &Request, subject: &Subject) -> Result<(), EngineError> {
     let package = &subject.package;
     let wrong_platform = match package.platform() {
@@ -290,7 +341,7 @@ fn begin<'s, 'm>(
 ) -> Result<Session<'s, 'm>, EngineError> {
     let top_level = match purpose {
         Purpose::Requested => installation.request.top_level(),
-        Purpose::Upgrade => TopLevel::Install,
+        Purpose::Upgrade | Purpose::Concurrent => TopLevel::Install,
     };
     let mut session = Session {
         installation,

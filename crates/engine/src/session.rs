@@ -10,13 +10,14 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use reseat_database::Database;
+use reseat_database::{Database, ProductCode};
 use reseat_machine::products::{FeatureState, InstallContext, InstalledProduct};
 use reseat_machine::{Machine, WindowsPath};
 use reseat_package::{
     Condition, Formatted, FormattedText, InstallState, Package, Properties, ReinstallMode, with_backslash,
 };
 use reseat_script::{Execution, InstallScript, Operation, Step};
+use tempfile::TempPath;
 
 use crate::builtin_properties;
 use crate::client::{self, Client};
@@ -56,6 +57,10 @@ pub struct Installation<'m> {
     pub ignores_files_in_use: bool,
     /// Files that something goes on using, and what waits for the next start.
     pub pending: PendingFiles,
+    /// The files of packages within packages, until all is committed.
+    pub nested_packages: Vec<TempPath>,
+    /// The products whose installations are around the one that runs, the outermost first.
+    pub around: Vec<ProductCode>,
     /// What a plan collects; nothing in an installation.
     pub plan: Option<Draft>,
 }
@@ -67,6 +72,8 @@ pub enum Purpose {
     Requested,
     /// A newer product removes this one (action RemoveExistingProducts).
     Upgrade,
+    /// A custom action of another product asked for it.
+    Concurrent,
 }
 
 /// What the letters `u`, `m` and `s` of the property REINSTALLMODE are about.

@@ -92,6 +92,24 @@ impl Subject {
         }
     }
 
+    /// What a concurrent installation is about; like [`Subject::find`].
+    ///
+    /// # Errors
+    /// Those of [`Subject::find`].
+    pub fn find_concurrent(
+        machine: &Machine,
+        target: &Target,
+        properties: &[(String, String)],
+    ) -> Result<Self, EngineError> {
+        let properties = CommandLine(properties);
+        match target {
+            Target::Package(path) => Self::of_package(machine, properties, path),
+            Target::Product(name) => {
+                Self::of_product(machine, properties, find_product(machine, name)?, None)
+            }
+        }
+    }
+
     /// An installed product that is to be removed.
     ///
     /// # Errors

@@ -70,6 +70,8 @@ pub struct InstalledProduct {
     pub transforms: Option<String>,
     /// Whether it was installed as one of several instances (page `installing-multiple-instances-of-products-and-patches.md`).
     pub instance: bool,
+    /// The product whose installation has installed it, when it is a concurrent one (page `concurrent-installations.md`).
+    pub parent: Option<ProductCode>,
     /// `Manufacturer`.
     pub publisher: Option<String>,
     /// The day of the installation, `YYYYMMDD`.
@@ -147,6 +149,7 @@ pub fn product_in(
         package_name: text_of(&key.join("SourceList"), "PackageName"),
         transforms: text_of(&key, "Transforms"),
         instance: number_of(&key, "InstanceType").is_some_and(|kind| kind != 0),
+        parent: parent_of(registry, &key),
         publisher: property("Publisher"),
         install_date: property("InstallDate"),
         install_location: property("InstallLocation"),
@@ -154,6 +157,14 @@ pub fn product_in(
         upgrade_codes: upgrade_codes_of(registry, code, context),
         features: feature_states(registry, code, context),
     })
+}
+
+/// The product before the colon in the list of clients; a product that was installed by itself has nothing there.
+fn parent_of(registry: &Registry, key: &RegistryKey) -> Option<ProductCode> {
+    let Some(RegistryValue::MultiString(clients)) = registry.value(key, registration::CLIENTS) else {
+        return None;
+    };
+    clients.first()?.split_once(':')?.0.parse().ok()
 }
 
 fn upgrade_codes_of(registry: &Registry, code: ProductCode, context: InstallContext) -> Vec<UpgradeCode> {

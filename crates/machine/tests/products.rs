@@ -37,6 +37,7 @@ fn registration(context: InstallContext) -> ProductRegistration {
         product_icon: Some(r"C:\windows\Installer\{x}\icon.exe".to_owned()),
         transforms: Some(":instance.mst".to_owned()),
         instance: true,
+        parent: None,
         media: vec![(1, "LABEL".to_owned(), "Disk 1".to_owned())],
         disk_prompt: "[1]".to_owned(),
         media_package_path: String::new(),

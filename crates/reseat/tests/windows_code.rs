@@ -252,6 +252,97 @@ fn libraries_and_programs_run_beside_later_actions_and_are_waited_for() {
     assert!(!windows.drive_c("Program Files/Test/readme.txt").exists(), "it was not undone");
 }
 
+const OBJECTS_JSCRIPT: &str = r#"
+function check(number, holds) { if (!holds) throw new Error("check " + number); }
+function refused(number, text, work) {
+    try { work(); } catch (error) { check(number, error.message == text || error.description == text); return; }
+    throw new Error("check " + number + " went through");
+}
+function Look() {
+    var installer = Session.Installer, database = Session.Database;
+    var feature = Session.FeatureInfo("Main");
+    check(1, feature.Title == "Main" && feature.Description == "" && feature.Attributes == 0);
+    refused(2, "FeatureInfo: error 1606", function () { Session.FeatureInfo("Nothing"); });
+    check(3, Session.FeatureValidStates("Main") != 0 && Session.FeatureCost("Main", 0, 3) > 0);
+    var costs = Session.ComponentCosts("Main", 3);
+    check(4, costs.Count == 1 && costs.Item(0).StringData(1) == "C:" && costs(0).IntegerData(2) > 0);
+    var seen = 0;
+    for (var walk = new Enumerator(costs); !walk.atEnd(); walk.moveNext()) seen += walk.item().IntegerData(2);
+    check(5, seen == costs.Item(0).IntegerData(2));
+    check(6, Session.ProductProperty("ProductName") == "Test" && Session.VerifyDiskSpace);
+    check(7, installer.RegistryValue(2, "Software\\Microsoft\\Windows NT\\CurrentVersion", "ProductName") != "");
+    check(8, installer.RegistryValue(2, "Software\\Microsoft") === true && installer.RegistryValue(2, "Nothing") === false);
+    check(9, installer.RegistryValue(2, "Software\\Microsoft\\Windows", -1) != "");
+    check(10, installer.FileSize("C:\\windows\\system32\\kernel32.dll") > 0 && installer.FileAttributes("C:\\none") == -1);
+    check(11, /^\d+\.\d+\.\d+/.test(installer.FileVersion("C:\\windows\\system32\\kernel32.dll")));
+    installer.Environment("OfAction") = "set";
+    check(12, installer.Environment("OfAction") == "set" && installer.Environment("windir") != "");
+    var record = installer.CreateRecord(2);
+    record.StringData(0) = "[1]-[2]";
+    record.StringData(1) = "a";
+    record.IntegerData(2) = 5;
+    check(13, record.FormatText() == "a-5");
+    var summary = database.SummaryInformation(0);
+    check(14, summary.Property(7) == "x64;1033" && summary.PropertyCount > 3 && database.DatabaseState == 0);
+    refused(15, "OpenView: error 1615", function () { database.OpenView("SELECT * FROM `Nothing`"); });
+    check(16, installer.LastErrorRecord().IntegerData(1) == 2228);
+    var view = database.OpenView("SELECT `Property`, `Value` FROM `Property` WHERE `Property` = 'ProductName'");
+    view.Execute(null);
+    var row = view.Fetch();
+    check(17, row.StringData(2) == "Test" && view.Fetch() == null);
+    row.StringData(1) = "not an identifier";
+    try { view.Modify(11, row); } catch (error) {}
+    check(18, view.GetError().length >= 2);
+    check(19, installer.ProductState(Session.Property("ProductCode")) == -1);
+    refused(20, "ProductInfo: error 1605", function () { installer.ProductInfo(Session.Property("ProductCode"), "Language"); });
+    return 1;
+}
+function Fails() {
+    Session.Property("A") = "b";
+    Session.FeatureInfo("Nothing");
+}
+"#;
+
+const OBJECTS_VBSCRIPT: &str = r#"
+Function Look()
+    Dim cost, count, product, feature
+    For Each cost In Session.ComponentCosts("Main", 3)
+        count = count + cost.IntegerData(2)
+    Next
+    If count <= 0 Then Err.Raise 1000, "test", "no costs"
+    For Each product In Session.Installer.Products
+        If Len(product) <> 38 Then Err.Raise 1000, "test", "no product code"
+    Next
+    Set feature = Session.FeatureInfo("Main")
+    If feature.Title <> "Main" Then Err.Raise 1000, "test", "no title"
+    On Error Resume Next
+    Session.FeatureInfo "Nothing"
+    If Err.Number = 0 Then Look = 3 Else Look = 1
+End Function
+"#;
+
+#[test]
+fn the_objects_of_scripts_have_their_members_and_errors_their_line() {
+    let Some((windows, _turn)) = windows() else { return };
+    let place = Place::new();
+    let product = || {
+        windows.product().with_binary("jscript", OBJECTS_JSCRIPT).with_binary("vbscript", OBJECTS_VBSCRIPT)
+    };
+    let log = place.path("log");
+    let arguments = ["--log", log.to_str().unwrap()];
+    let looks =
+        product().with_action("J", 5, "jscript", "Look", 1350).with_action("V", 6, "vbscript", "Look", 1360);
+    let ran = windows.install(&place, &looks, &arguments);
+    assert_eq!(ran.status.code(), Some(0), "{}\n{}", ran.err, fs::read_to_string(&log).unwrap_or_default());
+    let fails = product().with_action("F", 5, "jscript", "Fails", 1350);
+    windows.install(&place, &fails, &arguments).expect_failure(&["1603", "F"]);
+    let text = fs::read_to_string(&log).unwrap();
+    let lines = OBJECTS_JSCRIPT.lines().collect::<Vec<_>>();
+    let line = 1 + lines.iter().rposition(|line| line.contains("FeatureInfo")).unwrap();
+    let expected = format!("script error in line {line}, column 5: FeatureInfo: error 1606");
+    assert!(text.contains(&expected), "no '{expected}' in {text}");
+}
+
 #[test]
 fn the_restart_resources_of_wix_are_registered_by_its_own_library() {
     let Some((windows, _turn)) = windows() else { return };

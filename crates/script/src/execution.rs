@@ -115,6 +115,11 @@ impl<'m> Execution<'m> {
         &self.site.id
     }
 
+    /// Whether a script of it has failed: it can only be rolled back.
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
     /// The changes that a rollback would undo, in that order, each with the action that asked for it. Their text says how
     /// each is undone. Of an operation that was planned more than once all plans are listed.
     pub fn rollback_script(&self) -> impl Iterator<Item = (&str, &Change)> {

@@ -22,6 +22,7 @@ use reseat_script::{
 };
 
 use crate::actions::{patches, shared_libraries};
+use crate::custom_action::PARENT_PRODUCT;
 use crate::error::EngineError;
 use crate::interface::Message;
 use crate::session::Session;
@@ -363,6 +364,10 @@ fn product(session: &Session<'_, '_>) -> Result<ProductRegistration, EngineError
         },
         transforms,
         instance: session.basis.instance,
+        parent: session
+            .property(PARENT_PRODUCT)
+            .and_then(|code| code.parse().ok())
+            .or(session.installed.as_ref().and_then(|product| product.parent)),
         media: media
             .iter()
             .map(|row| {

@@ -3,7 +3,7 @@
 
 use reseat_database::Database;
 use reseat_machine::Machine;
-use reseat_package::{Condition, FormatContext};
+use reseat_package::{Condition, FormatContext, PropertyRow};
 
 use super::arguments::{Answer, Arguments, done, returns, values};
 use super::code::Code;
@@ -90,6 +90,7 @@ impl ImmediateFunctions<'_, '_, '_> {
         }
         let function = match name {
             "MsiGetProperty" => Self::get_property,
+            "MsiGetProductProperty" => Self::product_property,
             "MsiSetProperty" => Self::set_property,
             "MsiProcessMessage" => Self::process_message,
             "MsiGetActiveDatabase" => Self::active_database,
@@ -121,6 +122,13 @@ impl ImmediateFunctions<'_, '_, '_> {
     fn get_property(&mut self, arguments: Arguments<'_>) -> Answer {
         let name = arguments.text(1)?.ok_or(Code::INVALID_PARAMETER)?;
         values([self.session.property(name).unwrap_or_default().into()])
+    }
+
+    /// What the package's own table says, whatever the property is by now.
+    fn product_property(&mut self, arguments: Arguments<'_>) -> Answer {
+        let name = arguments.text(1)?.ok_or(Code::INVALID_PARAMETER)?;
+        let row = self.session.package.find::<PropertyRow>(name).map_err(|_| Code::FUNCTION_FAILED)?;
+        values([row.map(|row| row.value.to_string()).unwrap_or_default().into()])
     }
 
     /// A null pointer deletes the property, as the empty text does.

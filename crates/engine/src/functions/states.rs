@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reseat_package::{Feature, FeatureAttributes, FeatureComponent, InstallState};
+use reseat_package::{Feature, FeatureAttributes, FeatureComponent, InstallState, Text};
 
 use super::Value;
 use super::arguments::{Answer, Arguments, done, values};
@@ -23,6 +23,7 @@ pub fn function(name: &str) -> Option<SessionFunction> {
         "MsiGetFeatureState" => feature_state,
         "MsiSetFeatureState" => set_feature_state,
         "MsiSetFeatureAttributes" => set_feature_attributes,
+        "MsiGetFeatureInfo" => feature_info,
         "MsiGetComponentState" => component_state,
         "MsiSetComponentState" => set_component_state,
         "MsiSetInstallLevel" => set_install_level,
@@ -119,6 +120,17 @@ fn set_feature_attributes(session: &mut Session<'_, '_>, arguments: Arguments<'_
     let parameters = [(attributes | disallow_absent | unsupported).into(), name.into()];
     session.database_mut().execute(query, &parameters).map_err(|_| Code::FUNCTION_FAILED)?;
     done()
+}
+
+/// Answers with attributes, title and description. The attributes are the double of what the Feature table has; 1 stands
+/// for a feature that favours its local files.
+fn feature_info(session: &mut Session<'_, '_>, arguments: Arguments<'_>) -> Answer {
+    let rows = session.package.rows::<Feature>().map_err(|_| Code::FUNCTION_FAILED)?;
+    let row = rows.find(arguments.name(1)?).ok_or(Code::UNKNOWN_FEATURE)?;
+    const FAVORED: i32 = 0b111;
+    let local = i32::from(row.attributes.0 & FAVORED == 0);
+    let text = |text: &Option<Text>| Value::from(text.as_deref().unwrap_or_default());
+    values([Value::Int(row.attributes.0 << 1 | local), text(&row.title), text(&row.description)])
 }
 
 /// Answers with a bit for each state that the feature may be in: 1 shifted by the state's number.

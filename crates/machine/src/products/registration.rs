@@ -19,6 +19,9 @@ pub(super) const ABSENT: char = '\u{6}';
 /// Stands between a feature's components and its parent's name.
 pub(super) const PARENT: char = '\u{2}';
 
+/// The value with the product that has installed this one.
+pub(super) const CLIENTS: &str = "Clients";
+
 /// A value to be written.
 pub type Written = (RegistryKey, String, RegistryValue);
 
@@ -68,6 +71,8 @@ pub struct ProductRegistration {
     pub transforms: Option<String>,
     /// Whether this is one of several instances.
     pub instance: bool,
+    /// The product whose installation installs this one (page `concurrent-installations.md`).
+    pub parent: Option<ProductCode>,
     /// The disks: number, volume label, prompt.
     pub media: Vec<(u32, String, String)>,
     /// `DiskPrompt`.
@@ -188,12 +193,13 @@ pub fn register_product(registry: &Registry, product: &ProductRegistration) -> V
 
 /// What PublishProduct writes (page `publishproduct-action.md`): how the product is known, and where its sources are.
 pub fn publish_product(product: &ProductRegistration) -> Vec<Written> {
+    let parent = product.parent.map(|parent| parent.to_string()).unwrap_or_default();
     let key = product_key(product.context, product.code);
     let mut values = vec![
         number("AdvertiseFlags", 0x184),
         number("Assignment", u32::from(product.context == InstallContext::PerMachine)),
         number("AuthorizedLUAApp", 0),
-        ("Clients".to_owned(), RegistryValue::MultiString(vec![":".to_owned()])),
+        (CLIENTS.to_owned(), RegistryValue::MultiString(vec![format!("{parent}:")])),
         number("InstanceType", u32::from(product.instance)),
         number("Language", product.language),
         text("PackageCode", &product.package_code.0.to_packed()),

@@ -115,6 +115,7 @@ fn wine_and_reseat_agree_about_installed_products() {
         product_icon: None,
         transforms: None,
         instance: false,
+        parent: None,
         media: vec![(1, String::new(), String::new())],
         disk_prompt: String::new(),
         media_package_path: String::new(),
