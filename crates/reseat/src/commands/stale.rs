@@ -63,6 +63,10 @@ pub fn run(global: &Global, arguments: &restart_arguments::Stale) -> Result<Exit
         },
     );
     if !global.quiet {
+        let count = list.entries.iter().filter(|it| it.can_be_restarted()).count();
+        if count > 0 && !arguments.restart {
+            eprintln!("reseat: `reseat stale --restart` restarts {count} of {}", list.entries.len());
+        }
         if !list.in_containers.is_empty() {
             let names = container_names(&list);
             match list.in_containers.len() {
