@@ -138,7 +138,7 @@ pub fn kind_words(kind: ApplicationType) -> &'static str {
         ApplicationType::MainWindow => "window",
         ApplicationType::OtherWindow => "other window",
         ApplicationType::Service => "service",
-        ApplicationType::Explorer => "desktop",
+        ApplicationType::Explorer => "shell",
         ApplicationType::Console => "console",
         ApplicationType::Critical => "critical",
     }

@@ -54,6 +54,24 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
+/// A text of anybody's, such as the name of a process: what would break a row, or tell the terminal something, is
+/// escaped, and all else stays as it is.
+fn harmless(text: String) -> String {
+    let is_harmful =
+        |it: char| it.is_control() || matches!(it, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !text.contains(is_harmful) {
+        return text;
+    }
+    let mut line = String::with_capacity(text.len() + 8);
+    for character in text.chars() {
+        match is_harmful(character) {
+            true => line.extend(character.escape_default()),
+            false => line.push(character),
+        }
+    }
+    line
+}
+
 /// Prints rows under their headings; as JSON when the user wants that.
 pub fn list<T: Serialize>(
     global: &Global,
@@ -65,7 +83,8 @@ pub fn list<T: Serialize>(
         json(&items);
         return;
     }
-    print!("{}", fitted(headings, items.iter().map(&cells)));
+    let cells = |item: &T| cells(item).into_iter().map(harmless).collect();
+    print!("{}", fitted(headings, items.iter().map(cells)));
 }
 
 /// Rows under their headings in capitals, fitted to the terminal if standard output is one.

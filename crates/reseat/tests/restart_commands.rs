@@ -256,6 +256,29 @@ fn a_script_starts_lists_closes_restarts_and_ends_a_session() {
 }
 
 #[test]
+fn what_was_closed_last_is_started_first() {
+    let scene = Scene::new();
+    let other = scene.place.hold(&scene.file);
+    scene.place.register_for_restart(&other);
+    let ran = script(
+        &scene,
+        r#"k=$($R rm start); $R rm register $k "$F"; $R rm shutdown $k
+        $R rm list $k --json; $R rm restart $k --json; $R rm end $k"#,
+    );
+    ran.expect_code(0);
+    let values: Vec<Value> =
+        serde_json::Deserializer::from_str(&ran.out).into_iter().map(Result::unwrap).collect();
+    let [list, restarted] = &values[..] else { panic!("{}", ran.out) };
+    let pids = |list: &Value, name: &str| -> Vec<u64> {
+        list.as_array().unwrap().iter().map(|it| it[name].as_u64().unwrap()).collect()
+    };
+    let mut closed = pids(&list["applications"], "pid");
+    assert_eq!(closed.len(), 2);
+    closed.reverse();
+    assert_eq!(pids(restarted, "old"), closed);
+}
+
+#[test]
 fn a_session_belongs_to_its_owner_and_ends_with_it() {
     let scene = Scene::new();
     let key = script(&scene, "$R rm start").out;
@@ -328,6 +351,31 @@ fn who_says_what_sort_of_application_it_is_and_whether_it_can_be_restarted() {
     let rows = json(&ran);
     let shell = rows.as_array().unwrap().iter().find(|row| row["type"] == "critical").unwrap();
     assert!(shell["critical"].as_str().unwrap().contains("started by it"), "{shell}");
+}
+
+#[test]
+fn what_a_program_is_called_tells_the_terminal_nothing() {
+    let scene = Scene::new();
+    let program = scene.place.path("\u{1b}[31mred\n\u{202e}x");
+    run(Command::new("cp").arg("/usr/bin/tail").arg(&program)).expect_code(0);
+    let mut child = Command::new(&program).arg("-f").arg(&scene.file).stdout(Stdio::null()).spawn().unwrap();
+    while !support::holds(child.id(), &scene.file) {
+        std::thread::yield_now();
+    }
+    let file = text(&scene.file);
+    let program = text(&program);
+    let pid = child.id().to_string();
+    let used = scene.place.reseat(&["who", file, program]);
+    let dry = scene.place.reseat(&["free", "--dry-run", file]);
+    let key = script(&scene, "k=$($R rm start); $R rm register $k \"$F\"; $R rm list $k; $R rm end $k");
+    for ran in [&used, &dry, &key] {
+        ran.expect_code(0);
+        assert!(ran.out.contains("?[31mred?") && ran.out.contains(&pid), "{}", ran.out);
+        assert!(!ran.out.contains(['\u{1b}', '\u{202e}']), "{:?}", ran.out);
+        assert!(!ran.err.contains(['\u{1b}', '\u{202e}']), "{:?}", ran.err);
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]

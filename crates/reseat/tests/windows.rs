@@ -52,6 +52,10 @@ fn role() {
         display.get_input_focus().unwrap().reply().unwrap();
     };
     let main = window("Größe – demo");
+    if role == "is a panel" {
+        let (property, dock) = (atom("_NET_WM_WINDOW_TYPE"), atom("_NET_WM_WINDOW_TYPE_DOCK"));
+        display.change_property32(PropMode::REPLACE, main, property, AtomEnum::ATOM, &[dock]).unwrap();
+    }
     if role != "without a main window" {
         show(main);
     }
@@ -219,6 +223,34 @@ fn one_that_shows_no_window_is_of_another_type_and_sent_the_signal() {
     assert_eq!(scene.who()[0]["type"], "other window");
     scene.free(&[]).expect_code(0);
     assert_eq!(program.wait().signal(), Some(15));
+}
+
+#[test]
+fn windows_are_closed_first_then_the_console_and_the_shell_last() {
+    use std::os::unix::process::ExitStatusExt;
+    let Some(scene) = Scene::new() else { return };
+    let mut panel = scene.start("is a panel");
+    let mut console = scene.place.hold(&scene.file);
+    let mut window = scene.start("closes");
+    let kinds = scene.who();
+    let kind =
+        |pid: u32| kinds.as_array().unwrap().iter().find(|row| row["pid"] == pid).unwrap()["type"].clone();
+    let pids = [window.0.id(), console.pid(), panel.0.id()];
+    assert_eq!(pids.map(kind), ["window", "console", "shell"]);
+    // What the session has written down, in its order.
+    let script = "cat \"$RESEAT_RUNTIME_DIR\"/sessions/*/actions";
+    let file = scene.file.to_str().unwrap();
+    let ran = scene.reseat(&["free", file, "--", "sh", "-c", script]);
+    ran.expect_code(0);
+    let records = ran.out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let asked: Vec<u32> = records
+        .filter_map(|record| u32::try_from(record["Asked"]["process"]["pid"].as_u64()?).ok())
+        .collect();
+    assert_eq!(asked, pids, "{}", ran.out);
+    assert_eq!(
+        (window.wait().code(), console.signal(), panel.wait().signal()),
+        (Some(7), Some(15), Some(15))
+    );
 }
 
 /// A display that takes connections and never answers.

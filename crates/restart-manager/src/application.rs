@@ -23,7 +23,7 @@ pub enum ApplicationType {
     OtherWindow = 2,
     /// A service of the system's or the user's service manager.
     Service = 3,
-    /// The desktop shell.
+    /// The desktop shell: it shows the desktop or a panel.
     Explorer = 4,
     /// A program without windows: on Linux whatever SIGTERM asks to end.
     Console = 5,

@@ -200,9 +200,13 @@ fn find_windows(applications: &mut [Application]) {
         if own.peek().is_some() {
             application.kind = ApplicationType::OtherWindow;
         }
-        if let Some(main) = own.find(|it| it.is_main) {
+        let own: Vec<_> = own.collect();
+        if let Some(main) = own.iter().find(|it| it.is_main) {
             application.kind = ApplicationType::MainWindow;
             application.window = Some(main.title.clone());
+        }
+        if own.iter().any(|it| it.is_shell) {
+            application.kind = ApplicationType::Explorer;
         }
     }
 }
@@ -239,9 +243,14 @@ fn application_name(folder: BorrowedFd<'_>, stat: &Stat) -> String {
         && let Some(name) = program.file_name().map(|it| it.to_string_lossy())
         && name.starts_with(&stat.name)
     {
-        return name.into_owned();
+        return printable(&name);
     }
-    stat.name.clone()
+    printable(&stat.name)
+}
+
+/// A program may be called anything, also what tells a terminal to do something.
+fn printable(name: &str) -> String {
+    name.chars().map(|it| if it.is_control() { '?' } else { it }).collect()
 }
 
 fn audit_session(folder: BorrowedFd<'_>) -> Option<u32> {

@@ -325,7 +325,7 @@ fn signal_those_without_windows(victims: &mut [Victim], patience: Duration) {
     let Some(windows) = window::windows() else { return };
     for victim in victims.iter_mut().filter(|it| waits(it)) {
         let process = victim.application.process;
-        if windows.iter().any(|it| it.pid == process.pid && it.is_shown) {
+        if windows.iter().any(|it| it.pid == process.pid && it.is_shown && !it.is_shell) {
             victim.hidden_since = None;
         } else {
             signal_if_hidden(victim, patience);

@@ -40,6 +40,8 @@ pub(crate) struct Window {
     pub(crate) title: String,
     /// A main window: not one of another, no menu, and not hidden.
     pub(crate) is_main: bool,
+    /// A part of the desktop shell: the desktop itself, or a panel.
+    pub(crate) is_shell: bool,
     /// It is on the screen, or would be if it were not an icon.
     pub(crate) is_shown: bool,
     /// Its application can be asked to close it.
@@ -108,6 +110,9 @@ struct Atoms {
     delete_window: u32,
     state: u32,
     net_name: u32,
+    window_type: u32,
+    /// The types of windows that the shell has.
+    shell_types: [u32; 2],
 }
 
 impl Display {
@@ -121,6 +126,8 @@ impl Display {
             delete_window: atom("WM_DELETE_WINDOW")?,
             state: atom("WM_STATE")?,
             net_name: atom("_NET_WM_NAME")?,
+            window_type: atom("_NET_WM_WINDOW_TYPE")?,
+            shell_types: [atom("_NET_WM_WINDOW_TYPE_DESKTOP")?, atom("_NET_WM_WINDOW_TYPE_DOCK")?],
         };
         connection.res_query_version(1, 2)?.reply()?;
         // No client in particular means all of them.
@@ -193,11 +200,14 @@ impl Display {
             attributes.map_state != MapState::UNMAPPED || numbers(self.atoms.state).first() == Some(&ICONIC);
         let belongs_to_another =
             numbers(AtomEnum::WM_TRANSIENT_FOR.into()).first().is_some_and(|it| *it != 0);
+        let types = numbers(self.atoms.window_type);
+        let is_shell = types.iter().any(|it| self.atoms.shell_types.contains(it));
         Ok(Some(Window {
             pid,
             title: self.title(id),
             is_shown,
-            is_main: is_shown && !attributes.override_redirect && !belongs_to_another,
+            is_shell,
+            is_main: is_shown && !is_shell && !attributes.override_redirect && !belongs_to_another,
             closes: numbers(self.atoms.protocols).contains(&self.atoms.delete_window),
             id,
         }))
