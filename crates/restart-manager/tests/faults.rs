@@ -18,7 +18,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use reseat_restart_manager::who::uses;
+use reseat_restart_manager::who::{FileState, uses};
 use reseat_restart_manager::{
     Error, Primary, Resources, ShutdownOptions, UniqueProcess, recover, recover_within,
 };
@@ -124,6 +124,34 @@ fn one_that_ends_by_itself_meanwhile_is_no_failure() {
         })
         .unwrap();
     primary.end().unwrap();
+}
+
+#[test]
+fn a_file_that_is_handed_from_child_to_child_is_never_taken_for_free() {
+    let place = Place::new();
+    let file = place.file("f");
+    // Each lives for a moment, and has handed the file on before it ends.
+    let chain = place.folder.path().join("chain");
+    std::fs::write(&chain, "test -e stop || test $1 = 0 || exec sh -c 'sh chain $0 & exit' $(($1 - 1))\n")
+        .unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec 3<f; echo ready; sh chain 20000 & exit"]);
+    command.current_dir(place.folder.path()).stdin(Stdio::null());
+    let mut helper = Helper::spawn(&mut command);
+    helper.wait_for("ready");
+    helper.child.wait().unwrap();
+    let mut found = 0;
+    for round in 0..100 {
+        let usage = uses(std::slice::from_ref(&file)).unwrap();
+        match usage.files[0] {
+            FileState::InUse => found += 1,
+            FileState::InUseByUnknown => {}
+            ref other => panic!("{other:?} in round {round}"),
+        }
+    }
+    std::fs::write(place.folder.path().join("stop"), b"").unwrap();
+    wait_until("the chain goes on", || uses(std::slice::from_ref(&file)).unwrap().files == [FileState::Free]);
+    println!("whoever had it was found {found} times of 100");
 }
 
 /// Run as the first process of a PID namespace, where the next process id can be chosen.
