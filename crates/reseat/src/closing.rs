@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use reseat_restart_manager::who::FileState;
 use reseat_restart_manager::who::How;
-use reseat_restart_manager::{Application, ApplicationType, Resources, ShutdownOptions, service_name};
+use reseat_restart_manager::{
+    Application, ApplicationList, ApplicationType, Resources, ShutdownOptions, service_name,
+};
 use serde::Serialize;
 
 use crate::arguments::Global;
@@ -42,6 +45,25 @@ pub fn resources(global: &Global, names: &[PathBuf]) -> Result<Resources, Failur
         }
     }
     Ok(resources)
+}
+
+/// Says what a list leaves open, unless the user wants no words.
+pub fn warn_of_unknown(global: &Global, list: &ApplicationList) {
+    if global.quiet {
+        return;
+    }
+    for file in &list.unattributed {
+        eprintln!(
+            "reseat: {} is in use, by the kernel or by a process that could not be inspected",
+            file.display()
+        );
+    }
+    for (file, _) in list.files.iter().filter(|(_, state)| *state == FileState::Missing) {
+        eprintln!("reseat: {} does not exist", file.display());
+    }
+    for service in &list.services_not_inspected {
+        eprintln!("reseat: {service} is known to no service manager that could be asked");
+    }
 }
 
 fn service(name: &Path) -> Option<String> {

@@ -156,7 +156,7 @@ fn free_refuses_when_the_caller_itself_holds_the_file() {
     command.args(["-c", script]).arg(&scene.file).arg(env!("CARGO_BIN_EXE_reseat"));
     let ran = run(command.args(["free", text(&scene.file), "--", "true"]));
     assert_eq!(ran.out, "125\n", "{}", ran.err);
-    ran.expect_error(&["error 350", "detected self"]);
+    ran.expect_error(&["error 350", "detected self: sh (process ", "the installer was started by it"]);
 }
 
 /// A process that says a line when it is ready.
@@ -462,10 +462,15 @@ fn who_names_the_users_of_what_is_in_a_folder_and_knows_free_from_unknown() {
     let place = Place::new();
     std::fs::create_dir_all(place.path("a/b")).unwrap();
     let file = place.write("a/b/held", "x");
-    place.reseat(&["who", text(&file)]).expect_code(1);
+    place.reseat(&["who", text(&file)]).expect_code(1).expect_error(&["nobody uses it"]);
+    let ran = place.reseat(&["who", "--quiet", text(&file)]);
+    assert_eq!((ran.expect_code(1).out.as_str(), ran.err.as_str()), ("", ""));
     let holder = place.hold(&file);
     let rows = json(place.reseat(&["who", "--json", text(&place.path("a"))]).expect_code(0));
     assert!(rows.as_array().unwrap().iter().any(|row| row["pid"] == holder.pid()), "{rows}");
+    // The command itself, which is started in the folder, is not what was asked for.
+    let ran = place.reseat(&["who", "--json", text(&place.path(""))]);
+    assert!(json(&ran).as_array().unwrap().iter().all(|row| row["application"] != "reseat"), "{}", ran.out);
     place.reseat(&["who", text(&place.path("absent"))]).expect_code(2).expect_error(&["does not exist"]);
     place.reseat(&["who", "surely-no-such.service"]).expect_code(2).expect_error(&["no service manager"]);
 }

@@ -112,10 +112,14 @@ pub enum Error {
         reason: String,
     },
     /// Nothing was stopped, because stopping would not free the resources.
-    #[error("nothing was shut down: {reasons}")]
+    #[error("nothing was shut down: {reasons}{}", after_colon(applications, files))]
     RebootRequired {
         /// Why a system restart would be needed.
         reasons: RebootReasons,
+        /// Who must not or cannot be stopped, and why.
+        applications: Vec<Refusal>,
+        /// Files that are in use, and nobody could be found who uses them.
+        files: Vec<PathBuf>,
     },
     /// Some applications could not be stopped.
     #[error("could not shut down {}", names(applications))]
@@ -152,6 +156,20 @@ fn names(applications: &[Refusal]) -> String {
         .map(|it| format!("{} (process {}: {})", it.name, it.process.pid, it.reason))
         .collect();
     parts.join(", ")
+}
+
+/// What stands in the way, if it is known.
+fn after_colon(applications: &[Refusal], files: &[PathBuf]) -> String {
+    let mut parts: Vec<String> = files
+        .iter()
+        .map(|it| {
+            format!("{} (in use by the kernel, or by a process that could not be inspected)", it.display())
+        })
+        .collect();
+    if !applications.is_empty() {
+        parts.push(names(applications));
+    }
+    if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) }
 }
 
 impl Error {

@@ -146,7 +146,12 @@ impl Primary {
         check_cancelled(&cancel)?;
         let mut list = self.list()?;
         if !list.reboot_reasons.is_empty() {
-            return Err(Error::RebootRequired { reasons: list.reboot_reasons });
+            let critical = |it: &Application| Some(refusal(it, &it.critical.as_ref()?.to_string()));
+            return Err(Error::RebootRequired {
+                reasons: list.reboot_reasons,
+                applications: list.applications.iter().filter_map(critical).collect(),
+                files: list.unattributed,
+            });
         }
         let unregistered: Vec<Refusal> = list
             .running()

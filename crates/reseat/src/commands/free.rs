@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitCode, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use reseat_restart_manager::{ApplicationList, CancelToken, Error, Primary, ShutdownOptions};
+use reseat_restart_manager::{CancelToken, Error, Primary, ShutdownOptions};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::arguments::Global;
@@ -23,11 +23,6 @@ const NOT_FOUND: u8 = 127;
 pub fn run(global: &Global, arguments: &Free) -> Result<ExitCode, Failure> {
     let options = arguments.closing.options()?;
     let resources = closing::resources(global, &arguments.files)?;
-    if !global.quiet {
-        for file in resources.files.iter().filter(|file| file.symlink_metadata().is_err()) {
-            eprintln!("reseat: {} does not exist", file.display());
-        }
-    }
     let not_freed = |error: Error| Failure::from(error).with_exit(NOT_FREED);
     let session = Primary::start().map_err(not_freed)?;
     session.register(&resources).map_err(not_freed)?;
@@ -61,7 +56,7 @@ pub fn run(global: &Global, arguments: &Free) -> Result<ExitCode, Failure> {
 fn dry_run(global: &Global, session: &Primary, options: &ShutdownOptions) -> Result<ExitCode, Failure> {
     let list = session.list()?;
     closing::print(global, &list.applications);
-    warn_of_unknown(global, &list);
+    closing::warn_of_unknown(global, &list);
     let unregistered = list.running().filter(|it| !it.restartable).count();
     if !list.reboot_reasons.is_empty() {
         eprintln!("reseat: the files cannot be freed: {}", list.reboot_reasons);
@@ -76,7 +71,7 @@ fn dry_run(global: &Global, session: &Primary, options: &ShutdownOptions) -> Res
 
 fn close(global: &Global, session: &Primary, options: &ShutdownOptions) -> Result<(), Error> {
     let list = session.list()?;
-    warn_of_unknown(global, &list);
+    closing::warn_of_unknown(global, &list);
     let bar = closing::progress_bar(global, "closing applications");
     let result = session.shut_down(options, &mut |percent| bar.set_position(percent.into()));
     bar.finish_and_clear();
@@ -96,21 +91,6 @@ fn close(global: &Global, session: &Primary, options: &ShutdownOptions) -> Resul
         }
     }
     result
-}
-
-fn warn_of_unknown(global: &Global, list: &ApplicationList) {
-    if global.quiet {
-        return;
-    }
-    for file in &list.unattributed {
-        eprintln!(
-            "reseat: {} is in use, by the kernel or by a process that could not be inspected",
-            file.display()
-        );
-    }
-    for service in &list.services_not_inspected {
-        eprintln!("reseat: {service}: no service manager could be asked about it");
-    }
 }
 
 /// Starts everything again and says so; whether all of it was.

@@ -90,6 +90,7 @@ fn list(global: &Global, session: &Primary) -> Result<(), Failure> {
         return Ok(());
     }
     closing::print(global, &list.applications);
+    closing::warn_of_unknown(global, &list);
     if !list.reboot_reasons.is_empty() {
         eprintln!("reseat: closing them would not be enough: {}", list.reboot_reasons);
     }

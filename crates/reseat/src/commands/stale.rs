@@ -75,7 +75,10 @@ pub fn run(global: &Global, arguments: &restart_arguments::Stale) -> Result<Exit
             }
         }
         if !list.uninspected.is_empty() {
-            eprintln!("reseat: {} processes could not be looked into", list.uninspected.len());
+            match list.uninspected.len() {
+                1 => eprintln!("reseat: a process could not be looked into"),
+                count => eprintln!("reseat: {count} processes could not be looked into"),
+            }
         }
     }
     Ok(if list.entries.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(STALE) })

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use reseat_restart_manager::who::FileState;
-use reseat_restart_manager::{ApplicationType, Store, affected, unit_of};
+use reseat_restart_manager::{Application, ApplicationType, Store, affected, unit_of};
 use serde::Serialize;
 
 use crate::arguments::Global;
@@ -43,7 +43,9 @@ pub fn run(global: &Global, arguments: &Who) -> Result<ExitCode, Failure> {
     let store = Store::open().ok();
     let list = affected(store.as_ref(), &resources)?;
     let mut lines = Vec::new();
-    for application in &list.applications {
+    // This very command uses the folder that it was started in for a moment, which nobody has asked for.
+    let is_other = |it: &&Application| it.process.pid != std::process::id();
+    for application in list.applications.iter().filter(is_other) {
         let user = application.user_id.map(closing::user_name).unwrap_or_default();
         let line = |uses: String, file: Option<PathBuf>| Line {
             application: application.name.clone(),
@@ -94,6 +96,9 @@ pub fn run(global: &Global, arguments: &Who) -> Result<ExitCode, Failure> {
         for process in &list.uninspected {
             eprintln!("reseat: process {} could not be inspected: {}", process.pid, process.reason);
         }
+    }
+    if lines.is_empty() && !unknown && !global.quiet && !global.json {
+        eprintln!("reseat: nobody uses {}", if list.files.len() == 1 { "it" } else { "any of them" });
     }
     Ok(if !lines.is_empty() {
         ExitCode::SUCCESS
