@@ -201,7 +201,7 @@ fn error_message(session: &mut Session<'_, '_>, target: &str) -> Result<EngineEr
             text = session.format(&message).text;
         }
     }
-    session.tell(&Message::Error(text.clone()));
+    session.tell(&Message::Error { number: None, text: text.clone() });
     Ok(EngineError::Ended { text })
 }
 

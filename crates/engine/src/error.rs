@@ -1,7 +1,7 @@
 //! Why an installation did not succeed, and how one ended.
 //!
 //! Every error has the number that Windows Installer documents for it (page `error-codes.md`); where the reference of
-//! messages (page `windows-installer-error-messages.md`) has a number for the text, the text begins with it.
+//! messages (page `windows-installer-error-messages.md`) has a number for the text, `error_message.rs` has it.
 
 use std::path::PathBuf;
 
@@ -129,7 +129,7 @@ pub enum EngineError {
         product: ProductCode,
     },
     /// A custom action ended the installation.
-    #[error("1722. The custom action {action} {how}")]
+    #[error("the custom action {action} {how}")]
     CustomAction {
         /// Its name.
         action: String,
@@ -151,7 +151,7 @@ pub enum EngineError {
         action: String,
     },
     /// A custom action could not be run.
-    #[error("{number}. The custom action {action} cannot be run")]
+    #[error("the custom action {action} cannot be run")]
     CustomActionHost {
         /// The number of the message: 1720 for a script, 1721 for a program, 1723 for a library.
         number: u32,
@@ -162,7 +162,7 @@ pub enum EngineError {
         source: HostError,
     },
     /// A source file or cabinet is missing.
-    #[error("1311. Source file not found: {path}")]
+    #[error("the source is not there: {path}")]
     SourceAbsent {
         /// Where it should be.
         path: PathBuf,
@@ -188,8 +188,23 @@ pub enum EngineError {
         /// The action that has to come first.
         needed: &'static str,
     },
+    /// A sequence names an action that there is not.
+    #[error("{action} is no standard action and not in the CustomAction table")]
+    UnknownAction {
+        /// The action.
+        action: String,
+    },
+    /// The removal of an older version failed.
+    #[error("the older version of {product} cannot be removed")]
+    OlderVersion {
+        /// The product's name.
+        product: String,
+        /// The cause.
+        #[source]
+        source: Box<EngineError>,
+    },
     /// A volume is full.
-    #[error("1601. Out of disk space: {needed} bytes are needed on {volume} and {available} are free")]
+    #[error("out of disk space: {needed} bytes are needed on {volume} and {available} are free")]
     DiskSpace {
         /// The volume.
         volume: String,
@@ -199,7 +214,7 @@ pub enum EngineError {
         available: u64,
     },
     /// An installation was cut off and has to be ended or undone first.
-    #[error("1704. The installation of {title} was interrupted; it has to be recovered first")]
+    #[error("the installation of {title} was interrupted; it has to be recovered first")]
     Interrupted {
         /// What was being installed.
         title: String,
@@ -221,7 +236,7 @@ pub enum EngineError {
         path: String,
     },
     /// What an installed product needs of its source is not there.
-    #[error("1706. No valid source could be found for {product}: {package} is not in {looked}")]
+    #[error("no source was found for {product}: {package} is not in {looked}")]
     NoSource {
         /// The product.
         product: ProductCode,
@@ -371,6 +386,7 @@ impl EngineError {
             Self::UnknownPatch { .. } => 1647,
             Self::PatchStaysByPolicy { .. } => 1649,
             Self::Machine(MachineError::Locked { .. }) => 1618,
+            Self::OlderVersion { source, .. } => source.code(),
             Self::Execution(ExecutionError::Cancelled) => 1602,
             Self::Execution(ExecutionError::Action { failure, .. }) => match failure {
                 ActionFailure::Cancelled => 1602,

@@ -28,7 +28,7 @@ mod deferred;
 mod general;
 mod handles;
 mod immediate;
-mod messages;
+pub(crate) mod messages;
 mod paths;
 mod products;
 mod records;

@@ -141,7 +141,7 @@ pub fn install(
         None => 0,
     };
     if let Err(error) = result {
-        session.tell(&Message::Error(error.to_string()));
+        tell_failure(&mut session, &error);
         service!("MainEngineThread is returning {}", error.code());
         return Err(error);
     }
@@ -153,6 +153,16 @@ pub fn install(
     }
     service!("MainEngineThread is returning {}", outcome.code());
     Ok(Report { outcome, product, name, version, change, restarted, pending })
+}
+
+/// Says why the installation ends, unless an action has said so.
+fn tell_failure(session: &mut Session<'_, '_>, error: &EngineError) {
+    if matches!(error, EngineError::Ended { .. }) {
+        return;
+    }
+    let language = session.installation.interface.language();
+    let text = error.told(language, Some(&session.package), Some(&session.context()));
+    session.tell(&Message::Error { number: error.numbered().map(|message| message.number()), text });
 }
 
 /// Takes the machine and finds the package that a request is about.
@@ -256,7 +266,10 @@ pub fn remove_for_upgrade(
     if result.is_err() && nested.owns_transaction {
         execute::roll_back(&mut nested);
     }
-    result
+    result.map_err(|source| match source {
+        EngineError::UserExit => source,
+        source => EngineError::OlderVersion { product: product.name.clone(), source: Box::new(source) },
+    })
 }
 
 /// Installs, changes or removes another product on behalf of a custom action, in the same installation: with its

@@ -2,6 +2,8 @@
 
 use reseat_restart_manager::{ApplicationList, CancelToken};
 
+use crate::message_text::Language;
+
 /// A message during an installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
@@ -26,19 +28,28 @@ pub enum Message {
     /// Something that did not go as it should, without ending the installation.
     Warning(String),
     /// Why the installation ends.
-    Error(String),
+    Error {
+        /// The documented number of the text, if it has one.
+        number: Option<u32>,
+        /// The text.
+        text: String,
+    },
 }
 
-/// The user's answer when applications hold files that are to be replaced (page `msirmfilesinuse-dialog.md`).
+/// The user's answer when applications hold files that are to be replaced (page
+/// `using-restart-manager-with-an-external-ui-.md`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FilesInUseAnswer {
-    /// Close the applications and start them again afterwards.
+    /// IDOK: close the applications and start them again afterwards.
     ShutDown,
-    /// Go on without closing: the files are replaced, running applications keep the old ones until they end.
+    /// IDIGNORE: go on without closing; the files are replaced at the next start.
     Ignore,
-    /// Look again.
+    /// IDNO: do not close them. A package with the dialog MsiRMFilesInUse says then that a restart will be needed; for any
+    /// other one the user closes them, and is asked again without the Restart Manager.
+    No,
+    /// IDRETRY: look again, and ask without the Restart Manager if somebody is still in the way.
     Retry,
-    /// End the installation.
+    /// IDCANCEL: end the installation.
     Cancel,
 }
 
@@ -160,9 +171,15 @@ pub trait UserInterface {
     /// Takes a message.
     fn message(&mut self, message: &Message);
 
-    /// Asks what to do about applications that hold files; whether they can be closed depends on the package and the
-    /// policy. Never asked when the installation is silent.
+    /// Asks what to do about applications that hold files. They can be closed when this is the message
+    /// INSTALLMESSAGE_RMFILESINUSE, and not when it is INSTALLMESSAGE_FILESINUSE. Never asked when the installation is
+    /// silent.
     fn files_in_use(&mut self, applications: &ApplicationList, may_shut_down: bool) -> FilesInUseAnswer;
+
+    /// The language of texts that the package does not have.
+    fn language(&self) -> Language {
+        Language::English
+    }
 
     /// Asks a question of the package. Never asked when the installation is silent.
     fn question(&mut self, question: &Question) -> Answer {

@@ -25,6 +25,7 @@
 //! | `restart`, `pending_files` | the conversation with the Restart Manager; files that wait for the next start |
 //! | `builtin_properties`, `variable` | the properties and environment variables that packages see |
 //! | `interface`, `log`, `error`, `secrets` | what is said to whom, and what is not |
+//! | `numbered_message`, `message_text`, `error_message` | messages with documented numbers, our own texts, and which failure has which |
 //!
 //! The engine knows neither terminals nor Wine, and prints nothing.
 
@@ -36,6 +37,7 @@ mod context;
 mod custom_action;
 mod decision;
 mod error;
+mod error_message;
 mod functions;
 mod host;
 mod installation;
@@ -43,6 +45,8 @@ mod installed_folders;
 mod interface;
 mod inventory;
 pub mod log;
+mod message_text;
+mod numbered_message;
 mod origin;
 mod patching;
 mod pending_files;
@@ -72,6 +76,8 @@ pub use host::{
 pub use installation::{ProductChange, Report, RestartedApplication, install, open_package};
 pub use interface::{Answer, Buttons, FilesInUseAnswer, Message, Question, Silent, UserInterface};
 pub use inventory::{Inventory, InventoryComponent, Item, ItemKind, ItemPlace, ItemState, inventory};
+pub use message_text::Language;
+pub use numbered_message::NumberedMessage;
 pub use patching::patch_targets;
 pub use plan::{
     ActionOutcome, ActionPlan, ApplicationPlan, ComponentPlan, FeaturePlan, FilePlan, ImmediateActions, Plan,

@@ -168,16 +168,12 @@ fn serve(session: &mut Session<'_, '_>, name: &str) -> Result<Flow, EngineError>
             service!("Skipping dialog: {name} (the package's own dialogs are not shown)");
             Ok(Flow::GoOn)
         }
-        None => Err(EngineError::Row {
-            table: session.top_level.sequence().name(),
-            row: name.to_owned(),
-            reason: "it is no standard action and not in the CustomAction table".to_owned(),
-        }),
+        None => Err(EngineError::UnknownAction { action: name.to_owned() }),
     }
 }
 
 /// Whether the name is that of a dialog.
-fn is_dialog(session: &Session<'_, '_>, name: &str) -> Result<bool, EngineError> {
+pub fn is_dialog(session: &Session<'_, '_>, name: &str) -> Result<bool, EngineError> {
     let table = session.package.database().table("Dialog")?;
     Ok(table.is_some_and(|table| table.find(&[name.into()]).is_some()))
 }

@@ -261,7 +261,8 @@ impl<'s, 'm> Session<'s, 'm> {
         match message {
             Message::Warning(text) => plain!("Warning. {text}"),
             Message::Information(text) => plain!("Info. {text}"),
-            Message::Error(text) => plain!("Error. {text}"),
+            Message::Error { number: Some(number), text } => plain!("Error {number}. {text}"),
+            Message::Error { number: None, text } => plain!("Error. {text}"),
             Message::ActionStart { .. } | Message::ActionData(_) | Message::Progress { .. } => {}
         }
         self.installation.interface.message(message);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use reseat_cabinet::{CabinetSet, DosDateTime, ReadSeek};
+use reseat_cabinet::{CabinetError, CabinetSet, DosDateTime, ReadSeek};
 use reseat_package::{Media, Package};
 use reseat_script::{Source, SourceError};
 
@@ -18,6 +18,45 @@ use crate::beside::Beside;
 use crate::error::EngineError;
 use crate::selection::PlannedFile;
 use crate::session::Session;
+
+/// What is wrong with a source.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceFault {
+    /// A cabinet lacks a file.
+    #[error("the cabinet {cabinet} holds no file {file}")]
+    Lacks {
+        /// The cabinet.
+        cabinet: PathBuf,
+        /// The file's name in it.
+        file: String,
+    },
+    /// A cabinet is damaged.
+    #[error("the cabinet {cabinet} is damaged")]
+    Damaged {
+        /// The cabinet.
+        cabinet: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: CabinetError,
+    },
+    /// A file cannot be opened.
+    #[error("{path} cannot be opened")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// What a cabinet's failure is: its own, or that of whoever takes the content.
+fn of_cabinet(cabinet: &Path, error: CabinetError) -> SourceError {
+    match error {
+        CabinetError::Write { .. } => error.into(),
+        source => SourceFault::Damaged { cabinet: cabinet.to_owned(), source }.into(),
+    }
+}
 
 /// The rows of the Media table by their last sequence number.
 ///
@@ -102,9 +141,10 @@ impl Sources {
                 let path = self.cabinet_path(*media);
                 let absent = |source| EngineError::SourceAbsent { path: path.clone(), source };
                 let cabinet = self.cabinet(*media).map_err(absent)?;
-                let index = cabinet.locate(name).map_err(|error| absent(error.into()))?;
-                let index =
-                    index.ok_or_else(|| absent(format!("the cabinet holds no file {name}").into()))?;
+                let index = cabinet.locate(name).map_err(|error| absent(of_cabinet(&path, error)))?;
+                let index = index.ok_or_else(|| {
+                    absent(SourceFault::Lacks { cabinet: path.clone(), file: name.clone() }.into())
+                })?;
                 Ok(cabinet.files().get(index).and_then(|file| file.modified).and_then(local_time))
             }
             Source::File { path } => {
@@ -129,12 +169,14 @@ impl Sources {
                 let path = self.cabinet_path(*media);
                 let cabinet = self.cabinet(*media)?;
                 let index = cabinet
-                    .locate(name)?
-                    .ok_or_else(|| format!("{} holds no file {name}", path.display()))?;
-                Ok(cabinet.copy(index, out)?)
+                    .locate(name)
+                    .map_err(|error| of_cabinet(&path, error))?
+                    .ok_or_else(|| SourceFault::Lacks { cabinet: path.clone(), file: name.clone() })?;
+                cabinet.copy(index, out).map_err(|error| of_cabinet(&path, error))
             }
             Source::File { path } => {
-                let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+                let file = File::open(path);
+                let file = file.map_err(|source| SourceFault::Open { path: path.clone(), source })?;
                 // A package of hundreds of megabytes is kept this way.
                 Ok(io::copy(&mut BufReader::with_capacity(1 << 18, file), out)?)
             }

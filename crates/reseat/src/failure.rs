@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use reseat_engine::{EngineError, masked};
+use reseat_engine::{EngineError, Language, masked};
 use reseat_machine::MachineError;
 use serde_json::json;
 
@@ -18,18 +18,20 @@ pub struct Failure {
     hint: Option<String>,
     /// The number that Windows documents for it, if it has one.
     code: Option<u32>,
+    /// The number of the message, if it has one.
+    number: Option<u32>,
     exit: u8,
 }
 
 impl Failure {
     /// The command was used wrongly: exit code 2.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, code: None, exit: 2 }
+        Self { message: message.into(), hint: None, code: None, number: None, exit: 2 }
     }
 
     /// The command failed: exit code 1.
     pub fn new(error: &(dyn Error + 'static)) -> Self {
-        Self { message: with_causes(error), hint: None, code: None, exit: 1 }
+        Self { message: with_causes(error), hint: None, code: None, number: None, exit: 1 }
     }
 
     /// The command failed because of a file: exit code 1.
@@ -40,17 +42,22 @@ impl Failure {
 
     /// The command failed with a message of its own: exit code 1.
     pub fn message(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, code: None, exit: 1 }
+        Self { message: message.into(), hint: None, code: None, number: None, exit: 1 }
     }
 
     /// The command failed with a number that Windows Installer documents.
     pub fn documented(code: u32, message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, code: Some(code), exit: 1 }
+        Self { message: message.into(), hint: None, code: Some(code), number: None, exit: 1 }
     }
 
     /// The same with what the user can do about it.
     pub fn with_hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// The same in other words.
+    pub fn in_words(self, message: Option<String>) -> Self {
+        Self { message: message.unwrap_or(self.message), ..self }
     }
 
     /// The same with another exit code.
@@ -62,7 +69,9 @@ impl Failure {
     pub fn print(&self, global: &Global) -> ExitCode {
         let (message, hint) = (masked(&self.message), self.hint.as_deref().map(masked));
         if global.json {
-            println!("{}", json!({ "error": self.code, "message": message, "hint": hint }));
+            let failure =
+                json!({ "error": self.code, "number": self.number, "message": message, "hint": hint });
+            println!("{failure}");
         } else {
             match self.code {
                 Some(code) => eprintln!("reseat: error {code}: {message}"),
@@ -99,8 +108,21 @@ pub fn with_causes(error: &(dyn Error + 'static)) -> String {
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
-        Self { hint: error.hint(), code: Some(error.code()), ..Self::new(&error) }
+        let number = error.numbered().map(|message| message.number());
+        let message = numbered(number, &error.told(language(), None, None));
+        Self { hint: error.hint(), code: Some(error.code()), number, ..Self::message(message) }
     }
+}
+
+/// A text behind the documented number that it has.
+pub fn numbered(number: Option<u32>, text: &str) -> String {
+    number.map_or_else(|| text.to_owned(), |number| format!("{number}. {text}"))
+}
+
+/// The language of messages: that of the locale, as every program finds it.
+pub fn language() -> Language {
+    let names = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
+    Language::of_locale(&names.into_iter().find(|name| !name.is_empty()).unwrap_or_default())
 }
 
 impl From<reseat_restart_manager::Error> for Failure {

@@ -6,10 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use reseat_engine::{Answer, FilesInUseAnswer, Message, Question, UserInterface, masked};
+use reseat_engine::{Answer, FilesInUseAnswer, Language, Message, Question, UserInterface, masked};
 use reseat_restart_manager::{ApplicationList, CancelToken};
 
 use crate::arguments::{Global, Progress};
+use crate::failure::{self, language};
 
 /// Set by Ctrl-C; the engine asks for it between operations.
 static CANCELLED: AtomicBool = AtomicBool::new(false);
@@ -34,6 +35,8 @@ pub struct Terminal {
     asks: bool,
     /// What the package's programs printed and what was warned of, for `--json`.
     pub warnings: Vec<String>,
+    /// Why the installation ended, in the package's words where it has some.
+    pub error: Option<String>,
 }
 
 impl Terminal {
@@ -59,6 +62,7 @@ impl Terminal {
             quiet: global.quiet,
             asks: !global.quiet && !global.json && is_terminal && std::io::stdin().is_terminal(),
             warnings: Vec::new(),
+            error: None,
         }
     }
 
@@ -107,7 +111,7 @@ impl UserInterface for Terminal {
                 self.line(&format!("reseat: warning: {text}"));
             }
             // The command prints the error that it gets.
-            Message::Error(_) => {}
+            Message::Error { number, text } => self.error = Some(failure::numbered(*number, text)),
         }
     }
 
@@ -116,7 +120,7 @@ impl UserInterface for Terminal {
             return FilesInUseAnswer::ShutDown;
         }
         let question = if may_shut_down {
-            "[c]lose them, [i]gnore, [r]etry, [q]uit? "
+            "[c]lose them, [n]o, [i]gnore, [r]etry, [q]uit? "
         } else {
             "Close them yourself and [r]etry, [i]gnore, [q]uit? "
         };
@@ -137,6 +141,7 @@ impl UserInterface for Terminal {
                 }
                 match line.trim().to_lowercase().as_str() {
                     "c" | "close" if may_shut_down => return FilesInUseAnswer::ShutDown,
+                    "n" | "no" if may_shut_down => return FilesInUseAnswer::No,
                     "i" | "ignore" => return FilesInUseAnswer::Ignore,
                     "r" | "retry" => return FilesInUseAnswer::Retry,
                     "q" | "quit" => return FilesInUseAnswer::Cancel,
@@ -144,6 +149,10 @@ impl UserInterface for Terminal {
                 }
             }
         })
+    }
+
+    fn language(&self) -> Language {
+        language()
     }
 
     fn question(&mut self, question: &Question) -> Answer {

@@ -7,6 +7,7 @@ mod support;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 
 use support::product::{Cabinet, Product};
 use support::{Place, Ran, is_root, run, snapshot};
@@ -146,7 +147,8 @@ fn a_prefix_without_write_permission_is_named_and_stays() {
     std::os::unix::fs::chown(place.path("home/runtime"), Some(1000), Some(1000)).unwrap();
     let before = snapshot::tree(&place.prefix());
     // The program itself may lie where other users cannot reach it.
-    std::fs::copy(env!("CARGO_BIN_EXE_reseat"), place.path("reseat-copy")).unwrap();
+    let copied = run(Command::new("cp").arg(env!("CARGO_BIN_EXE_reseat")).arg(place.path("reseat-copy")));
+    assert!(copied.status.success(), "{}", copied.err);
     let as_user = |arguments: &[&str]| -> Ran {
         let mut command = place.command(place.path("reseat-copy"));
         command.uid(1000).gid(1000).env("RESEAT_RUNTIME_DIR", place.path("home/runtime"));

@@ -8,14 +8,17 @@ use reseat_machine::WindowsPath;
 use reseat_restart_manager::{ApplicationList, ApplicationStatus, Error};
 
 use crate::actions::files::files_to_remove;
+use crate::client::ui_level;
 use crate::decision::decide_file;
 use crate::error::EngineError;
-use crate::interface::{FilesInUseAnswer, Message};
+use crate::interface::{Answer, FilesInUseAnswer, Message, Question};
 use crate::log::{plain, service};
+use crate::numbered_message::NumberedMessage;
 use crate::plan::{self, VolumePlan};
 use crate::request::UiLevel;
 use crate::restart::{Conversation, SESSION_KEY_PROPERTY, Shutdown};
 use crate::selection::Doing;
+use crate::sequence::is_dialog;
 use crate::session::{Purpose, Session};
 
 /// Checks the disk space, closes what uses files that will be replaced or removed, and clears the session key.
@@ -126,35 +129,67 @@ fn free_files(session: &mut Session<'_, '_>, affected: &[WindowsPath]) -> Result
             service!("RESTART MANAGER: Will attempt to shut down and restart applications in no UI modes.");
         }
     }
-    let list = loop {
-        let list = users(session, &files)?;
-        log_users(&list);
-        if list.running().next().is_none() {
-            break list;
-        }
-        let may_shut_down = session.installation.restart.as_ref().is_some_and(Conversation::may_shut_down);
-        let answer = match (silent, may_shut_down) {
-            (true, true) => FilesInUseAnswer::ShutDown,
-            (true, false) => FilesInUseAnswer::Ignore,
-            // The removal of an older product does not close what the user has let go on.
-            (false, _) if session.installation.ignores_files_in_use => FilesInUseAnswer::Ignore,
-            (false, _) => session.installation.interface.files_in_use(&list, may_shut_down),
-        };
-        match answer {
-            FilesInUseAnswer::Retry => {}
-            FilesInUseAnswer::Cancel => return Err(EngineError::UserExit),
-            FilesInUseAnswer::ShutDown if may_shut_down => {
-                shut_down(session)?;
-                break users(session, &files)?;
-            }
-            FilesInUseAnswer::ShutDown | FilesInUseAnswer::Ignore => {
-                session.installation.ignores_files_in_use = true;
-                break list;
-            }
-        }
+    let list = match silent {
+        true => close_silently(session, &files)?,
+        false => ask(session, &files)?,
     };
     leave_in_use(session, &list, affected, &files);
     Ok(())
+}
+
+/// Without a user interface applications are always closed, as far as that is allowed; gives who goes on.
+fn close_silently(session: &mut Session<'_, '_>, files: &[PathBuf]) -> Result<ApplicationList, EngineError> {
+    let list = users(session, files)?;
+    log_users(&list);
+    if list.running().next().is_none() || !may_shut_down(session) {
+        return Ok(list);
+    }
+    shut_down(session)?;
+    users(session, files)
+}
+
+/// Asks the user until nobody is in the way, or may be; gives who goes on (pages
+/// `using-restart-manager-with-an-external-ui-.md` and `installvalidate-action.md`).
+fn ask(session: &mut Session<'_, '_>, files: &[PathBuf]) -> Result<ApplicationList, EngineError> {
+    // Whether the message is INSTALLMESSAGE_RMFILESINUSE, which lets the Restart Manager work.
+    // With a full user interface the package has to have the dialog for it.
+    let has_dialog = is_dialog(session, "MsiRMFilesInUse")?;
+    let offered = has_dialog || ui_level(session) < UiLevel::Full;
+    let mut with_restart_manager = offered && may_shut_down(session);
+    loop {
+        let list = users(session, files)?;
+        log_users(&list);
+        // The removal of an older product does not close what the user has let go on.
+        if list.running().next().is_none() || session.installation.ignores_files_in_use {
+            return Ok(list);
+        }
+        match session.installation.interface.files_in_use(&list, with_restart_manager) {
+            FilesInUseAnswer::Cancel => return Err(EngineError::UserExit),
+            FilesInUseAnswer::ShutDown if with_restart_manager => {
+                if shut_down(session)? {
+                    return users(session, files);
+                }
+                with_restart_manager = false;
+            }
+            FilesInUseAnswer::No if with_restart_manager && has_dialog => {
+                let question = Question::new(say(session, 1610), 1);
+                if session.installation.interface.question(&question) == Answer::Cancel {
+                    return Err(EngineError::UserExit);
+                }
+                session.installation.ignores_files_in_use = true;
+                return Ok(list);
+            }
+            FilesInUseAnswer::No | FilesInUseAnswer::Retry => with_restart_manager = false,
+            FilesInUseAnswer::ShutDown | FilesInUseAnswer::Ignore => {
+                session.installation.ignores_files_in_use = true;
+                return Ok(list);
+            }
+        }
+    }
+}
+
+fn may_shut_down(session: &Session<'_, '_>) -> bool {
+    session.installation.restart.as_ref().is_some_and(Conversation::may_shut_down)
 }
 
 /// Who uses what is registered, or without a session these files.
@@ -165,21 +200,31 @@ fn users(session: &Session<'_, '_>, files: &[PathBuf]) -> Result<ApplicationList
     })
 }
 
-/// Closes applications; that some go on is no failure of the installation.
-fn shut_down(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+/// Closes applications and says whether all ended; that some go on is no failure of the installation.
+fn shut_down(session: &mut Session<'_, '_>) -> Result<bool, EngineError> {
     let installation = &mut *session.installation;
-    let Some(restart) = &mut installation.restart else { return Ok(()) };
+    let Some(restart) = &mut installation.restart else { return Ok(false) };
     installation.interface.waits(Some(restart.cancel_token()));
     let result = restart.shut_down(&mut |_| {});
     installation.interface.waits(None);
     match result {
-        Ok(()) => Ok(()),
+        Ok(()) => Ok(true),
         Err(Error::Cancelled) => Err(EngineError::UserExit),
         Err(error) => {
             session.tell(&Message::Warning(error.to_string()));
-            Ok(())
+            if session.installation.request.ui_level != UiLevel::Silent {
+                let text = say(session, 1611);
+                session.tell(&Message::Information(text));
+            }
+            Ok(false)
         }
     }
+}
+
+/// The text of a message without fields.
+fn say(session: &Session<'_, '_>, number: u32) -> String {
+    let language = session.installation.interface.language();
+    NumberedMessage::new(number, []).text(language, Some(&session.package), Some(&session.context()))
 }
 
 /// Takes note of the files that something goes on using: they are replaced or removed when the system starts again.

@@ -12,7 +12,7 @@ pub fn launch_conditions(session: &mut Session<'_, '_>) -> Result<(), EngineErro
     for row in package.rows::<LaunchCondition>()?.iter() {
         if !session.holds("LaunchCondition", &row.condition, &row.condition)? {
             let text = session.format(&row.description).text;
-            session.tell(&Message::Error(text.clone()));
+            session.tell(&Message::Error { number: None, text: text.clone() });
             return Err(EngineError::Ended { text });
         }
     }

@@ -187,6 +187,7 @@ impl DeferredFunctions<'_, '_> {
         let sender = Sender {
             context: &self.caller.known,
             package: self.surroundings.package.as_deref(),
+            language: self.surroundings.interface.language(),
             action: &self.caller.action,
             data_template: self.caller.data_template.clone(),
         };

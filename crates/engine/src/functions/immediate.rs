@@ -157,6 +157,7 @@ impl ImmediateFunctions<'_, '_, '_> {
         let sender = Sender {
             context: &self.session.context(),
             package: Some(&package),
+            language: self.session.installation.interface.language(),
             action: &self.caller.action,
             data_template: self.caller.data_template.clone(),
         };

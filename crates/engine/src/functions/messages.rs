@@ -5,11 +5,13 @@ use std::borrow::Cow;
 
 use jiff::Zoned;
 use reseat_database::record::{Field, Record};
-use reseat_package::message::{Audience, template};
-use reseat_package::{ErrorRow, FormatContext, Formatted, Package, PathForm};
+use reseat_package::message::Audience;
+use reseat_package::{FormatContext, Formatted, Package, PathForm};
 
 use crate::interface::{Buttons, Message, Question, UserInterface};
 use crate::log::plain;
+use crate::message_text::Language;
+use crate::numbered_message::template_of;
 
 /// What a template in a record refers to: the record's own fields, and what a session knows.
 pub struct RecordContext<'c> {
@@ -45,7 +47,7 @@ pub fn format(record: &Record, session: Option<&dyn FormatContext>) -> String {
     format_by(record, &record.text(0), session)
 }
 
-fn format_by(record: &Record, template: &str, session: Option<&dyn FormatContext>) -> String {
+pub(crate) fn format_by(record: &Record, template: &str, session: Option<&dyn FormatContext>) -> String {
     if template.is_empty() {
         let fields = (1..=record.len()).map(|field| format!("{field}: {} ", record.text(field)));
         return fields.collect();
@@ -77,6 +79,8 @@ pub struct Sender<'s> {
     pub context: &'s dyn FormatContext,
     /// Whose Error table has the texts.
     pub package: Option<&'s Package>,
+    /// The language of texts that it does not have.
+    pub language: Language,
     /// The action that sends it.
     pub action: &'s str,
     /// The template for data of the action that was announced last.
@@ -141,10 +145,11 @@ fn worded(message: u32, record: &Record, sender: &Sender<'_>) -> String {
         return format(record, Some(sender.context));
     }
     let Some(Field::Integer(number)) = record.field(1) else { return format(record, Some(sender.context)) };
-    let rows = sender.package.and_then(|package| package.rows::<ErrorRow>().ok());
-    let text = rows.and_then(|rows| rows.iter().find(|row| row.error == *number)?.message.clone());
-    let text = match text {
-        Some(text) => format_by(record, &template(&text, Audience::User), Some(sender.context)),
+    let template = u32::try_from(*number)
+        .ok()
+        .and_then(|number| template_of(number, sender.language, sender.package, Audience::User));
+    let text = match template {
+        Some(template) => format_by(record, &template, Some(sender.context)),
         None => format(record, Some(sender.context)),
     };
     match message {
@@ -176,7 +181,7 @@ pub fn say(said: Said, interface: &mut dyn UserInterface, is_silent: bool) -> i3
 
 /// The text says itself of what kind it is, where the package has given it a number.
 fn log(message: &Message) {
-    if let Message::Warning(text) | Message::Information(text) | Message::Error(text) = message {
+    if let Message::Warning(text) | Message::Information(text) | Message::Error { text, .. } = message {
         plain!("{text}");
     }
 }

@@ -209,7 +209,7 @@ pub(super) fn run(
         }
     };
     terminal.finish();
-    let report = result?;
+    let report = result.map_err(|error| Failure::from(error).in_words(terminal.error.take()))?;
     let global = &Global { quiet: global.quiet && !presented.manner.says_end, ..global.clone() };
     print(global, &report, &terminal.warnings);
     Ok(match report.outcome {

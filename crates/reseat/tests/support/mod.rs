@@ -2,6 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod dialogue;
 pub mod disk;
 pub mod everything;
 pub mod meddler;

@@ -1,0 +1,271 @@
+//! Which documented message says why an installation failed (page `windows-installer-error-messages.md`), and the whole
+//! text of a failure: the message with its causes.
+
+use std::error::Error;
+use std::io;
+
+use reseat_cabinet::CabinetError;
+use reseat_machine::{MachineError, PathError, RegistryError};
+use reseat_package::{FormatContext, Package};
+use reseat_script::{ActionFailure, ExecutionError, Fault, SourceError};
+
+use crate::error::EngineError;
+use crate::message_text::Language;
+use crate::numbered_message::NumberedMessage;
+use crate::source::SourceFault;
+
+impl EngineError {
+    /// The documented message for this failure, where there is one.
+    pub fn numbered(&self) -> Option<NumberedMessage> {
+        let message = |number, fields: &[&dyn ToString]| {
+            Some(NumberedMessage::new(number, fields.iter().map(|field| field.to_string())))
+        };
+        match self {
+            Self::CustomAction { action, how } => message(1722, &[action, how]),
+            Self::CustomActionHost { number, action, .. } => message(*number, &[action]),
+            Self::SourceAbsent { path, source } => {
+                of_source(source).or_else(|| message(1311, &[&path.display()]))
+            }
+            Self::DiskSpace { volume, needed, available } => {
+                message(1601, &[volume, &needed.div_ceil(1024), &(available / 1024)])
+            }
+            Self::Interrupted { title } => message(1704, &[title]),
+            Self::NoSource { product, package, looked } => {
+                message(1706, &[&format!("{product} ({package} is not in {looked})")])
+            }
+            Self::OlderVersion { product, .. } => message(1714, &[product]),
+            Self::Sequence { action, needed } => message(2613, &[action, needed]),
+            Self::UnknownAction { action } => message(2726, &[action]),
+            Self::ExistingFile { path, .. } => message(1305, &[path]),
+            Self::TemporaryPackage { source } => {
+                message(1336, &[&system_error(source), &std::env::temp_dir().display()])
+            }
+            Self::Machine(error) => of_machine(error),
+            Self::Execution(error) => of_execution(error),
+            _ => None,
+        }
+    }
+
+    /// What is told to the user: the message, by the package's own text if it has one, and the causes.
+    pub fn told(
+        &self,
+        language: Language,
+        package: Option<&Package>,
+        session: Option<&dyn FormatContext>,
+    ) -> String {
+        let text = match self.numbered() {
+            // What the machine says has facts that the documented message has no fields for.
+            Some(message) if matches!(self, Self::Machine(_)) => {
+                format!("{}: {self}", message.text(language, package, session))
+            }
+            Some(message) => message.text(language, package, session),
+            None => self.to_string(),
+        };
+        with_causes(text, self)
+    }
+}
+
+/// A text with the causes of an error behind it, unless it ends with them.
+fn with_causes(mut text: String, error: &dyn Error) -> String {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+fn of_execution(error: &ExecutionError) -> Option<NumberedMessage> {
+    let message = |number, fields: &[&str]| Some(text_message(number, fields));
+    match error {
+        ExecutionError::Operation { fault, .. } => of_fault(fault),
+        ExecutionError::Action { action, failure: ActionFailure::Returned { .. } } => {
+            message(1722, &[action])
+        }
+        ExecutionError::Action { action, failure: ActionFailure::Host(_) } => message(1721, &[action]),
+        ExecutionError::Pending { title, .. } => message(1704, &[title]),
+        ExecutionError::Registry(_)
+        | ExecutionError::Journal(_)
+        | ExecutionError::Machine(_)
+        | ExecutionError::Sync(_) => message(1711, &[]),
+        _ => None,
+    }
+}
+
+fn of_fault(fault: &Fault) -> Option<NumberedMessage> {
+    let message = |number, path: &dyn ToString| Some(text_message(number, &[&path.to_string()]));
+    match fault {
+        Fault::Machine(error) => of_machine(error),
+        Fault::Registry(RegistryError::ValueName { key, name, .. }) => {
+            Some(text_message(1406, &[name, &key.to_string()]))
+        }
+        Fault::Registry(RegistryError::KeyName { key, .. } | RegistryError::UnknownUser { key }) => {
+            message(1401, key)
+        }
+        Fault::Write { path, source } => message(write_failure(source), path),
+        Fault::Read { path, .. } => message(1305, path),
+        Fault::Source { path, source } => of_source(source).or_else(|| match written(source) {
+            Some(error) => message(write_failure(error), path),
+            None => message(1305, path),
+        }),
+        Fault::SourceTooLong { path, .. } | Fault::SourceTooShort { path, .. } => message(1331, path),
+        Fault::FileMissing { path } => message(1308, path),
+        Fault::IsFolder { path } => message(1301, path),
+        Fault::NotAFolder { path } => message(1312, path),
+        Fault::RegistryFile { .. } => Some(text_message(1711, &[])),
+        Fault::LastCopy { path } | Fault::Stale { path } => message(1306, path),
+    }
+}
+
+fn of_machine(error: &MachineError) -> Option<NumberedMessage> {
+    let message = |number, path: &dyn ToString| Some(text_message(number, &[&path.to_string()]));
+    match error {
+        MachineError::Path(error) => of_path(error),
+        MachineError::NoDrive { path, .. } => message(1327, path),
+        MachineError::ReadOnlyDrive { path, .. } | MachineError::LeadsOut { path, .. } => message(1315, path),
+        MachineError::NotFound { path, .. } | MachineError::FolderMissing { path, .. } => message(1314, path),
+        MachineError::IsFolder { path, .. } => message(1301, path),
+        MachineError::NotAFolder { path, .. } => message(1312, path),
+        MachineError::Permission { path, .. } => message(1321, path),
+        MachineError::NoSpace { path, .. } => message(1307, path),
+        MachineError::File { path, source, .. } => {
+            Some(text_message(1310, &[&system_error(source), &path.to_string()]))
+        }
+        MachineError::Locked { .. } => Some(text_message(1500, &[])),
+        _ => None,
+    }
+}
+
+fn of_path(error: &PathError) -> Option<NumberedMessage> {
+    let (number, path) = match error {
+        PathError::Empty => (1322, ""),
+        PathError::Character { path, .. } => (1324, path.as_str()),
+        PathError::DeviceName { path, .. } | PathError::Climbs { path, .. } => (1323, path.as_str()),
+        PathError::TooLong { start, .. } => (1320, start.as_str()),
+        PathError::Network { path }
+        | PathError::Device { path }
+        | PathError::Relative { path }
+        | PathError::TrailingDotOrSpace { path, .. } => (1801, path.as_str()),
+    };
+    Some(text_message(number, &[path]))
+}
+
+fn of_source(error: &SourceError) -> Option<NumberedMessage> {
+    let fault = error.downcast_ref::<SourceFault>()?;
+    Some(match fault {
+        SourceFault::Lacks { cabinet, file } => text_message(1334, &[file, &cabinet.display().to_string()]),
+        SourceFault::Damaged { cabinet, .. } => text_message(1335, &[&cabinet.display().to_string()]),
+        SourceFault::Open { path, source } => {
+            text_message(1309, &[&system_error(source), &path.display().to_string()])
+        }
+    })
+}
+
+/// The failure of the receiver, when it was the receiver that failed.
+fn written(error: &SourceError) -> Option<&io::Error> {
+    match error.downcast_ref::<CabinetError>() {
+        Some(CabinetError::Write { source, .. }) => Some(source),
+        Some(_) => None,
+        None => error.downcast_ref::<io::Error>().filter(|it| it.kind() == io::ErrorKind::StorageFull),
+    }
+}
+
+/// The message for a file that cannot be written.
+fn write_failure(error: &io::Error) -> u32 {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => 1307,
+        io::ErrorKind::PermissionDenied => 1321,
+        _ => 1304,
+    }
+}
+
+fn system_error(error: &io::Error) -> String {
+    error.raw_os_error().map(|number| number.to_string()).unwrap_or_default()
+}
+
+fn text_message(number: u32, fields: &[&str]) -> NumberedMessage {
+    NumberedMessage::new(number, fields.iter().map(|field| (*field).to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use reseat_machine::WindowsPath;
+
+    use super::*;
+
+    fn path() -> WindowsPath {
+        WindowsPath::parse(r"C:\a.dll").unwrap()
+    }
+
+    fn full() -> io::Error {
+        io::ErrorKind::StorageFull.into()
+    }
+
+    #[test]
+    fn failures_have_their_documented_numbers_and_texts_in_both_languages() {
+        let cabinet = || PathBuf::from("data.cab");
+        let operation = |fault| {
+            EngineError::Execution(ExecutionError::Operation {
+                action: "InstallFiles".to_owned(),
+                operation: "install file".to_owned(),
+                fault: Box::new(fault),
+            })
+        };
+        let source = |fault: SourceFault| operation(Fault::Source { path: path(), source: fault.into() });
+        let bad = CabinetError::TooSmall { file: "a".to_owned() };
+        let wrong = |text: &str| EngineError::Machine(WindowsPath::parse(text).unwrap_err().into());
+        for (error, number) in [
+            (operation(Fault::Write { path: path(), source: full() }), 1307),
+            (operation(Fault::Write { path: path(), source: io::ErrorKind::Other.into() }), 1304),
+            (operation(Fault::Read { path: path(), source: full() }), 1305),
+            (operation(Fault::IsFolder { path: path() }), 1301),
+            (operation(Fault::NotAFolder { path: path() }), 1312),
+            (operation(Fault::FileMissing { path: path() }), 1308),
+            (operation(Fault::SourceTooShort { path: path(), promised: 2, got: 1 }), 1331),
+            (source(SourceFault::Lacks { cabinet: cabinet(), file: "a".to_owned() }), 1334),
+            (source(SourceFault::Damaged { cabinet: cabinet(), source: bad }), 1335),
+            (source(SourceFault::Open { path: cabinet(), source: full() }), 1309),
+            (wrong(r"C:\a?b"), 1324),
+            (wrong(r"C:\nul"), 1323),
+            (wrong("relative"), 1801),
+            (EngineError::SourceAbsent { path: cabinet(), source: "gone".into() }, 1311),
+            (EngineError::DiskSpace { volume: "C:".to_owned(), needed: 3000, available: 1000 }, 1601),
+            (EngineError::Interrupted { title: "Test".to_owned() }, 1704),
+            (EngineError::Sequence { action: "A".to_owned(), needed: "B" }, 2613),
+            (EngineError::UnknownAction { action: "A".to_owned() }, 2726),
+            (EngineError::ExistingFile { path: path(), source: full() }, 1305),
+            (EngineError::TemporaryPackage { source: full() }, 1336),
+            (
+                EngineError::Execution(ExecutionError::Pending { id: String::new(), title: "T".to_owned() }),
+                1704,
+            ),
+            (EngineError::Machine(MachineError::Locked { pid: None }), 1500),
+        ] {
+            let message = error.numbered().unwrap();
+            assert_eq!(message.number(), number, "{error}");
+            let [english, german] =
+                [Language::English, Language::German].map(|language| message.text(language, None, None));
+            assert!(english != german && !english.contains('['), "{number}: {english} {german}");
+        }
+    }
+
+    #[test]
+    fn what_is_told_has_the_message_and_its_causes_once() {
+        let error = EngineError::Execution(ExecutionError::Operation {
+            action: "InstallFiles".to_owned(),
+            operation: "install file".to_owned(),
+            fault: Box::new(Fault::Write { path: path(), source: io::Error::other("no luck") }),
+        });
+        let german = error.told(Language::German, None, None);
+        assert_eq!(
+            german,
+            r"Die Datei kann nicht geschrieben werden: C:\a.dll: cannot write 'C:\a.dll': no luck"
+        );
+    }
+}

@@ -1,0 +1,64 @@
+//! Messages with documented numbers: in the user's language, in the package's own words where it has some, in the log and
+//! in JSON.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod support;
+
+use serde_json::Value;
+use support::product::{Cabinet, Product};
+use support::scene::Scene;
+use support::{Ran, run};
+
+fn failing() -> Product {
+    Product::new()
+        .with_file("Readme", "readme.txt", "one")
+        .with_binary("fail", "#!/bin/sh\nexit 7\n")
+        .with_action("Fails", 2 + 1024, "fail", "", 6500)
+}
+
+fn install(scene: &Scene, product: &Product, locale: &str, arguments: &[&str]) -> Ran {
+    let package = product.save(&scene.place, "test.msi");
+    let log = scene.path("log");
+    let fixed = ["install", "-q", "--log", &log, package.to_str().unwrap()];
+    let mut command = scene.place.reseat_command(&[&fixed, arguments].concat());
+    run(command.env("LC_ALL", locale))
+}
+
+#[test]
+fn a_failure_is_told_in_the_language_of_the_user() {
+    let scene = Scene::new();
+    let english = install(&scene, &failing(), "", &[]);
+    english.expect_failure(&["error 1603: 1722. A program of the package did not end as expected.", "Fails"]);
+    scene.expect_log(&["Action ended"].map(|_| "MainEngineThread is returning 1603"));
+    let log = scene.log().join("\n");
+    assert!(log.contains("\nError 1722. A program of the package"), "{log}");
+
+    let german = install(&scene, &failing(), "de_DE.UTF-8", &[]);
+    german.expect_failure(&["error 1603: 1722. Ein Programm des Pakets endete nicht wie erwartet."]);
+    let json = install(&scene, &failing(), "de_AT", &["--json"]);
+    let failure: Value = serde_json::from_str(&json.expect_code(1).out).unwrap();
+    assert_eq!((&failure["error"], &failure["number"]), (&1603.into(), &1722.into()));
+    assert!(failure["message"].as_str().unwrap().starts_with("1722. Ein Programm"), "{failure}");
+}
+
+#[test]
+fn the_words_of_the_package_come_first_and_may_name_properties() {
+    let scene = Scene::new();
+    let authored = failing().with_row("Error", &["1722", "[ProductName] is sorry: [2] failed.{{ Tell us.}}"]);
+    let ran = install(&scene, &authored, "de_DE.UTF-8", &[]);
+    ran.expect_failure(&["error 1603: 1722. Test is sorry: Fails failed."]);
+    assert!(!ran.err.contains("Tell us"), "{}", ran.err);
+}
+
+#[test]
+fn what_is_wrong_with_a_source_has_its_number() {
+    let scene = Scene::new();
+    let product = || Product::new().with_file("Readme", "readme.txt", "one");
+    install(&scene, &product().with_cabinet(Cabinet::Corrupt), "", &[])
+        .expect_failure(&["1335. ", "#files.cab"]);
+    install(&scene, &product().with_cabinet(Cabinet::Missing), "", &[])
+        .expect_failure(&["1311. ", "absent.cab"]);
+    let unknown = product().with_row("InstallExecuteSequence", &["NoSuchAction", "", "1100"]);
+    install(&scene, &unknown, "", &[]).expect_failure(&["2726. There is no action NoSuchAction"]);
+}
