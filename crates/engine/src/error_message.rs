@@ -218,7 +218,7 @@ mod tests {
             })
         };
         let source = |fault: SourceFault| operation(Fault::Source { path: path(), source: fault.into() });
-        let bad = CabinetError::TooSmall { file: "a".to_owned() };
+        let bad = CabinetError::TooSmall { most: 1 };
         let wrong = |text: &str| EngineError::Machine(WindowsPath::parse(text).unwrap_err().into());
         for (error, number) in [
             (operation(Fault::Write { path: path(), source: full() }), 1307),
