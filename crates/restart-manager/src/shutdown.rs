@@ -151,8 +151,8 @@ pub(crate) fn stop(
         }
         let request = match victim.asked {
             Asked::Signal => request(process, &victim.process),
-            // A stopped one would not see the request.
-            _ => victim.process.send(Signal::CONT),
+            // A stopped one would not see the request. One that has ended by now has followed it.
+            _ => victim.process.send(Signal::CONT).map(|_| true),
         };
         match request {
             Ok(true) => asked.push(Action::Asked { process }),
