@@ -179,14 +179,19 @@ pub fn known_folders(machine: &Machine, per_machine: bool) -> Vec<(&'static str,
 }
 
 fn set_product_state(session: &mut Session<'_, '_>) {
-    // The page of ProductState: 5 is installed, −1 is not.
-    let installed = session.installed.is_some();
+    // The page of ProductState: 5 is installed, 1 advertised, −1 neither.
+    let installed = session.is_installed();
     if installed {
         session.properties.set("Installed", "1");
     } else {
         session.properties.remove("Installed");
     }
-    session.properties.set("ProductState", if installed { "5" } else { "-1" });
+    let state = match &session.installed {
+        Some(product) if product.advertised => "1",
+        Some(_) => "5",
+        None => "-1",
+    };
+    session.properties.set("ProductState", state);
     const SELECTING: [&str; 7] =
         ["ADDLOCAL", "ADDSOURCE", "ADDDEFAULT", "ADVERTISE", "REMOVE", "REINSTALL", "COMPADDLOCAL"];
     if SELECTING.iter().any(|name| session.property(name).is_some()) {

@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use reseat_package::{Package, Properties, is_public};
+use reseat_package::{Package, Properties, SequenceTable, is_public};
 
 use crate::actions::execute;
 use crate::error::EngineError;
@@ -47,13 +47,16 @@ pub fn ui_level(session: &Session<'_, '_>) -> UiLevel {
     if session.property("LIMITUI").is_some() { wanted.min(UiLevel::Basic) } else { wanted }
 }
 
-/// Whether the user interface sequence is to run.
+/// The user interface sequence, if it is to run.
 ///
 /// # Errors
 /// When its table cannot be read.
-pub fn is_due(session: &Session<'_, '_>) -> Result<bool, EngineError> {
+pub fn due(session: &Session<'_, '_>) -> Result<Option<SequenceTable>, EngineError> {
     let wanted = ui_level(session) >= UiLevel::Reduced && session.purpose == Purpose::Requested;
-    Ok(wanted && !session.package.sequence(session.top_level.interface())?.actions().is_empty())
+    match session.top_level.interface().filter(|_| wanted) {
+        Some(table) if !session.package.sequence(table)?.actions().is_empty() => Ok(Some(table)),
+        _ => Ok(None),
+    }
 }
 
 /// Runs a session: its user interface sequence if that is due, and the execution.
@@ -61,15 +64,13 @@ pub fn is_due(session: &Session<'_, '_>) -> Result<bool, EngineError> {
 /// # Errors
 /// As an action fails.
 pub fn run(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
-    if !is_due(session)? {
-        return execute(session);
-    }
+    let Some(table) = due(session)? else { return execute(session) };
     session.client = Client::Running {
         ran: HashSet::new(),
         before: session.properties.clone(),
         package: session.package.clone(),
     };
-    let result = sequence::run_table(session, session.top_level.interface());
+    let result = sequence::run_table(session, table);
     if let Client::Running { .. } = session.client {
         // Nothing has begun the execution: nothing was done.
         session.ended_early = true;

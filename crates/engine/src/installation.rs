@@ -37,6 +37,8 @@ pub enum ProductChange {
     Configured,
     /// The product is gone.
     Removed,
+    /// The product is known, and is installed when somebody asks for it.
+    Advertised,
     /// None: the package and its files were copied (administrative installation).
     Copied,
     /// Nothing: a custom action has ended the installation early, without an error.
@@ -49,6 +51,7 @@ impl fmt::Display for ProductChange {
             Self::Installed => "installed",
             Self::Configured => "configured",
             Self::Removed => "removed",
+            Self::Advertised => "advertised",
             Self::Copied => "copied to be installed from there",
             Self::Unchanged => "left as it was",
         })

@@ -34,6 +34,8 @@ pub enum TopLevel {
     Install,
     /// The package and all its files are copied, to be installed from there.
     Admin,
+    /// The product is made known, to be installed when it is asked for (pages `advertise-action.md`, `advertisement.md`).
+    Advertise,
 }
 
 impl TopLevel {
@@ -42,14 +44,16 @@ impl TopLevel {
         match self {
             Self::Install => "INSTALL",
             Self::Admin => "ADMIN",
+            Self::Advertise => "ADVERTISE",
         }
     }
 
-    /// The sequence of its user interface.
-    pub const fn interface(self) -> SequenceTable {
+    /// The sequence of its user interface; the installer does not use that of an advertisement.
+    pub const fn interface(self) -> Option<SequenceTable> {
         match self {
-            Self::Install => SequenceTable::InstallUi,
-            Self::Admin => SequenceTable::AdminUi,
+            Self::Install => Some(SequenceTable::InstallUi),
+            Self::Admin => Some(SequenceTable::AdminUi),
+            Self::Advertise => None,
         }
     }
 
@@ -58,6 +62,7 @@ impl TopLevel {
         match self {
             Self::Install => SequenceTable::InstallExecute,
             Self::Admin => SequenceTable::AdminExecute,
+            Self::Advertise => SequenceTable::AdvtExecute,
         }
     }
 }
@@ -134,6 +139,7 @@ impl Request {
     pub fn top_level(&self) -> TopLevel {
         match self.properties.iter().rev().find(|(name, _)| name == "ACTION") {
             Some((_, value)) if value.eq_ignore_ascii_case("ADMIN") => TopLevel::Admin,
+            Some((_, value)) if value.eq_ignore_ascii_case("ADVERTISE") => TopLevel::Advertise,
             _ => TopLevel::Install,
         }
     }

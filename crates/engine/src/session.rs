@@ -152,6 +152,11 @@ impl<'s, 'm> Session<'s, 'm> {
         self.installation.machine
     }
 
+    /// Whether the product was installed before, and not only advertised.
+    pub(crate) fn is_installed(&self) -> bool {
+        self.installed.as_ref().is_some_and(|product| !product.advertised)
+    }
+
     /// Whether the whole product is to be removed.
     pub(crate) fn removes_product(&self) -> bool {
         self.installed.is_some()
@@ -166,10 +171,11 @@ impl<'s, 'm> Session<'s, 'm> {
         if self.top_level == TopLevel::Admin {
             return ProductChange::Copied;
         }
-        match (&self.installed, self.removes_product()) {
+        match (self.is_installed(), self.removes_product()) {
             (_, true) => ProductChange::Removed,
-            (None, _) => ProductChange::Installed,
-            (Some(_), false) => ProductChange::Configured,
+            (false, _) if self.top_level == TopLevel::Advertise => ProductChange::Advertised,
+            (false, _) => ProductChange::Installed,
+            (true, false) => ProductChange::Configured,
         }
     }
 
@@ -382,6 +388,7 @@ impl<'s, 'm> Session<'s, 'm> {
     pub(crate) fn feature_states_of(&self, product: &InstalledProduct) -> Vec<(String, InstallState)> {
         let state = |present| match present {
             FeatureState::Installed => InstallState::Local,
+            FeatureState::Advertised => InstallState::Advertised,
             FeatureState::Absent => InstallState::Absent,
         };
         product.features.iter().map(|(name, present)| (name.clone(), state(*present))).collect()

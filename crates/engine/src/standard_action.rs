@@ -49,7 +49,7 @@ use Service::{Judged, NotHere, Nothing, Unsupported, Works};
 /// Every standard action, in the order of the alphabet.
 pub const STANDARD_ACTIONS: &[StandardAction] = &[
     action("ADMIN", Works(actions::top_level::execute_action)),
-    action("ADVERTISE", NotHere),
+    action("ADVERTISE", Works(actions::top_level::execute_action)),
     action("AllocateRegistrySpace", Nothing("the registry of this machine has no size limit")),
     action("AppSearch", Works(actions::app_search::app_search)),
     action("BindImage", Nothing("imports are bound by the loader at each start")),

@@ -23,8 +23,8 @@ pub fn check(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     for table in rows_of(session, UNSUPPORTED_TABLES)? {
         parts.push(format!("table {table}"));
     }
-    if client::is_due(session)? {
-        check_sequence(session, session.top_level.interface(), &mut parts)?;
+    if let Some(table) = client::due(session)? {
+        check_sequence(session, table, &mut parts)?;
     }
     check_sequence(session, session.top_level.sequence(), &mut parts)?;
     if parts.is_empty() {

@@ -41,6 +41,8 @@ impl InstallContext {
 pub enum FeatureState {
     /// It is installed.
     Installed,
+    /// It is known, and is to be installed when it is asked for (page `advertisement.md`).
+    Advertised,
     /// The product has it, but it is not installed.
     Absent,
 }
@@ -52,9 +54,11 @@ pub struct InstalledProduct {
     pub code: ProductCode,
     /// For whom it is installed.
     pub context: InstallContext,
+    /// Whether it is only advertised: published, and nothing of it is installed.
+    pub advertised: bool,
     /// `ProductName`.
     pub name: String,
-    /// `ProductVersion`, as the package spells it.
+    /// `ProductVersion`, as the package spells it; of an advertised product its first three numbers.
     pub version: Option<String>,
     /// The version as a number: major, minor and build in 8, 8 and 16 bits.
     pub version_number: Option<u32>,
@@ -136,13 +140,20 @@ pub fn product_in(
         |key: &RegistryKey, name: &str| registry.value(key, name).and_then(|value| value.as_dword());
     let properties = user_data_product_key(registry, context, code).join("InstallProperties");
     let property = |name: &str| text_of(&properties, name);
+    let features = feature_states(registry, code, context);
+    let has_feature = features.iter().any(|(_, state)| *state == FeatureState::Installed);
+    let version_number = number_of(&key, "Version").or_else(|| number_of(&properties, "Version"));
     let package_code = text_of(&key, "PackageCode").and_then(|text| Guid::from_packed(&text).ok());
     Some(InstalledProduct {
         code,
         context,
+        advertised: !registry.exists(&properties) && !has_feature,
         name: text_of(&key, "ProductName").or_else(|| property("DisplayName")).unwrap_or_default(),
-        version: property("DisplayVersion"),
-        version_number: number_of(&key, "Version").or_else(|| number_of(&properties, "Version")),
+        version: property("DisplayVersion").or_else(|| {
+            version_number
+                .map(|number| format!("{}.{}.{}", number >> 24, number >> 16 & 0xff, number & 0xffff))
+        }),
+        version_number,
         language: number_of(&key, "Language").or_else(|| number_of(&properties, "Language")),
         package_code: package_code.map(PackageCode),
         local_package: property("LocalPackage"),
@@ -155,7 +166,7 @@ pub fn product_in(
         install_location: property("InstallLocation"),
         install_source: property("InstallSource"),
         upgrade_codes: upgrade_codes_of(registry, code, context),
-        features: feature_states(registry, code, context),
+        features,
     })
 }
 
@@ -206,12 +217,15 @@ pub fn feature_states(
     context: InstallContext,
 ) -> Vec<(String, FeatureState)> {
     let values = registry.values(&features_key(context, code));
-    let state = |value: &RegistryValue| match value.as_text() {
+    let lists = user_data_product_key(registry, context, code).join("Features");
+    let state = |name: &str, value: &RegistryValue| match value.as_text() {
         // A mark before the parent's name.
         Some(text) if text.starts_with(registration::ABSENT) => FeatureState::Absent,
+        // The components are listed of features that are installed (page `publishfeatures-action.md`).
+        _ if registry.value(&lists, name).is_none() => FeatureState::Advertised,
         _ => FeatureState::Installed,
     };
-    values.into_iter().map(|(name, value)| (name, state(&value))).collect()
+    values.into_iter().map(|(name, value)| (name.clone(), state(&name, &value))).collect()
 }
 
 /// The components of a feature, and the name of its parent.

@@ -29,6 +29,8 @@ pub struct ShellLink {
     pub hotkey: u16,
     /// How the target's window is shown.
     pub show: ShowCommand,
+    /// What is to be installed when the shortcut is used, of an advertised one (section 2.5.3).
+    pub descriptor: Option<String>,
 }
 
 /// What a shortcut says about its target, of use when the target was moved.
@@ -113,6 +115,13 @@ const HAS_WORKING_DIRECTORY: u32 = 0x10;
 const HAS_ARGUMENTS: u32 = 0x20;
 const HAS_ICON: u32 = 0x40;
 const IS_UNICODE: u32 = 0x80;
+const HAS_DARWIN_ID: u32 = 0x1000;
+
+/// Section 2.5.3, DarwinDataBlock: its size, signature, and the lengths of its two texts in bytes.
+const DARWIN_SIZE: u32 = 0x314;
+const DARWIN_SIGNATURE: u32 = 0xa000_0006;
+const DARWIN_NARROW: usize = 260;
+const DARWIN_WIDE: usize = 520;
 
 // Section 2.1.2, FileAttributesFlags.
 const ATTRIBUTE_DIRECTORY: u32 = 0x10;
@@ -132,6 +141,7 @@ impl ShellLink {
             icon: None,
             hotkey: 0,
             show: ShowCommand::Normal,
+            descriptor: None,
         }
     }
 
@@ -153,6 +163,11 @@ impl ShellLink {
             flags |= HAS_ID_LIST;
         }
         let mut out = Vec::with_capacity(512);
+        // One that is too long for the block is left out: the shortcut leads to its target then.
+        let descriptor = self.descriptor.as_deref().filter(|text| text.len() < DARWIN_NARROW);
+        if descriptor.is_some() {
+            flags |= HAS_DARWIN_ID;
+        }
         out.extend_from_slice(&HEADER_SIZE.to_le_bytes());
         out.extend_from_slice(&CLASS);
         out.extend_from_slice(&flags.to_le_bytes());
@@ -176,7 +191,10 @@ impl ShellLink {
         for (_, text) in present {
             write_text(&mut out, text);
         }
-        // No extra data: the terminal block.
+        if let Some(descriptor) = descriptor {
+            write_descriptor(&mut out, descriptor);
+        }
+        // The terminal block.
         out.extend_from_slice(&[0; 4]);
         out
     }
@@ -211,6 +229,7 @@ impl ShellLink {
         let working_directory = text(HAS_WORKING_DIRECTORY, "the working directory")?;
         let arguments = text(HAS_ARGUMENTS, "the arguments")?;
         let icon = text(HAS_ICON, "the icon's location")?;
+        let descriptor = read_descriptor(reader.rest());
         // The link information without UTF-16 may have lost characters, the items have not.
         let target = match (from_info, from_items) {
             (Some((path, Certainty::Exact)), _)
@@ -231,6 +250,7 @@ impl ShellLink {
             icon: icon.map(|file| (file, number(56) as i32)),
             hotkey: short(header, 64).unwrap_or(0),
             show: ShowCommand::from_number(number(60)),
+            descriptor,
         })
     }
 }
@@ -294,6 +314,30 @@ fn read_link_info(info: &[u8]) -> Option<(String, Certainty)> {
     path.extend(narrow(24).unwrap_or_default());
     let certainty = if path.is_ascii() { Certainty::Exact } else { Certainty::Lossy };
     Some((path.into_iter().map(char::from).collect(), certainty))
+}
+
+fn write_descriptor(out: &mut Vec<u8>, descriptor: &str) {
+    out.extend_from_slice(&DARWIN_SIZE.to_le_bytes());
+    out.extend_from_slice(&DARWIN_SIGNATURE.to_le_bytes());
+    let mut narrow: Vec<u8> = descriptor.chars().map(|c| if c.is_ascii() { c as u8 } else { b'?' }).collect();
+    narrow.resize(DARWIN_NARROW, 0);
+    let mut wide: Vec<u8> = descriptor.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    wide.resize(DARWIN_WIDE, 0);
+    out.extend_from_slice(&narrow);
+    out.extend_from_slice(&wide);
+}
+
+/// Section 2.5, ExtraData: blocks that begin with their size, and an end that is smaller than any block.
+fn read_descriptor(mut blocks: &[u8]) -> Option<String> {
+    loop {
+        let size = usize::try_from(long(blocks, 0)?).ok().filter(|size| *size >= 8)?;
+        let block = blocks.get(..size)?;
+        if long(block, 4) == Some(DARWIN_SIGNATURE) {
+            let text = wide_text(block.get(8 + DARWIN_NARROW..)?);
+            return Some(text).filter(|text| !text.is_empty());
+        }
+        blocks = blocks.get(size..)?;
+    }
 }
 
 /// Section 2.4, StringData: at most 65535 UTF-16 units, without an end mark.
@@ -390,6 +434,7 @@ mod tests {
             icon: Some((r"C:\icon.ico".to_owned(), -3)),
             hotkey: 0x0641,
             show: ShowCommand::Minimized,
+            descriptor: Some("91Swkev*C?S@5Rqys,uxMain>91Swkev*C?S@5Rqys,ux".to_owned()),
         }
     }
 

@@ -99,6 +99,13 @@ Examples:
   reseat patch 'one.msp;two.msp' '{6EA3AE83-A14F-4B8B-8A86-BB977A9E7833}'
   reseat patch --remove fix.msp app.msi         or by the code of the patch")]
     Patch(Patch),
+    /// Make a product known without installing it: shortcuts and servers that install it on demand
+    #[command(after_help = "\
+Examples:
+  reseat advertise app.msi ALLUSERS=1
+  reseat install '{55717628-7AE6-4BCF-A046-FA2768945E76}'     install it; the package has to be where it was
+  reseat uninstall app.msi                      forget it")]
+    Advertise(Install),
     /// Copy a package with all its files, unpacked, to a folder from which it can be installed (administrative installation)
     #[command(after_help = "\
 Examples:

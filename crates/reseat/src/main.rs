@@ -48,6 +48,7 @@ fn main() -> ExitCode {
         Command::Plan(arguments) => commands::plan::run(&global, arguments),
         Command::Repair(arguments) => commands::install::repair(&global, arguments),
         Command::Patch(arguments) => commands::install::patch(&global, arguments),
+        Command::Advertise(arguments) => commands::install::advertise(&global, arguments),
         Command::Admin(arguments) => commands::admin::run(&global, arguments),
         Command::Msiexec(arguments) => commands::msiexec::run(&global, &arguments),
         Command::List => commands::list::run(&global),

@@ -17,6 +17,7 @@ const COMMANDS: &[&str] = &[
     "install",
     "uninstall",
     "admin",
+    "advertise",
     "list",
     "recover",
     "who",

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use reseat_package::{AppId, Class, ProgId};
 
-use crate::actions::servers::{self, Entry, Server, classes_key, default_icon, fate};
+use crate::actions::servers::{self, Entry, Fate, Server, classes_key, default_icon, fate};
 use crate::error::EngineError;
 use crate::session::Session;
 
@@ -36,11 +36,13 @@ fn classes(session: &Session<'_, '_>) -> Result<Vec<Server>, EngineError> {
         prog_ids.iter().filter_map(|row| Some((row.parent.as_deref()?, &*row.prog_id))).collect();
     let mut servers = Vec::new();
     for row in package.rows::<Class>()?.iter() {
-        let mut entries = entries(session, row, &independent)?;
-        if let Some(app_id) = row.app_id.and_then(|id| app_ids.get(&id)) {
+        let fate = fate(session, &row.feature, &row.component)?;
+        let mut entries = entries(session, row, fate, &independent)?;
+        // The page `platform-support-of-advertisement.md`: not when the class is advertised.
+        let app_id = row.app_id.filter(|_| fate != Fate::Advertised);
+        if let Some(app_id) = app_id.and_then(|id| app_ids.get(&id)) {
             entries.extend(app_id_entries(session, &row.component, app_id)?);
         }
-        let fate = fate(session, &row.feature, &row.component)?;
         servers.push(Server { label: row.clsid.to_string(), fate, entries });
     }
     Ok(servers)
@@ -49,6 +51,7 @@ fn classes(session: &Session<'_, '_>) -> Result<Vec<Server>, EngineError> {
 fn entries(
     session: &Session<'_, '_>,
     row: &Class,
+    fate: Fate,
     independent: &HashMap<&str, &str>,
 ) -> Result<Vec<Entry>, EngineError> {
     let clsid = row.clsid.to_string();
@@ -64,7 +67,9 @@ fn entries(
     let independent = row.prog_id.as_deref().and_then(|prog_id| independent.get(prog_id));
     add("VersionIndependentProgID", "", independent.map(|name| (*name).to_owned()));
     add("DefaultIcon", "", default_icon(session, row.icon.as_ref(), row.icon_index)?);
-    add(&row.context, "", Some(server(session, row)?));
+    if fate != Fate::Advertised {
+        add(&row.context, "", Some(server(session, row)?));
+    }
     if is_local(row) {
         let handlers = match row.handler.as_deref() {
             None => vec![],
@@ -76,6 +81,14 @@ fn entries(
         for (name, handler) in handlers {
             add(name, "", Some(handler.to_owned()));
         }
+    }
+    if matches!(fate, Fate::Advertised | Fate::Goes)
+        && let Some(descriptor) = servers::descriptor(session, &row.feature, &row.component)?
+    {
+        let argument = session.format(row.argument.as_deref().unwrap_or_default()).text;
+        let space = if argument.is_empty() { "" } else { " " };
+        let key = key.join(&row.context);
+        entries.push(Entry::descriptor(&key, &row.context, format!("{descriptor}{space}{argument}")));
     }
     if let Some(masks) = &row.file_type_mask {
         let key = classes_key(session, &row.component, &format!("FileType\\{clsid}"))?;

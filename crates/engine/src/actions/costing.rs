@@ -10,7 +10,7 @@ use reseat_machine::{Machine, products};
 use reseat_package::feature_state::{InstalledStates, Requests, SelectionInput, select};
 use reseat_package::file_versioning::{Decision, Reason};
 use reseat_package::{
-    Component, Feature, FeatureComponent, FeatureCondition, FileRow, InstallState, KeyPath,
+    Component, Feature, FeatureAttributes, FeatureComponent, FeatureCondition, FileRow, InstallState, KeyPath,
 };
 
 use crate::actions::{administrative, shared_libraries};
@@ -88,9 +88,14 @@ pub fn decide(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
             requests.set_feature(feature, *state);
         }
         let known = Known::find(session)?;
+        let mut features = package.rows::<Feature>()?.to_vec();
+        let mut conditions = package.rows::<FeatureCondition>()?.to_vec();
+        if session.top_level == TopLevel::Advertise {
+            only_advertise(&mut features, &mut conditions);
+        }
         let input = SelectionInput {
-            features: &package.rows::<Feature>()?,
-            conditions: &package.rows::<FeatureCondition>()?,
+            features: &features,
+            conditions: &conditions,
             components: &package.rows::<Component>()?,
             feature_components: &package.rows::<FeatureComponent>()?,
             files: &package.rows::<FileRow>()?,
@@ -123,6 +128,19 @@ pub fn decide(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         session.set_property("REMOVE", "ALL");
     }
     Ok(())
+}
+
+/// An advertisement installs nothing: features that do not allow it stay away.
+fn only_advertise(features: &mut [Feature], conditions: &mut Vec<FeatureCondition>) {
+    for feature in features {
+        if feature.attributes.has(FeatureAttributes::DISALLOW_ADVERTISE) {
+            feature.level = 0;
+            conditions.retain(|row| row.feature != feature.feature);
+        } else {
+            feature.attributes =
+                FeatureAttributes(feature.attributes.0 | FeatureAttributes::FAVOR_ADVERTISE.0);
+        }
+    }
 }
 
 /// Sets SourceDir to the folder that the package's sources are in.
@@ -159,7 +177,7 @@ impl<'k, 's, 'm> Known<'k, 's, 'm> {
 
 impl InstalledStates for Known<'_, '_, '_> {
     fn product(&self) -> bool {
-        self.session.installed.is_some()
+        self.session.is_installed()
     }
 
     fn feature(&self, feature: &str) -> InstallState {

@@ -41,6 +41,7 @@ fn extensions(session: &Session<'_, '_>) -> Result<Vec<Server>, EngineError> {
     for row in package.rows::<Extension>()?.iter() {
         let name = format!(".{}", row.extension);
         let key = classes_key(session, &row.component, &name)?;
+        let fate = fate(session, &row.feature, &row.component)?;
         let mut entries = Vec::new();
         // Several products may open the same files; the last one installed does.
         entries.extend(row.prog_id.as_deref().map(|prog_id| Entry::contested(&key, "", prog_id)));
@@ -50,9 +51,8 @@ fn extensions(session: &Session<'_, '_>) -> Result<Vec<Server>, EngineError> {
                 Some(prog_id) => classes_key(session, &row.component, prog_id)?,
                 None => key,
             };
-            entries.extend(verb_entries(session, row, &owner.join("shell"), verbs)?);
+            entries.extend(verb_entries(session, row, fate, &owner.join("shell"), verbs)?);
         }
-        let fate = fate(session, &row.feature, &row.component)?;
         servers.push(Server { label: name, fate, entries });
     }
     Ok(servers)
@@ -62,6 +62,7 @@ fn extensions(session: &Session<'_, '_>) -> Result<Vec<Server>, EngineError> {
 fn verb_entries(
     session: &Session<'_, '_>,
     row: &Extension,
+    fate: Fate,
     shell: &RegistryKey,
     verbs: &[&Verb],
 ) -> Result<Vec<Entry>, EngineError> {
@@ -70,6 +71,7 @@ fn verb_entries(
         row: row.extension.to_string(),
         reason: format!("its component {} has no file as its key path", row.component),
     })?;
+    let descriptor = servers::descriptor(session, &row.feature, &row.component)?;
     let mut entries = Vec::new();
     let mut ordered: Vec<_> = verbs.iter().filter_map(|verb| Some((verb.sequence?, &*verb.verb))).collect();
     ordered.sort_unstable();
@@ -83,7 +85,15 @@ fn verb_entries(
         entries.extend(command.map(|text| Entry::text(&key, "", text)));
         let arguments = session.format(verb.argument.as_deref().unwrap_or_default()).text;
         let separator = if arguments.is_empty() { "" } else { " " };
-        entries.push(Entry::text(&key.join("command"), "", format!("\"{program}\"{separator}{arguments}")));
+        let key = key.join("command");
+        if fate != Fate::Advertised {
+            entries.push(Entry::text(&key, "", format!("\"{program}\"{separator}{arguments}")));
+        }
+        if let Some(descriptor) =
+            descriptor.as_ref().filter(|_| matches!(fate, Fate::Advertised | Fate::Goes))
+        {
+            entries.push(Entry::descriptor(&key, "command", format!("{descriptor}{separator}{arguments}")));
+        }
     }
     Ok(entries)
 }

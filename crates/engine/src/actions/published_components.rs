@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use reseat_machine::products::registration::descriptor;
 use reseat_machine::products::{InstallContext, squeeze};
 use reseat_machine::{Hive, RegistryKey, RegistryValue};
 use reseat_package::{Component, PublishComponent};
@@ -62,10 +63,11 @@ fn publish(session: &mut Session<'_, '_>, when: Fate) -> Result<(), EngineError>
         let qualifier = qualifiers.entry((category, row.qualifier.to_lowercase())).or_insert_with(|| {
             Qualifier { key, name: row.qualifier.to_string(), changes: false, texts: Vec::new() }
         });
-        qualifier.changes |= fate == when;
+        qualifier.changes |= fate == when || (fate == Fate::Advertised && when == Fate::Comes);
         if fate > Fate::Goes {
             let data = row.application_data.as_deref().unwrap_or_default();
-            qualifier.texts.push(format!("{product}{}>{}{data}", row.feature, squeeze(component.0)));
+            let descriptor = descriptor(package.product_code(), &row.feature, component);
+            qualifier.texts.push(format!("{descriptor}{data}"));
         }
     }
     for Qualifier { key, name, texts, .. } in qualifiers.into_values().filter(|qualifier| qualifier.changes) {

@@ -25,6 +25,7 @@ use crate::actions::{patches, shared_libraries};
 use crate::custom_action::PARENT_PRODUCT;
 use crate::error::EngineError;
 use crate::interface::Message;
+use crate::request::TopLevel;
 use crate::session::Session;
 use crate::transform_list;
 
@@ -194,18 +195,20 @@ pub fn publish_features(session: &mut Session<'_, '_>) -> Result<(), EngineError
                 .map(|parent| parent.to_string()),
             state: match outcome {
                 Some(state) if state.is_present() => FeatureState::Installed,
+                Some(InstallState::Advertised) => FeatureState::Advertised,
                 _ => FeatureState::Absent,
             },
             components: components.remove(&row.feature).unwrap_or_default(),
         });
     }
     let registry = session.machine().registry()?;
-    let written = registration::publish_features(
-        registry,
-        package.product_code(),
-        session.install_context(),
-        &features,
-    );
+    let (code, context) = (package.product_code(), session.install_context());
+    let advertised = features.iter().filter(|feature| feature.state == FeatureState::Advertised);
+    let removed: Vec<_> = advertised
+        .filter_map(|feature| registration::unlist_feature(registry, code, context, &feature.name))
+        .collect();
+    let written = registration::publish_features(registry, code, context, &features);
+    remove(session, removed)?;
     write(session, written)
 }
 
@@ -221,7 +224,8 @@ pub fn unpublish_features(session: &mut Session<'_, '_>) -> Result<(), EngineErr
 
 /// Publishes the product, its sources and its icons.
 pub fn publish_product(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
-    if session.removes_product() || !session.selection()?.installs_something() {
+    let publishes = session.selection()?.installs_something() || session.top_level == TopLevel::Advertise;
+    if session.removes_product() || !publishes {
         return Ok(());
     }
     let product = product(session)?;

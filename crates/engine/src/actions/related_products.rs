@@ -15,7 +15,7 @@ use crate::session::Session;
 
 /// Puts the codes of related products into the properties that the Upgrade table names.
 pub fn find_related_products(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
-    if session.installed.is_some() {
+    if session.is_installed() {
         return Ok(());
     }
     for (row, product) in related(session)? {
@@ -43,7 +43,7 @@ pub fn find_related_products(session: &mut Session<'_, '_>) -> Result<(), Engine
 
 /// Asks for the features of products that are about to be replaced, where the Upgrade table wants that.
 pub fn migrate_feature_states(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
-    if session.installed.is_some() || session.property("Preselected").is_some() {
+    if session.is_installed() || session.property("Preselected").is_some() {
         return Ok(());
     }
     for (row, product) in related(session)? {
@@ -57,7 +57,7 @@ pub fn migrate_feature_states(session: &mut Session<'_, '_>) -> Result<(), Engin
 
 /// Removes the products that the properties of the Upgrade table name, each in a session of its own.
 pub fn remove_existing_products(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
-    if session.installed.is_some() {
+    if session.is_installed() {
         return Ok(());
     }
     // What this product has to do first, it does before an older one goes.

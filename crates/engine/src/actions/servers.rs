@@ -4,12 +4,14 @@
 //! A server is registered with its feature (pages `registerclassinfo-action.md`, `registerextensioninfo-action.md` and their
 //! sisters) where its component is installed, so that the path that is written leads to something. It is
 //! unregistered with its feature, but not when its component stays because another product uses it.
-//! Nothing is advertised: what would install on demand on Windows is written as for a local installation.
+//! What is advertised has a descriptor in the place of a path: a list of texts that names product, feature and component (page
+//! `platform-support-of-advertisement.md`). What is installed has its path; a descriptor from before stays beside it.
 
 use std::collections::HashSet;
 
+use reseat_machine::products;
 use reseat_machine::{ClassesOf, Hive, RegistryKey, RegistryValue, View};
-use reseat_package::{InstallState, Text};
+use reseat_package::{Component, InstallState, Text};
 use reseat_script::{CreateRegistryKey, RemoveRegistryKey, RemoveRegistryValue, SetRegistryValue};
 
 use crate::actions::registration;
@@ -26,6 +28,8 @@ pub enum Fate {
     Goes,
     /// It is there and stays as it is.
     Stays,
+    /// It is made known, and is installed when somebody asks for it.
+    Advertised,
     /// It is registered, for the first time or again.
     Comes,
 }
@@ -51,6 +55,12 @@ impl Entry {
         Self { contested: true, ..Self::text(key, name, text) }
     }
 
+    /// The descriptor of an advertised server, with what is behind it.
+    pub fn descriptor(key: &RegistryKey, name: &str, text: String) -> Self {
+        let value = Some((name.to_owned(), RegistryValue::MultiString(vec![text])));
+        Self { key: key.clone(), value, contested: false }
+    }
+
     /// A key that may stay empty.
     pub fn key(key: &RegistryKey) -> Self {
         Self { key: key.clone(), value: None, contested: false }
@@ -74,6 +84,15 @@ pub fn fate(session: &Session<'_, '_>, feature: &str, component: &str) -> Result
     else {
         return Ok(Fate::Absent);
     };
+    if feature.action == InstallState::Advertised {
+        let row = session.package.find::<Component>(&component.component)?;
+        let condition = row.and_then(|row| row.condition.clone()).unwrap_or_default();
+        let enabled = session.holds("Component", &component.component, &condition)?;
+        return Ok(if enabled { Fate::Advertised } else { Fate::Absent });
+    }
+    if feature.installed == InstallState::Advertised && !feature.action.is_present() {
+        return Ok(if feature.action == InstallState::Absent { Fate::Goes } else { Fate::Stays });
+    }
     let outcome = component.outcome().is_present();
     let component_stays = component.requested == InstallState::Absent && component.limit.is_some();
     Ok(if feature.action.is_present() && outcome {
@@ -85,6 +104,17 @@ pub fn fate(session: &Session<'_, '_>, feature: &str, component: &str) -> Result
     } else {
         Fate::Absent
     })
+}
+
+/// The descriptor of a component that a feature provides; nothing for a component without a code, which cannot be named.
+pub fn descriptor(
+    session: &Session<'_, '_>,
+    feature: &str,
+    component: &str,
+) -> Result<Option<String>, EngineError> {
+    let row = session.package.find::<Component>(component)?;
+    let code = session.package.product_code();
+    Ok(row.and_then(|row| row.id).map(|id| products::registration::descriptor(code, feature, id)))
 }
 
 /// A key of the classes, in the view of a component.
@@ -111,7 +141,7 @@ pub fn default_icon(
 
 /// Writes the entries of servers that come.
 pub fn register(session: &mut Session<'_, '_>, servers: Vec<Server>) -> Result<(), EngineError> {
-    for server in servers.into_iter().filter(|server| server.fate == Fate::Comes) {
+    for server in servers.into_iter().filter(|server| server.fate >= Fate::Advertised) {
         session.tell(&Message::ActionData(server.label));
         for Entry { key, value, .. } in server.entries {
             session.add(match value {

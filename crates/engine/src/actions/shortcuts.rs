@@ -6,6 +6,7 @@ use reseat_package::{MsiShortcutProperty, Shortcut, ShortcutTarget, Text};
 use reseat_script as script;
 
 use crate::actions::files::NAMES;
+use crate::actions::servers::{self, Fate};
 use crate::actions::{folders, registration};
 use crate::error::EngineError;
 use crate::interface::Message;
@@ -16,9 +17,11 @@ use crate::session::{Again, Session};
 pub fn create_shortcuts(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     let package = session.package.clone();
     for row in package.rows::<Shortcut>()?.iter() {
-        if !session.selection()?.does(&row.component, Doing::Install)
-            || !session.writes_again(&row.component, Again::Shortcuts)?
-        {
+        let comes = session.selection()?.does(&row.component, Doing::Install)
+            && session.writes_again(&row.component, Again::Shortcuts)?;
+        let advertises =
+            advertised(session, row, Doing::Install)? && session.property("DISABLEADVTSHORTCUTS").is_none();
+        if !comes && !advertises {
             continue;
         }
         let path = path(session, row)?;
@@ -58,7 +61,9 @@ pub fn remove_shortcuts(session: &mut Session<'_, '_>) -> Result<(), EngineError
     let package = session.package.clone();
     let mut folders = Vec::new();
     for row in package.rows::<Shortcut>()?.iter() {
-        if !session.selection()?.does(&row.component, Doing::Remove) {
+        if !session.selection()?.does(&row.component, Doing::Remove)
+            && !advertised(session, row, Doing::Remove)?
+        {
             continue;
         }
         let path = path(session, row)?;
@@ -67,6 +72,15 @@ pub fn remove_shortcuts(session: &mut Session<'_, '_>) -> Result<(), EngineError
         session.add(script::RemoveFile { path }.into())?;
     }
     folders::remove_empty(session, folders)
+}
+
+/// Whether a shortcut leads to a feature that is advertised, or was and goes.
+fn advertised(session: &Session<'_, '_>, row: &Shortcut, doing: Doing) -> Result<bool, EngineError> {
+    let ShortcutTarget::Feature(feature) = row.target() else { return Ok(false) };
+    Ok(match (servers::fate(session, feature, &row.component)?, doing) {
+        (fate, Doing::Install) => fate == Fate::Advertised,
+        (fate, Doing::Remove) => fate == Fate::Goes,
+    })
 }
 
 /// The path of a shortcut.
@@ -86,8 +100,7 @@ fn link(session: &Session<'_, '_>, row: &Shortcut) -> Result<Option<ShellLink>, 
     };
     let target = match row.target() {
         ShortcutTarget::Path(text) => session.format(text).text,
-        // An advertised shortcut installs its feature on demand; here it leads to the component's key path, which is
-        // what it would end up with.
+        // Also when the feature is only advertised: that is where it will be.
         ShortcutTarget::Feature(_) => session.selection()?.key_path_file(&row.component).unwrap_or_default(),
     };
     let Ok(target) = WindowsPath::parse(target.trim_end_matches('\\')) else { return Ok(None) };
@@ -102,6 +115,12 @@ fn link(session: &Session<'_, '_>, row: &Shortcut) -> Result<Option<ShellLink>, 
             Some((registration::icon_path(session, icon)?.to_string(), row.icon_index.unwrap_or(0)))
         }
     };
+    let descriptor = match row.target() {
+        ShortcutTarget::Feature(feature) if advertised(session, row, Doing::Install)? => {
+            servers::descriptor(session, feature, &row.component)?
+        }
+        _ => None,
+    };
     Ok(Some(ShellLink {
         target,
         target_facts: TargetFacts { is_folder, ..TargetFacts::default() },
@@ -111,5 +130,6 @@ fn link(session: &Session<'_, '_>, row: &Shortcut) -> Result<Option<ShellLink>, 
         icon,
         hotkey: u16::try_from(row.hotkey.unwrap_or(0)).unwrap_or(0),
         show: ShowCommand::from_number(row.show_command.unwrap_or(1).unsigned_abs()),
+        descriptor,
     }))
 }

@@ -189,7 +189,7 @@ impl ImmediateFunctions<'_, '_, '_> {
             // ADMIN
             0 => session.top_level == TopLevel::Admin,
             // MAINTENANCE, ROLLBACKENABLED, LOGENABLED, OPERATIONS
-            2 => session.installed.is_some(),
+            2 => session.is_installed(),
             3 => !is_set("DISABLEROLLBACK") && !is_set("RollbackDisabled"),
             4 => session.installation.request.log_file.is_some(),
             5 => session.in_script,

@@ -97,6 +97,7 @@ fn product_info(registry: &Registry, arguments: Arguments<'_>) -> Answer {
 fn product_state(registry: &Registry, arguments: Arguments<'_>) -> Answer {
     let code = code::<ProductCode>(arguments, 0)?;
     let state = match products::product(registry, code) {
+        Some(product) if product.advertised => InstallState::Advertised,
         Some(_) => InstallState::Default,
         None => InstallState::Unknown,
     };
@@ -133,6 +134,7 @@ fn feature_state(registry: &Registry, arguments: Arguments<'_>) -> Answer {
     let state = product.features.iter().find(|(name, _)| name == feature).map(|(_, state)| *state);
     returns(match state {
         Some(FeatureState::Installed) => InstallState::Local.number(),
+        Some(FeatureState::Advertised) => InstallState::Advertised.number(),
         Some(FeatureState::Absent) => InstallState::Absent.number(),
         None => InstallState::Unknown.number(),
     })

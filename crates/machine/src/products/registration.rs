@@ -242,6 +242,24 @@ pub struct FeatureRegistration {
     pub components: Vec<ComponentId>,
 }
 
+/// What names a component of a feature to whoever installs it on demand: the descriptor of shortcuts, servers and qualified
+/// components.
+pub fn descriptor(code: ProductCode, feature: &str, component: ComponentId) -> String {
+    format!("{}{feature}>{}", squeeze(code.0), squeeze(component.0))
+}
+
+/// What PublishFeatures takes away of a feature that was installed and is advertised now: the list of its components.
+pub fn unlist_feature(
+    registry: &Registry,
+    code: ProductCode,
+    context: InstallContext,
+    feature: &str,
+) -> Option<Removed> {
+    let lists = user_data_product_key(registry, context, code).join("Features");
+    registry.value(&lists, feature)?;
+    Some(Removed::ValueAndEmptyKey(lists, feature.to_owned()))
+}
+
 /// What PublishFeatures writes (page `publishfeatures-action.md`).
 pub fn publish_features(
     registry: &Registry,
@@ -260,6 +278,9 @@ pub fn publish_features(
         }
         state.push_str(parent);
         written.push((states.clone(), feature.name.clone(), RegistryValue::String(state)));
+        if feature.state == FeatureState::Advertised {
+            continue;
+        }
         let mut list: String = feature.components.iter().map(|component| squeeze(component.0)).collect();
         if !parent.is_empty() {
             list.push(PARENT);

@@ -26,6 +26,10 @@ pub fn run(global: &Global, arguments: &Check) -> Result<ExitCode, Failure> {
     let mut findings = Vec::new();
     if let Some(machine) = prefix::open_if_made(global)? {
         for product in inventories::products(&machine, arguments.product.as_deref())? {
+            if product.advertised {
+                // Nothing of it is installed, and no package is kept.
+                continue;
+            }
             let (code, name) = (product.code.to_string(), product.name.clone());
             let finding = |component: &str, kind, what: &str, finding: String| Finding {
                 product: code.clone(),

@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::arguments::{Global, Install, Patch, Presented, Repair, Ui, Uninstall};
 use crate::failure::Failure;
+use crate::msiexec_line::Advertisement;
 use crate::output;
 use crate::prefix;
 use crate::terminal::{self, Terminal};
@@ -33,6 +34,38 @@ pub fn install(global: &Global, arguments: Install) -> Result<ExitCode, Failure>
         return super::admin::administer(global, request, &presented);
     }
     start(global, &request, &presented)
+}
+
+/// Makes a product known, to be installed on demand.
+pub fn advertise(global: &Global, arguments: Install) -> Result<ExitCode, Failure> {
+    let Install { package, properties, presented } = arguments;
+    let mut request = request(global, Target::Package(package), &properties, &presented)?;
+    request.properties.push(("ACTION".to_owned(), "ADVERTISE".to_owned()));
+    start(global, &request, &presented)
+}
+
+/// The properties that the options of `msiexec /j` stand for.
+pub fn advertisement(package: &Path, options: Advertisement) -> Vec<(String, String)> {
+    let Advertisement { for_all, transforms, language, new_instance, .. } = options;
+    let mut transforms: Vec<String> = transforms.into_iter().collect();
+    // A package in several languages has a transform for each but its own, called by the language's number.
+    if let Some(language) = language {
+        let database = reseat_database::Database::open(package, reseat_database::Reading::Permissive);
+        if database.is_ok_and(|database| database.storage_names().contains(&language)) {
+            transforms.push(format!(":{language}"));
+        }
+    }
+    let mut properties = vec![
+        ("ACTION".to_owned(), "ADVERTISE".to_owned()),
+        ("ALLUSERS".to_owned(), if for_all { "1" } else { "" }.to_owned()),
+    ];
+    if !transforms.is_empty() {
+        properties.push(("TRANSFORMS".to_owned(), transforms.join(";")));
+    }
+    if new_instance {
+        properties.push(("MSINEWINSTANCE".to_owned(), "1".to_owned()));
+    }
+    properties
 }
 
 /// Removes a product.

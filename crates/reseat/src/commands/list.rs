@@ -16,6 +16,7 @@ struct Line {
     version: String,
     publisher: String,
     context: &'static str,
+    advertised: bool,
     product: String,
 }
 
@@ -35,6 +36,7 @@ pub fn run(global: &Global) -> Result<ExitCode, Failure> {
                 InstallContext::PerMachine => "machine",
                 InstallContext::PerUser => "user",
             },
+            advertised: product.advertised,
             product: product.code.to_string(),
         })
         .collect();
@@ -44,7 +46,7 @@ pub fn run(global: &Global) -> Result<ExitCode, Failure> {
             line.name.clone(),
             line.version.clone(),
             line.publisher.clone(),
-            line.context.to_owned(),
+            if line.advertised { format!("{}, advertised", line.context) } else { line.context.to_owned() },
             line.product.clone(),
         ]
     });

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use reseat_engine::{EngineError, Target};
+use reseat_engine::Target;
 
 use crate::arguments::{Global, Manner, Msiexec, Presented, Ui};
 use crate::commands::install;
@@ -20,6 +20,7 @@ msiexec OPTION … [PROPERTY=VALUE …]
   /f[poedcaumsv] PACKAGE|PRODUCT-CODE      repair; without letters omus
   /a PACKAGE [TARGETDIR=FOLDER]            copy the package, unpacked, to a folder to install it from
   /a IMAGE /p PATCH[;PATCH…]               patch such a copy
+  /j[um] PACKAGE [/t TRANSFORMS] [/g LANGUAGE] [/c]   make known, to be installed on demand; u for this user, m for all
   /p, /update PATCH[;PATCH…]               apply patches; with /package to that product
   /uninstall PATCH[;PATCH…]                remove patches; with /package from that product
   /n PRODUCT-CODE                          the instance that is meant
@@ -31,7 +32,7 @@ msiexec OPTION … [PROPERTY=VALUE …]
   /l[iwearucmopvx+!*] FILE, /log FILE               the verbose log; + keeps what the file holds
   /norestart  /promptrestart  /forcerestart         set REBOOT and REBOOTPROMPT
 
-Not supported: /j, /m, /y, /z. The exit codes are those of reseat: 0 success, 1 failure with the documented number
+Not supported: /m, /y, /z. The exit codes are those of reseat: 0 success, 1 failure with the documented number
 printed, 2 wrong usage, 10 success, and something has to be started again (3010).
 ";
 
@@ -88,7 +89,11 @@ pub fn run(global: &Global, arguments: &Msiexec) -> Result<ExitCode, Failure> {
             request.properties.extend(patch.map(|patch| ("PATCH".to_owned(), patch)));
             return super::admin::administer(&global, request, &presented);
         }
-        Action::Advertise(_) => return Err(unsupported("advertisement (/j)")),
+        Action::Advertise(advertisement) => {
+            let package = prefix::locate(&global, Path::new(&advertisement.package))?;
+            properties.extend(install::advertisement(&package, advertisement));
+            Target::Package(package)
+        }
         Action::Patch(patches, product) => {
             return patch(&global, "PATCH", &patches, product, properties, &presented);
         }
@@ -125,8 +130,4 @@ fn named(global: &Global, text: &str) -> Result<Target, Failure> {
         return Ok(Target::Product(text.to_owned()));
     }
     Ok(Target::Package(prefix::locate(global, Path::new(text))?))
-}
-
-fn unsupported(part: &str) -> Failure {
-    EngineError::Unsupported { parts: vec![part.to_owned()] }.into()
 }

@@ -27,6 +27,7 @@ pub fn run(global: &Global, arguments: &Show) -> Result<ExitCode, Failure> {
     };
     let word = |state| match state {
         FeatureState::Installed => "installed",
+        FeatureState::Advertised => "advertised",
         FeatureState::Absent => "absent",
     };
     output::write(ExitCode::SUCCESS, |out| {

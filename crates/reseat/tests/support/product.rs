@@ -31,6 +31,7 @@ const TABLES: &[(&str, &str, usize)] = &[
     ("InstallUISequence", "Action:s72 Condition:S255 Sequence:I2", 1),
     ("OtherSequence", "Action:s72 Condition:S255 Sequence:I2", 1),
     ("Dialog", "Dialog:s72 HCentering:i2", 1),
+    ("AdvtExecuteSequence", "Action:s72 Condition:S255 Sequence:I2", 1),
     ("AdminExecuteSequence", "Action:s72 Condition:S255 Sequence:I2", 1),
     ("Condition", "Feature_:s38 Level:i2 Condition:S255", 2),
     ("CustomAction", "Action:s72 Type:i2 Source:S72 Target:S255", 1),
@@ -321,6 +322,28 @@ impl Product {
     pub fn with_standard_actions(mut self, actions: &[(&str, i32)]) -> Self {
         for (action, sequence) in actions {
             self.row("InstallExecuteSequence", &[action, "", &sequence.to_string()]);
+        }
+        self
+    }
+
+    /// Gives it the suggested sequence of an advertisement.
+    pub fn with_advertisement_sequence(mut self) -> Self {
+        for (action, sequence) in [
+            ("CostInitialize", "800"),
+            ("CostFinalize", "1000"),
+            ("InstallValidate", "1400"),
+            ("InstallInitialize", "1500"),
+            ("CreateShortcuts", "4500"),
+            ("RegisterClassInfo", "4600"),
+            ("RegisterExtensionInfo", "4700"),
+            ("RegisterProgIdInfo", "4800"),
+            ("RegisterMIMEInfo", "4900"),
+            ("PublishComponents", "6200"),
+            ("PublishFeatures", "6300"),
+            ("PublishProduct", "6400"),
+            ("InstallFinalize", "6600"),
+        ] {
+            self.row("AdvtExecuteSequence", &[action, "", sequence]);
         }
         self
     }
