@@ -12,6 +12,7 @@ use crate::client;
 use crate::error::EngineError;
 use crate::interface::Message;
 use crate::session::Session;
+use crate::suspension::RESUME;
 
 /// Language of messages and of the presented Windows: English.
 const LANGUAGE: &str = "1033";
@@ -194,8 +195,13 @@ fn set_product_state(session: &mut Session<'_, '_>) {
     session.properties.set("ProductState", state);
     const SELECTING: [&str; 7] =
         ["ADDLOCAL", "ADDSOURCE", "ADDDEFAULT", "ADVERTISE", "REMOVE", "REINSTALL", "COMPADDLOCAL"];
-    if SELECTING.iter().any(|name| session.property(name).is_some()) {
+    let resumes = session.property(RESUME).is_some();
+    if resumes || SELECTING.iter().any(|name| session.property(name).is_some()) {
         session.properties.set("Preselected", "1");
+    }
+    if resumes {
+        session.properties.set("Resume", "1");
+        session.properties.set("UpdateStarted", "1");
     }
 }
 

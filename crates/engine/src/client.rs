@@ -101,7 +101,8 @@ pub fn switch(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     let client_properties = session.properties.clone();
     session.selection = None;
     session.done.clear();
-    session.begin_properties(&handed)?;
+    session.given.extend(handed);
+    session.begin_properties()?;
     execute(session)?;
     log_properties(session, "S");
     // The actions behind ExecuteAction are the client's again; what the end of the installation asks for stays.

@@ -20,6 +20,8 @@ pub enum Outcome {
     Success,
     /// All done, and something goes on with old files until it is started again: 3010.
     RestartRequired,
+    /// It goes on after a restart of Windows: 1604.
+    Suspended,
 }
 
 impl Outcome {
@@ -28,6 +30,7 @@ impl Outcome {
         match self {
             Self::Success => 0,
             Self::RestartRequired => 3010,
+            Self::Suspended => 1604,
         }
     }
 }

@@ -143,6 +143,11 @@ pub fn install(
         None if session.installation.restart_required => 2,
         None => 0,
     };
+    if session.installation.suspended {
+        service!("MainEngineThread is returning {}", Outcome::Suspended.code());
+        let outcome = Outcome::Suspended;
+        return Ok(Report { outcome, product, name, version, change, restarted, pending });
+    }
     if let Err(error) = result {
         tell_failure(&mut session, &error);
         service!("MainEngineThread is returning {}", error.code());
@@ -207,6 +212,7 @@ pub(crate) fn unlocked<'m>(
         restart_required: false,
         nested_packages: Vec::new(),
         around: Vec::new(),
+        suspended: false,
         ignores_files_in_use: false,
         pending: PendingFiles::default(),
         plan: None,
@@ -397,7 +403,7 @@ fn begin<'s, 'm>(
         let text = format!("{}: {warning}", session.package_path.display());
         session.tell(&Message::Warning(text));
     }
-    session.begin_properties(&[])?;
+    session.begin_properties()?;
     Ok(session)
 }
 

@@ -20,6 +20,7 @@
 //! | `inventory`, `installed_folders` | what an installed product consists of, and where it lies |
 //! | `selection`, `decision` | states of features, components and files; which files are replaced |
 //! | `source`, `beside` | where files come from; what lies beside a package |
+//! | `suspension` | stopping for a restart of Windows, and going on after it |
 //! | `custom_action`, `host` | when custom actions run and what their results mean; who runs them |
 //! | `functions` | the documented functions that the code of custom actions calls |
 //! | `restart`, `pending_files` | the conversation with the Restart Manager; files that wait for the next start |
@@ -63,6 +64,7 @@ mod source;
 mod standard_action;
 mod subject;
 mod support;
+mod suspension;
 mod transform_list;
 mod variable;
 
@@ -91,3 +93,4 @@ pub use secrets::masked;
 pub use source::local_time;
 pub use standard_action::{STANDARD_ACTIONS, Service, StandardAction};
 pub use subject::find_product;
+pub use suspension::{SuspendedInstallation, suspended_installations};

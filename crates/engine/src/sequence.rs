@@ -157,7 +157,6 @@ fn serve(session: &mut Session<'_, '_>, name: &str) -> Result<Flow, EngineError>
                 function(session)
             }
             Service::Unsupported(tables) => refuse_tables(session, name, tables),
-            Service::NotHere => refuse(session, format!("action {name}")),
         }?;
         return Ok(Flow::GoOn);
     }

@@ -53,6 +53,8 @@ pub struct Installation<'m> {
     pub restart: Option<Conversation>,
     /// Whether something goes on with old files until it is started again.
     pub restart_required: bool,
+    /// Whether it stopped for a restart of Windows, after which it goes on.
+    pub suspended: bool,
     /// Whether applications in the way are let go on.
     pub ignores_files_in_use: bool,
     /// Files that something goes on using, and what waits for the next start.
@@ -394,13 +396,13 @@ impl<'s, 'm> Session<'s, 'm> {
         product.features.iter().map(|(name, present)| (name.clone(), state(*present))).collect()
     }
 
-    /// Sets the properties anew: the package's, those that the session was begun with, these, and the installer's own.
+    /// Sets the properties anew: the package's, those that the session was begun with, and the installer's own.
     ///
     /// # Errors
     /// When the Property table cannot be read, or a property may not be set.
-    pub(crate) fn begin_properties(&mut self, further: &[(String, String)]) -> Result<(), EngineError> {
+    pub(crate) fn begin_properties(&mut self) -> Result<(), EngineError> {
         self.properties = Properties::new();
-        let given = [&self.given, further].concat();
+        let given = self.given.clone();
         builtin_properties::set_all(self, &given)?;
         for (name, value) in self.derived.clone() {
             self.set_property(&name, &value);

@@ -23,8 +23,6 @@ pub enum Service {
     Nothing(&'static str),
     /// It cannot be carried out when one of these tables has rows.
     Unsupported(&'static [&'static str]),
-    /// It cannot be carried out at all.
-    NotHere,
 }
 
 /// A standard action.
@@ -44,7 +42,7 @@ pub fn find(name: &str) -> Option<&'static StandardAction> {
 /// Tables that change what installing means without an action of their own, and are not supported.
 pub const UNSUPPORTED_TABLES: &[&str] = &["MsiEmbeddedChainer"];
 
-use Service::{Judged, NotHere, Nothing, Unsupported, Works};
+use Service::{Judged, Nothing, Unsupported, Works};
 
 /// Every standard action, in the order of the alphabet.
 pub const STANDARD_ACTIONS: &[StandardAction] = &[
@@ -64,7 +62,7 @@ pub const STANDARD_ACTIONS: &[StandardAction] = &[
     action("ExecuteAction", Works(actions::top_level::execute_action)),
     action("FileCost", Works(actions::costing::file_cost)),
     action("FindRelatedProducts", Works(actions::related_products::find_related_products)),
-    action("ForceReboot", NotHere),
+    action("ForceReboot", Works(actions::execute::force_reboot)),
     action("INSTALL", Works(actions::top_level::execute_action)),
     action("InstallAdminPackage", Works(actions::administrative::install_admin_package)),
     action("InstallExecute", Works(actions::execute::install_execute)),
@@ -168,7 +166,6 @@ What becomes of each standard action of the reference (page `standard-actions-re
                 Service::Unsupported(tables) => {
                     format!("is refused when there are rows in {}", tables.join(", "))
                 }
-                Service::NotHere => "is refused".to_owned(),
             };
             page.push_str(&format!("| {} | {here} |\n", action.name));
         }

@@ -72,7 +72,6 @@ fn check_sequence(
                     judge(session)?.into_iter().map(|part| format!("action {} ({part})", row.action)),
                 );
             }
-            Some(Service::NotHere) => parts.push(format!("action {}", row.action)),
             None => {
                 if let Some(action) = package.find::<CustomAction>(&row.action)?
                     && !session.installation.request.custom_actions.skips(&row.action)

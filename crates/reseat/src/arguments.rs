@@ -149,7 +149,7 @@ Examples:
 
 Exit codes: 0 all is as it was installed, 1 something is missing or was changed, 2 wrong usage.")]
     Check(Check),
-    /// List the file operations that wait for the next start of Windows, or carry them out
+    /// List the file operations and installations that wait for the next start of Windows, or carry them out
     #[command(after_help = "\
 Examples:
   reseat reboot-pending

@@ -21,6 +21,7 @@ use crate::log::service;
 use crate::request::TopLevel;
 use crate::selection::Selection;
 use crate::session::Session;
+use crate::suspension::Resumed;
 
 /// Loads the tables that costing needs.
 pub fn cost_initialize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
@@ -157,6 +158,7 @@ struct Known<'k, 's, 'm> {
     session: &'k Session<'s, 'm>,
     machine: &'m Machine,
     features: HashMap<String, InstallState>,
+    resumed: Resumed,
 }
 
 impl<'k, 's, 'm> Known<'k, 's, 'm> {
@@ -165,7 +167,7 @@ impl<'k, 's, 'm> Known<'k, 's, 'm> {
             Some(product) => session.feature_states_of(product).into_iter().collect(),
             None => HashMap::new(),
         };
-        Ok(Self { session, machine: session.machine(), features })
+        Ok(Self { session, machine: session.machine(), features, resumed: Resumed::of(session)? })
     }
 
     /// The products that use a component; a registry that cannot be read has no entries.
@@ -181,11 +183,17 @@ impl InstalledStates for Known<'_, '_, '_> {
     }
 
     fn feature(&self, feature: &str) -> InstallState {
+        if self.resumed.has_feature(feature) {
+            return InstallState::Absent;
+        }
         self.features.get(feature).copied().unwrap_or(InstallState::Absent)
     }
 
     fn component(&self, component: &Component) -> InstallState {
         let Some(product) = &self.session.installed else { return InstallState::Absent };
+        if self.resumed.has_component(&component.component) {
+            return InstallState::Absent;
+        }
         let registered = self.clients(component).iter().any(|client| client.product == Some(product.code));
         if registered { InstallState::Local } else { InstallState::Absent }
     }

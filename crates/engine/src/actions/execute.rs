@@ -1,7 +1,7 @@
-//! InstallInitialize, InstallExecute, InstallFinalize, DisableRollback and ScheduleReboot: the transaction around the script.
+//! InstallInitialize, InstallExecute, InstallFinalize, DisableRollback, ForceReboot and ScheduleReboot: the transaction around the script.
 //!
 //! See the pages `installinitialize-action.md`, `installexecute-action.md`, `installfinalize-action.md`,
-//! `disablerollback-action.md` and `schedulereboot-action.md`. Sessions of one installation share one transaction: a nested session that begins while it
+//! `disablerollback-action.md`, `forcereboot-action.md` and `schedulereboot-action.md`. Sessions of one installation share one transaction: a nested session that begins while it
 //! is open adds to it and leaves the commit to the session that opened it.
 
 use std::fs::File;
@@ -24,8 +24,10 @@ use crate::host::CustomActionHost;
 use crate::interface::{Message, UserInterface};
 use crate::log::service;
 use crate::recovery::with_causes;
-use crate::session::Session;
+use crate::request::TopLevel;
+use crate::session::{Purpose, Session};
 use crate::source::Sources;
+use crate::suspension;
 
 /// The property that says that rollback is disabled (page `rollbackdisabled.md`).
 const ROLLBACK_DISABLED: &str = "RollbackDisabled";
@@ -94,9 +96,16 @@ pub fn install_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError
     if session.removes_product() {
         super::registration::unregister_product(session)?;
     }
+    suspension::forget(session)?;
     install_execute(session)?;
-    session.in_script = false;
+    commit(session)?;
     session.is_finished = true;
+    Ok(())
+}
+
+/// Ends the script, and commits what was executed when this session opened the transaction.
+fn commit(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    session.in_script = false;
     if session.owns_transaction
         && let Some(transaction) = session.installation.transaction.take()
     {
@@ -177,6 +186,21 @@ fn is_disabled_by_policy(session: &Session<'_, '_>) -> Result<bool, EngineError>
     let path = r"Software\Policies\Microsoft\Windows\Installer".to_owned();
     let key = RegistryKey { hive, view: View::Native, path };
     Ok(session.machine().registry()?.value(&key, "DisableRollback") == Some(RegistryValue::Dword(1)))
+}
+
+/// Stops the installation for a restart of Windows, after which it goes on (page `forcereboot-action.md`). REBOOT suppresses
+/// that; a product that is removed for another one waits for the end.
+pub fn force_reboot(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let suppressed = session.property("REBOOT").is_some_and(|value| value.starts_with(['R', 'r']));
+    let is_outer = session.purpose == Purpose::Requested && session.top_level == TopLevel::Install;
+    if suppressed || !is_outer || session.installation.plan.is_some() {
+        return schedule_reboot(session);
+    }
+    suspension::write(session)?;
+    install_execute(session)?;
+    commit(session)?;
+    session.installation.suspended = true;
+    Err(EngineError::Suspended { action: session.action.clone() })
 }
 
 /// Says at the end that a restart is needed.

@@ -12,6 +12,7 @@ use crate::interface::Message;
 use crate::log::service;
 use crate::plan::ReplacedProduct;
 use crate::session::Session;
+use crate::suspension::RESUME;
 
 /// Puts the codes of related products into the properties that the Upgrade table names.
 pub fn find_related_products(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
@@ -57,7 +58,8 @@ pub fn migrate_feature_states(session: &mut Session<'_, '_>) -> Result<(), Engin
 
 /// Removes the products that the properties of the Upgrade table name, each in a session of its own.
 pub fn remove_existing_products(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
-    if session.is_installed() {
+    // One that goes on after a restart has been registered, and has not removed the others yet.
+    if session.is_installed() && session.property(RESUME).is_none() {
         return Ok(());
     }
     // What this product has to do first, it does before an older one goes.

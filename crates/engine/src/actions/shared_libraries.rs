@@ -4,12 +4,14 @@
 //! A component with the attribute counts; one without it does so when the library is counted already. What others count
 //! keeps the component's files when the product is removed.
 
+use reseat_machine::products;
 use reseat_machine::{Hive, RegistryKey, RegistryValue, View};
 use reseat_package::{Component, ComponentAttributes, KeyPath};
 use reseat_script::{RemoveRegistryValue, SetRegistryValue};
 
 use crate::error::EngineError;
 use crate::session::Session;
+use crate::suspension::RESUME;
 
 const KEY: &str = r"Software\Microsoft\Windows\CurrentVersion\SharedDLLs";
 
@@ -20,7 +22,9 @@ const KEY: &str = r"Software\Microsoft\Windows\CurrentVersion\SharedDLLs";
 pub fn count(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     let mut operations = Vec::new();
     for (component, state) in session.selection()?.components() {
-        let comes = state.action.is_present() && !state.installed.is_present();
+        let comes = state.action.is_present()
+            && !state.installed.is_present()
+            && !counted_before(session, component)?;
         let goes = !state.action.is_present()
             && state.installed.is_present()
             && state.requested == reseat_package::InstallState::Absent;
@@ -45,6 +49,14 @@ pub fn count(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         });
     }
     operations.into_iter().try_for_each(|operation| session.add(operation))
+}
+
+/// Whether this product has counted a component before it was stopped for a restart.
+fn counted_before(session: &Session<'_, '_>, component: &Component) -> Result<bool, EngineError> {
+    let (Some(id), Some(_)) = (component.id, session.property(RESUME)) else { return Ok(false) };
+    let own = Some(session.package.product_code());
+    let clients = products::component_clients(session.machine().registry()?, id);
+    Ok(clients.iter().any(|client| client.product == own))
 }
 
 /// Whether others than this product count the key file of an installed component.

@@ -247,7 +247,7 @@ pub(super) fn run(
     print(global, &report, &terminal.warnings);
     Ok(match report.outcome {
         Outcome::Success => ExitCode::SUCCESS,
-        Outcome::RestartRequired => ExitCode::from(RESTART_REQUIRED),
+        Outcome::RestartRequired | Outcome::Suspended => ExitCode::from(RESTART_REQUIRED),
     })
 }
 
@@ -277,6 +277,11 @@ fn print(global: &Global, report: &Report, warnings: &[String]) {
     eprintln!("{}: {} {}", report.change, report.name, report.version);
     match report.outcome {
         Outcome::Success => {}
+        Outcome::Suspended => {
+            eprintln!(
+                "1604: it goes on after a restart of Windows, which 'reseat reboot-pending --apply' stands for"
+            );
+        }
         Outcome::RestartRequired if report.pending.is_empty() => {
             eprintln!("3010: a restart is needed before everything works as installed");
         }
