@@ -58,8 +58,14 @@ pub fn warn_of_unknown(global: &Global, list: &ApplicationList) {
             file.display()
         );
     }
-    for (file, _) in list.files.iter().filter(|(_, state)| *state == FileState::Missing) {
-        eprintln!("reseat: {} does not exist", file.display());
+    for (file, state) in &list.files {
+        match state {
+            FileState::Missing => eprintln!("reseat: {} does not exist", file.display()),
+            FileState::Unknown(reason) => {
+                eprintln!("reseat: whether {} is in use is not known: {reason}", file.display());
+            }
+            _ => {}
+        }
     }
     for service in &list.services_not_inspected {
         eprintln!("reseat: {service} is known to no service manager that could be asked");

@@ -431,6 +431,7 @@ fn three_capabilities_suffice_to_see_and_to_close_what_belongs_to_others() {
         return;
     }
     let place = Place::new();
+    std::fs::set_permissions(place.path("."), std::fs::Permissions::from_mode(0o755)).unwrap();
     let file = place.write("held", "x");
     let mut holder = place.hold(&file);
     let runtime = tempfile::tempdir().unwrap();
@@ -450,11 +451,75 @@ fn three_capabilities_suffice_to_see_and_to_close_what_belongs_to_others() {
     }
     // Without them it is not known.
     setpriv(&[reseat, "who", text(&file)]).expect_code(2);
+    setpriv(&[reseat, "free", text(&file), "--", "true"])
+        .expect_code(0)
+        .expect_error(&["in use is not known", "processes could not be inspected"]);
+    // Its own file can be asked: that is in use for certain.
+    std::os::unix::fs::chown(&file, Some(65534), None).unwrap();
+    setpriv(&[reseat, "who", text(&file)]).expect_code(2).expect_error(&["is in use, by the kernel or by"]);
+    setpriv(&[reseat, "free", text(&file), "--", "true"])
+        .expect_code(125)
+        .expect_error(&["error 350", "permission denied"]);
     assert!(holder.runs());
     let rows = json(with(&["who", "--json", text(&file)]).expect_code(0));
     assert_eq!((&rows[0]["pid"], &rows[0]["type"]), (&holder.pid().into(), &"console".into()));
     with(&["free", text(&file), "--", "true"]).expect_code(0);
     assert_eq!(holder.signal(), Some(15));
+}
+
+#[test]
+fn what_runs_as_another_user_or_elevated_is_closed_and_not_started_again() {
+    if !is_root() || !has_tool("setpriv") {
+        return;
+    }
+    let place = Place::new();
+    let file = place.write("held", "x");
+    std::fs::set_permissions(place.path("."), std::fs::Permissions::from_mode(0o755)).unwrap();
+    // Another user; and one whose real user is another than the one with whose rights it runs.
+    for users in [&["--reuid=65534", "--regid=65534", "--clear-groups"][..], &["--ruid=65534"]] {
+        let mut command = place.command("setpriv");
+        let program = command.args(users).args(["tail", "-f"]).arg(&file).stdout(Stdio::null());
+        let mut child = program.spawn().unwrap();
+        let pid = child.id().to_string();
+        while !support::holds(child.id(), &file) {
+            assert!(child.try_wait().unwrap().is_none(), "it has ended");
+            std::thread::yield_now();
+        }
+        let registered = place.reseat(&["rm", "register-restart", "--pid", &pid, "--", "-f", text(&file)]);
+        if users.len() > 1 {
+            registered.expect_failure(&["belongs to another user"]);
+        } else {
+            registered.expect_code(0);
+        }
+        let rows = json(place.reseat(&["who", "--json", text(&file)]).expect_code(0));
+        assert_eq!((&rows[0]["type"], &rows[0]["restartable"]), (&"console".into(), &false.into()), "{rows}");
+        place.reseat(&["free", text(&file), "--", "true"]).expect_code(0).expect_error(&["stays closed"]);
+        assert!(!child.wait().unwrap().success());
+        assert!(holders(&file).is_empty());
+    }
+}
+
+#[test]
+fn free_shows_how_far_it_is_on_a_terminal_and_nowhere_else() {
+    if !has_tool("script") {
+        return;
+    }
+    let scene = Scene::new();
+    let other = scene.place.hold_stubbornly(&scene.file);
+    let line = format!(
+        "{} free --timeout 1 --force {} -- echo freed",
+        env!("CARGO_BIN_EXE_reseat"),
+        text(&scene.file)
+    );
+    let mut command = scene.place.command("script");
+    let ran = run(command.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm").env("COLUMNS", "80"));
+    ran.expect_code(0);
+    assert!(ran.out.contains("closing applications") && ran.out.contains('%'), "{:?}", ran.out);
+    assert!(ran.out.contains("freed"), "{:?}", ran.out);
+    drop(other);
+    let scene = Scene::new();
+    let ran = scene.free(&["--", "true"]);
+    assert!(!ran.err.contains("closing applications"), "{}", ran.err);
 }
 
 #[test]

@@ -102,6 +102,29 @@ fn a_unit_that_refuses_to_be_stopped_is_left_alone() {
 }
 
 #[test]
+fn a_unit_on_the_list_of_critical_ones_is_left_alone_until_it_is_taken_off() {
+    let Some(ran) = sandbox(
+        r#"C=$XDG_CONFIG_HOME/reseat/critical.d; mkdir -p $C
+        echo 'unit:a.service  half a backup is none' >$C/ours.conf
+        unit a.service '[Service]' "$(holds)"
+        sc start a; ready a.service; A=$(pid a)
+        free --force -- touch $D/ran || echo code $?
+        test $A = $(pid a); test ! -e $D/ran; "$R" who $D/held
+        echo '!unit:a.service' >$C/z.conf
+        free -- touch $D/ran; test -e $D/ran; test $A != $(pid a); sc is-active a"#,
+    ) else {
+        return;
+    };
+    ran.expect_code(0).expect_error(&["error 350", "half a backup is none", "closed a.service"]);
+    assert!(
+        ran.out.contains("code 125") && ran.out.contains("critical: half a backup is none"),
+        "{}",
+        ran.out
+    );
+    assert!(ran.out.ends_with("active\n"), "{}", ran.out);
+}
+
+#[test]
 fn a_service_that_runs_once_or_is_transient_is_not_started_again() {
     let Some(ran) = sandbox(
         r#"unit once.service '[Service]' Type=oneshot "$(holds)"

@@ -6,8 +6,10 @@
 //! holds such a file, and cannot be closed.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fmt;
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use std::time::Duration;
 use crate::critical::open_process;
 use crate::proc_scan::{Hit, How, Targets};
 use crate::process::{Stat, UniqueProcess, program_path};
+use crate::script::Environment;
 
 /// A program that runs in some Wine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,6 +104,20 @@ fn connect(one: UniqueProcess) -> Option<Box<dyn WineConnection>> {
 /// Whether a process is a wineserver, by its name.
 pub(crate) fn is_wine_server(name: &str) -> bool {
     name.starts_with("wineserver")
+}
+
+/// The prefix that a program of Wine, or a wineserver, runs in, as its environment says; `None` for other programs,
+/// and where that may not be read.
+pub fn wine_prefix(process: UniqueProcess) -> Option<PathBuf> {
+    let folder = open_process(process.pid).ok()?;
+    let program = program_path(folder.as_fd()).ok()?;
+    let is_server = program.file_name().is_some_and(|it| it.to_string_lossy().starts_with("wineserver"));
+    if !is_server && !runs_under_wine(process) {
+        return None;
+    }
+    let environment = Environment::read(folder.as_fd());
+    let path = |name: &str| environment.value(name).map(|it| PathBuf::from(OsStr::from_bytes(it)));
+    path("WINEPREFIX").or_else(|| Some(path("HOME")?.join(".wine")))
 }
 
 /// Whether Wine runs the program of this process.

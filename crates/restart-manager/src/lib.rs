@@ -88,6 +88,7 @@ pub use error::{Error, Refusal};
 pub use filter::{Filter, FilterAction, FilterTrigger};
 pub use inside_wine::{
     InsideWine, WineAnswer, WineConnection, WineMessage, WineProgram, WineWindows, look_inside_wine,
+    wine_prefix,
 };
 pub use listing::{affected, applications};
 pub use primary::{Primary, Restarted};

@@ -151,14 +151,14 @@ fn join(base: &[u8], name: &[u8]) -> Vec<u8> {
 
 /// The variables that a process was started with. They are only names of folders to look into for a file that is
 /// asked about: nothing that they name is opened or run.
-struct Environment(Vec<u8>);
+pub(crate) struct Environment(Vec<u8>);
 
 impl Environment {
-    fn read(folder: BorrowedFd<'_>) -> Environment {
+    pub(crate) fn read(folder: BorrowedFd<'_>) -> Environment {
         Environment(read_file(folder, "environ", ENVIRONMENT_LIMIT).unwrap_or_default())
     }
 
-    fn value(&self, name: &str) -> Option<&[u8]> {
+    pub(crate) fn value(&self, name: &str) -> Option<&[u8]> {
         let value = |it: &[u8]| it.strip_prefix(name.as_bytes())?.strip_prefix(b"=").map(<[u8]>::len);
         let line = self.0.split(|&byte| byte == 0).find(|line| value(line).is_some())?;
         line.get(name.len() + 1..)

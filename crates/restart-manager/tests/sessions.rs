@@ -236,3 +236,21 @@ fn only_the_owner_and_its_children_take_a_session_up_again() {
     assert_eq!(child.wait_for("took over"), "ok");
     assert_eq!(Primary::reopen(&place.store, &ours).unwrap_err().code(), 1219);
 }
+
+#[test]
+fn an_application_is_told_with_the_session_that_its_user_logged_in_to() {
+    let place = Place::new();
+    let file = place.file("f");
+    // As a login does it; the kernel numbers the session.
+    let script = "exec 2>&-; echo 1 >/proc/self/loginuid; echo ready; exec sleep 1000";
+    let helper = Helper::script(script, &file);
+    let read = std::fs::read_to_string(format!("/proc/{}/sessionid", helper.process.pid)).unwrap_or_default();
+    let Some(session) = read.trim().parse::<u32>().ok().filter(|it| *it != u32::MAX) else {
+        println!("SKIPPED: no login session can be made here");
+        return;
+    };
+    let primary = Primary::start_in(&place.store).unwrap();
+    primary.register(&Resources::files([&file])).unwrap();
+    assert_eq!(primary.list().unwrap().applications[0].session_id, Some(session));
+    primary.end().unwrap();
+}

@@ -151,6 +151,13 @@ fn a_registered_application_is_stopped_and_started_again_with_the_new_file() {
 }
 
 #[test]
+fn applications_get_thirty_seconds_and_services_twenty() {
+    let options = ShutdownOptions::default();
+    assert_eq!((options.timeout.as_secs(), options.service_timeout.as_secs()), (30, 20));
+    assert!(!options.force && !options.only_registered);
+}
+
+#[test]
 fn a_restarted_application_that_ends_is_no_zombie() {
     let mut scene = scene(RestartFlags::NONE);
     let primary = Primary::start_in(&scene.place.store).unwrap();
@@ -231,6 +238,49 @@ fn a_stopped_process_hears_the_request_too() {
     primary.register(&Resources::files([file])).unwrap();
     primary.shut_down(&Default::default(), &mut |_| {}).unwrap();
     assert!(!helper.process.is_running());
+    primary.end().unwrap();
+}
+
+/// A copy of the shell under the name of a program of Wine's, which is what tells that one.
+fn named(place: &Place, name: &str, script: &str, file: &std::path::Path) -> Helper {
+    let program = place.folder.path().join(name);
+    // Another process copies it: a child of another test could hold what this one writes.
+    assert!(std::process::Command::new("cp").arg("/bin/sh").arg(&program).status().unwrap().success());
+    let mut command = std::process::Command::new(program);
+    command.arg("-c").arg(format!("exec <\"$0\"; {script}")).arg(file);
+    let mut helper =
+        Helper::spawn(command.stdin(std::process::Stdio::null()).env("WINEPREFIX", place.folder.path()));
+    helper.wait_for("ready");
+    helper
+}
+
+#[test]
+fn a_program_of_wine_gets_the_signal_of_control_c_and_its_prefix_is_known() {
+    let place = Place::new();
+    let file = place.file("f");
+    let script = "trap 'exit 9' INT; echo ready; while :; do sleep 0.05; done";
+    let mut helper = named(&place, "wine64", script, &file);
+    assert_eq!(reseat_restart_manager::wine_prefix(helper.process).as_deref(), Some(place.folder.path()));
+    let primary = Primary::start_in(&place.store).unwrap();
+    primary.register(&Resources::files([file])).unwrap();
+    primary.shut_down(&Default::default(), &mut |_| {}).unwrap();
+    assert_eq!(helper.child.wait().unwrap().code(), Some(9));
+    primary.end().unwrap();
+}
+
+#[test]
+fn a_wineserver_is_never_closed_not_even_by_force() {
+    let place = Place::new();
+    let file = place.file("f");
+    let script = "trap 'exit 9' INT TERM; echo ready; while :; do sleep 0.05; done";
+    let helper = named(&place, "wineserver64", script, &file);
+    assert_eq!(reseat_restart_manager::wine_prefix(helper.process).as_deref(), Some(place.folder.path()));
+    let primary = Primary::start_in(&place.store).unwrap();
+    primary.register(&Resources::files([file])).unwrap();
+    let error = primary.shut_down(&ShutdownOptions { force: true, ..short() }, &mut |_| {}).unwrap_err();
+    assert!(matches!(error, Error::RebootRequired { .. }), "{error}");
+    assert!(error.to_string().contains("a wineserver holds files for other programs"), "{error}");
+    assert!(helper.process.is_running());
     primary.end().unwrap();
 }
 

@@ -4,6 +4,7 @@ use std::os::unix::process::parent_id;
 use std::path::Path;
 use std::process::ExitCode;
 
+use reseat_restart_manager::who::FileState;
 use reseat_restart_manager::{
     Error, Filter, FilterAction, FilterTrigger, Primary, RestartFlags, Restarted, Secondary, SessionKey,
     Store, UniqueProcess, recover, recover_remembered, remember, service_name,
@@ -80,11 +81,14 @@ fn list(global: &Global, session: &Primary) -> Result<(), Failure> {
     let list = session.list()?;
     if global.json {
         let rows: Vec<closing::Row> = list.applications.iter().map(closing::Row::of).collect();
+        let is_unknown = |state: &FileState| matches!(state, FileState::Unknown(_));
+        let unknown: Vec<_> = list.files.iter().filter(|it| is_unknown(&it.1)).map(|it| &it.0).collect();
         output::json(&json!({
             "applications": rows,
             "reboot_reasons": list.reboot_reasons.bits(),
             "reboot_reasons_text": list.reboot_reasons.to_string(),
             "unattributed": list.unattributed,
+            "unknown": unknown,
             "services_not_inspected": list.services_not_inspected,
         }));
         return Ok(());

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use reseat_restart_manager::who::FileState;
-use reseat_restart_manager::{Application, ApplicationType, Store, affected, unit_of};
+use reseat_restart_manager::{Application, ApplicationType, Store, affected, unit_of, wine_prefix};
 use serde::Serialize;
 
 use crate::arguments::Global;
@@ -24,6 +24,8 @@ struct Line {
     unit: Option<String>,
     #[serde(rename = "type")]
     kind: &'static str,
+    /// The Wine prefix that it runs in, if it is a program of Wine.
+    wine_prefix: Option<PathBuf>,
     /// Why it is critical.
     critical: Option<String>,
     restartable: bool,
@@ -56,6 +58,7 @@ pub fn run(global: &Global, arguments: &Who) -> Result<ExitCode, Failure> {
                 true => application.service.clone(),
                 false => unit_of(application.process.pid).map(|unit| unit.name),
             },
+            wine_prefix: wine_prefix(application.process),
             kind: closing::kind_words(application.kind),
             critical: application.critical.as_ref().map(ToString::to_string),
             restartable: application.restartable,
