@@ -163,6 +163,8 @@ Exit codes: 0 nothing waits, or all was carried out; 10 something waits; 1 somet
     #[command(after_help = "\
 Examples:
   reseat who /srv/data/index.db
+  reseat who /srv/app                                 a folder, and what is below it
+  reseat who nginx                                    a service
   reseat who 'C:\\Program Files\\PuTTY\\putty.exe' --json
 
 Exit codes: 0 in use, 1 free, 2 unknown: something could not be inspected.")]
@@ -179,6 +181,10 @@ not be freed and the command was not run; 126 it cannot be run; 127 it was not f
     Free(Free),
     /// Show what still runs old files that have been replaced or deleted
     #[command(after_help = "\
+Examples:
+  reseat stale                                        after an upgrade
+  reseat stale --restart
+
 Exit codes: 0 nothing is stale or all of it was restarted, 10 something has to be started again.")]
     Stale(Stale),
     /// Work with a Restart Manager session

@@ -64,7 +64,11 @@ Examples:
         /// The session key
         key: String,
     },
-    /// Register files with a session
+    /// Register files, processes and services with a session
+    #[command(after_help = "\
+Examples:
+  reseat rm register $key /opt/app/bin/app /opt/app/lib
+  reseat rm register $key --pid 1234 --service cron")]
     Register {
         /// The session key
         key: String,
