@@ -208,7 +208,7 @@ fn a_program_of_wine_is_named_for_a_file_that_only_the_wineserver_has_open_and_i
         assert_eq!(scene.notes(name), ["runs", asked, "hears WM_ENDSESSION, to go on"], "{name}");
     }
 
-    free(&["--force", "--timeout", "3"]).expect_code(0);
+    free(&["--force", "--timeout", "20"]).expect_code(0);
     assert_eq!(scene.notes("willing")[3..6], [asked, "hears WM_ENDSESSION, to end", "ends"]);
     assert_eq!(
         scene.notes("refusing")[3..7],

@@ -246,3 +246,58 @@ impl Talk {
         answers
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lease::FileId;
+
+    /// The process that the fake takes for a wineserver.
+    const SERVER: UniqueProcess = UniqueProcess { pid: u32::MAX, start_time: 1 };
+
+    #[derive(Debug)]
+    struct Fake;
+
+    struct FakeConnection(Vec<WineProgram>);
+
+    impl InsideWine for Fake {
+        fn connect(&self, one: UniqueProcess) -> Option<Box<dyn WineConnection>> {
+            let process = UniqueProcess::current().filter(|_| one == SERVER)?;
+            let name = "a.exe".to_owned();
+            let program = WineProgram { process, name, inodes: vec![10, 30], windows: None, command: None };
+            Some(Box::new(FakeConnection(vec![program])))
+        }
+    }
+
+    impl WineConnection for FakeConnection {
+        fn programs(&self) -> &[WineProgram] {
+            &self.0
+        }
+
+        fn tell(
+            &mut self,
+            _message: WineMessage,
+            _programs: &[UniqueProcess],
+            _patience: Duration,
+        ) -> Vec<(UniqueProcess, WineAnswer)> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn a_program_stands_in_for_the_wineserver_where_that_has_the_very_file_open() {
+        look_inside_wine(Box::new(Fake));
+        let mut targets = Targets::default();
+        let file = |minor: u32, inode: u64| FileId { major: 8, minor, inode };
+        // Held by the program; by nobody known; of the same number as the first, on another device.
+        for (index, file) in [file(1, 10), file(1, 20), file(2, 10)].into_iter().enumerate() {
+            targets.add(file, index);
+        }
+        let uses = vec![(0, How::Open), (1, How::Open)];
+        let mut hits = vec![Hit { process: SERVER, name: "wineserver64".to_owned(), uses }];
+        Seen::default().add_holders(&targets, &mut hits);
+        let found: Vec<_> = hits.iter().map(|it| (it.process, it.uses.clone())).collect();
+        let me = UniqueProcess::current().unwrap();
+        assert_eq!(found, [(me, vec![(0, How::Open)]), (SERVER, vec![(1, How::Open)])]);
+    }
+}

@@ -25,7 +25,7 @@ use super::site::Site;
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// How long programs may take to have the marker mapped into them: one that is stopped never does.
-const MARK_LIMIT: Duration = Duration::from_secs(1);
+const MARK_LIMIT: Duration = Duration::from_secs(3);
 
 /// The unit in which Windows maps files, and so many programs are told apart by it.
 const STEP: u64 = 0x1_0000;
@@ -288,4 +288,54 @@ fn registers(images: &[PathBuf], prefix: &Path) -> bool {
         let read = fs::File::open(path).and_then(|file| file.take(MOST_IMAGE).read_to_end(&mut bytes));
         read.is_ok() && bytes.windows(REGISTERS.len()).any(|window| window == REGISTERS)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_and_one_cut_anywhere_is_refused() {
+        let frame = Frame::new(b'B')
+            .number(1)
+            .number(32)
+            .text(r"C:\a b.exe")
+            .text(r#""C:\a b.exe" x"#)
+            .number(1)
+            .number(32)
+            .number(7)
+            .number(1)
+            .number(1)
+            .number(32)
+            .byte(1)
+            .text("Title");
+        let bytes = frame.finish().unwrap().split_off(5);
+        let read = answer(&bytes).unwrap();
+        assert_eq!(read.programs[0].path, r"C:\a b.exe");
+        assert_eq!(
+            (read.files, read.windows),
+            (vec![(32, 1 << 32 | 7)], vec![(32, true, "Title".to_owned())])
+        );
+        for length in 0..bytes.len() {
+            assert!(answer(&bytes[..length]).is_err(), "cut at {length}");
+        }
+    }
+
+    #[test]
+    fn who_calls_the_function_is_found_in_its_own_files_and_not_in_those_of_the_system() {
+        let prefix = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &[u8]| {
+            let path = prefix.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, content).unwrap();
+            path
+        };
+        let calls = b"..RegisterApplicationRestart\0..";
+        let plain = file("drive_c/app/plain.exe", b"RegisterApplication");
+        let own = file("drive_c/app/own.dll", calls);
+        let system = file("drive_c/windows/system32/kernel32.dll", calls);
+        let of_wine = file("lib/wine/x86_64-windows/kernel32.dll", calls);
+        assert!(registers(&[plain.clone(), own], prefix.path()));
+        assert!(!registers(&[plain, system, of_wine], prefix.path()));
+    }
 }
