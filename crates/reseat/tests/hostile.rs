@@ -8,7 +8,11 @@ mod support;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use rustix::fs::CWD;
 
 use support::disk::Dice;
 use support::paused::{Paused, pausing};
@@ -80,6 +84,85 @@ fn folders_that_are_links_are_neither_emptied_nor_filled() {
     let package = everything::everything(&place, "1.0.0").save(&place, "test.msi");
     place.install(&package, &[]).expect_failure(&["link"]);
     snapshot::assert_same(&before, &outside(&place));
+}
+
+#[test]
+fn links_that_appear_during_the_installation_are_not_followed() {
+    let place = with_outside();
+    everything::prepare(&place);
+    let before = outside(&place);
+    // A program of the package puts a link in the place of a folder that files are about to go to, or backups are in.
+    for (folder, sequence) in [
+        ("Program Files/Test", 3990),
+        ("Program Files/Test", 6560),
+        ("Program Files", 3990),
+        ("Config.Msi", 3990),
+        ("Config.Msi", 6560),
+        ("windows", 4990),
+        ("Old", 3790),
+    ] {
+        let path = place.drive_c(folder);
+        let swap = "#!/bin/sh\nmv \"$1\" \"$1.moved\"; ln -s \"$2\" \"$1\"\n";
+        let line = format!("\"{}\" \"{}\"", path.display(), place.path("outside").display());
+        let product = everything::everything(&place, "1.0.0").with_binary("swap", swap);
+        let package =
+            product.with_action("Swap", 2 + DEFERRED, "swap", &line, sequence).save(&place, "test.msi");
+        let ran = bounded(&place, &["install", "-q", package.to_str().unwrap()]);
+        snapshot::assert_same(&before, &outside(&place));
+        bounded(&place, &["recover"]);
+        snapshot::assert_same(&before, &outside(&place));
+        // What it did is put right by hand, and the rest can be undone.
+        if path.is_symlink() {
+            std::fs::remove_file(&path).unwrap();
+            std::fs::rename(path.with_extension("moved"), &path)
+                .or_else(|_| std::fs::rename(format!("{}.moved", path.display()), &path))
+                .unwrap();
+        }
+        let recovered = bounded(&place, &["recover"]);
+        recovered.expect_code(0);
+        snapshot::assert_same(&before, &outside(&place));
+        if ran.status.success() {
+            bounded(&place, &["uninstall", "-q", package.to_str().unwrap()]);
+            snapshot::assert_same(&before, &outside(&place));
+        }
+        drop(std::fs::remove_dir_all(place.prefix()));
+        drop(reseat_machine::Machine::create(&place.prefix(), reseat_machine::Bitness::X64).unwrap());
+        everything::prepare(&place);
+    }
+}
+
+#[test]
+fn a_folder_that_becomes_a_link_and_back_all_the_time_leads_nowhere() {
+    let place = with_outside();
+    everything::prepare(&place);
+    let before = outside(&place);
+    let (folder, link) = (place.drive_c("Program Files/Test"), place.drive_c("Program Files/Link"));
+    symlink(place.path("outside"), &link).unwrap();
+    let over = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&over);
+    let swapping = std::thread::spawn(move || {
+        let mut swaps = 0_u64;
+        while !told.load(Ordering::Relaxed) {
+            let flags = rustix::fs::RenameFlags::EXCHANGE;
+            swaps += u64::from(rustix::fs::renameat_with(CWD, &folder, CWD, &link, flags).is_ok());
+            std::thread::sleep(Duration::from_micros(50));
+        }
+        swaps
+    });
+    let package = everything::everything(&place, "1.0.0").save(&place, "test.msi");
+    let mut ended = [0; 2];
+    for round in 0..10 {
+        let ran =
+            bounded(&place, &["install", "-q", package.to_str().unwrap(), ["FAIL=1", "FAIL="][round % 2]]);
+        bounded(&place, &["recover"]);
+        bounded(&place, &["uninstall", "-q", package.to_str().unwrap()]);
+        ended[usize::from(ran.status.success())] += 1;
+        snapshot::assert_same(&before, &outside(&place));
+    }
+    over.store(true, Ordering::Relaxed);
+    let swaps = swapping.join().unwrap();
+    println!("{swaps} swaps: {} failed, {} succeeded, none went outside", ended[0], ended[1]);
+    assert!(swaps > 100, "{swaps}");
 }
 
 #[test]

@@ -46,6 +46,12 @@ pub enum SqlCause {
         /// How many there can be.
         limit: usize,
     },
+    /// A list of columns, tables or values is too long.
+    #[error("more than {limit} in one list")]
+    TooManyItems {
+        /// How many there can be.
+        limit: usize,
+    },
     /// There is no such table.
     #[error("there is no table '{table}'")]
     UnknownTable {

@@ -11,6 +11,9 @@ use super::statement::{
 };
 use super::{SqlCause, SqlError};
 
+/// The longest list of columns, tables or values. A table has 255 columns at most, and a query a few tables.
+const LONGEST_LIST: usize = 4096;
+
 /// Reads a query.
 pub fn parse(query: &str) -> Result<Statement, SqlError> {
     let mut parser = Parser { tokens: tokens(query)?, next: 0, markers: 0, conditions: 0 };
@@ -119,6 +122,9 @@ impl Parser {
     fn list<T>(&mut self, item: impl Fn(&mut Self) -> Result<T, SqlError>) -> Result<Vec<T>, SqlError> {
         let mut items = vec![item(self)?];
         while self.accept_sign(",") {
+            if items.len() >= LONGEST_LIST {
+                return Err(SqlError::new(SqlCause::TooManyItems { limit: LONGEST_LIST }, self.span()));
+            }
             items.push(item(self)?);
         }
         Ok(items)

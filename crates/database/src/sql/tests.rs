@@ -217,6 +217,9 @@ fn each_mistake_is_named_and_located() {
         let error = database.query(&format!("SELECT * FROM Item WHERE {condition}"), &[]).err().unwrap();
         assert!(matches!(error.cause, SqlCause::TooManyConditions { .. }));
     }
+    let columns = vec!["Item"; 5000].join(", ");
+    let error = database.query(&format!("SELECT {columns} FROM Item"), &[]).err().unwrap();
+    assert!(matches!(error.cause, SqlCause::TooManyItems { limit: 4096 }));
     let error = database.query("DELETE FROM Item", &[]).err().unwrap();
     assert!(matches!(error.cause, SqlCause::NoQuery));
 }

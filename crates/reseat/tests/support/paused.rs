@@ -35,6 +35,13 @@ pub fn pausing_as(kind: i32, place: &Place, product: Product) -> Product {
     product.with_binary("pause", PAUSE).with_action("Pause", 2 + kind, "pause", &line, 4100)
 }
 
+impl Drop for Paused {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 impl Paused {
     pub fn begin(place: &Place, package: &Path, arguments: &[&str]) -> Self {
         let [begun, go_on] = ["begun", "go-on"].map(|name| place.fifo(name));
