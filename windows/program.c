@@ -21,6 +21,16 @@ static void release(HANDLE job)
     }
 }
 
+/* Leaves of a command line the program: what follows may be nobody's business. */
+static void cut(WCHAR *command_line)
+{
+    int is_quoted = 0;
+    for (; *command_line && (is_quoted || *command_line != ' '); command_line++)
+        if (*command_line == '"')
+            is_quoted = !is_quoted;
+    *command_line = 0;
+}
+
 void run_program(struct rest *request)
 {
     WCHAR *command_line = get_text(request);
@@ -51,7 +61,9 @@ void run_program(struct rest *request)
     startup.hStdError = GetStdHandle(STD_ERROR_HANDLE);
     if (!CreateProcessW(NULL, command_line, NULL, NULL, TRUE, CREATE_NO_WINDOW | CREATE_SUSPENDED, NULL,
                         NULL, &startup, &process)) {
-        send_failed(GetLastError(), command_line);
+        DWORD error = GetLastError();
+        cut(command_line);
+        send_failed(error, command_line);
     } else {
         HANDLE job = wait ? make_job() : NULL;
         DWORD code = 0;

@@ -18,6 +18,7 @@ use support::{Place, Ran, has_tool, run};
 const CONTINUE: i32 = 64;
 const ASYNC: i32 = 128;
 const DEFERRED: i32 = 1024;
+const HIDDEN: i32 = 8192;
 
 /// The Windows side, the library of actions, and a prefix that Wine has prepared; all stay for the next run of the tests.
 struct Windows {
@@ -90,7 +91,11 @@ impl Windows {
 }
 
 fn compile(options: &[&str], source: &Path, target: &Path) -> Vec<u8> {
-    let compiler = Command::new("x86_64-w64-mingw32-gcc")
+    compile_with("x86_64-w64-mingw32-gcc", options, source, target)
+}
+
+fn compile_with(compiler: &str, options: &[&str], source: &Path, target: &Path) -> Vec<u8> {
+    let compiler = Command::new(compiler)
         .args(["-Os", "-s", "-Wall", "-Werror", "-o"])
         .arg(target)
         .args(options)
@@ -176,6 +181,7 @@ fn every_result_means_what_is_documented() {
             .with_action("Returns", kind, "actions", "Returns", sequence)
     };
     windows.install(&place, &with(1, "1602", 1350), &[]).expect_failure(&["1602"]);
+    windows.install(&place, &with(1, "1604", 1350), &[]).expect_failure(&["1604"]);
     windows.install(&place, &with(1, "1603", 1350), &[]).expect_failure(&["1603", "Returns"]);
     windows.install(&place, &with(1 + CONTINUE, "1603", 1350), &[]).expect_code(0);
     let installed = windows.drive_c("Program Files/Test/readme.txt");
@@ -209,10 +215,12 @@ fn windows_programs_run_from_the_package_from_files_and_from_command_lines() {
             r#""[INSTALLDIR]program.exe" C:\program.txt 0 line"#,
             4110,
         )
+        .with_property("PROGRAM", r"C:\Program Files\Test\program.exe")
+        .with_action("FromProperty", 50 + DEFERRED, "PROGRAM", r"C:\program.txt 0 property", 4120)
         .with_action("Ignored", 2 + CONTINUE, "program", r"C:\program.txt 70000 ignored", 1110);
     windows.install(&place, &product, &[]).expect_code(0);
     let text = fs::read_to_string(&out).unwrap();
-    assert_eq!(text.lines().collect::<Vec<_>>(), ["binary Test", "ignored", "file", "line"]);
+    assert_eq!(text.lines().collect::<Vec<_>>(), ["binary Test", "ignored", "file", "line", "property"]);
     let fails = windows.product().with_binary("program", windows.program.clone()).with_action(
         "Fails",
         2,
@@ -221,6 +229,13 @@ fn windows_programs_run_from_the_package_from_files_and_from_command_lines() {
         1100,
     );
     windows.install(&place, &fails, &[]).expect_failure(&["1603", "Fails", "70000"]);
+    // What is hidden stays so when there is no such program.
+    let hidden =
+        windows.product().with_action("Hidden", 34 + HIDDEN, "INSTALLDIR", "no-such.exe pass-word", 1350);
+    let log = place.path("log");
+    let ran = windows.install(&place, &hidden, &["--log", log.to_str().unwrap()]);
+    ran.expect_failure(&["1603", "Hidden", "no-such.exe: error 2"]);
+    assert!(!ran.err.contains("pass-word") && !place.read("log").contains("pass-word"));
 }
 
 #[test]
@@ -341,6 +356,62 @@ fn the_objects_of_scripts_have_their_members_and_errors_their_line() {
     let line = 1 + lines.iter().rposition(|line| line.contains("FeatureInfo")).unwrap();
     let expected = format!("script error in line {line}, column 5: FeatureInfo: error 1606");
     assert!(text.contains(&expected), "no '{expected}' in {text}");
+}
+
+/// 32-bit Wine cannot be installed everywhere: that it is missing is no failure, in CI neither.
+#[test]
+fn libraries_of_32_bit_run_where_wine_has_that_part() {
+    let Some((windows, _turn)) = windows() else { return };
+    if !has_tool("i686-w64-mingw32-gcc") {
+        return;
+    }
+    let place = Place::new();
+    // Wine prepares the prefix, if it has not yet.
+    let prepares =
+        windows.product().with_property("RETURN", "0").with_action("R", 1, "actions", "Returns", 1350);
+    windows.install(&place, &prepares, &[]).expect_code(0);
+    if !windows.drive_c("windows/syswow64/kernel32.dll").exists() {
+        println!("SKIPPED: Wine has no 32-bit part here");
+        return;
+    }
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/windows_code/actions.c");
+    // Names are exported as they are, as of a library with a list of exports.
+    let options = ["-shared", "-Wl,--kill-at"];
+    let library = compile_with("i686-w64-mingw32-gcc", &options, &source, &place.path("actions32.dll"));
+    let held = windows.drive_c("held by 32 bit.txt");
+    let written = windows.drive_c("written.txt");
+    let _ = fs::remove_file(&written);
+    fs::write(&held, "text").unwrap();
+    let mut holder = place.hold(&held);
+    let product = windows
+        .product()
+        .with_binary("narrow", library)
+        .with_property("HELD", r"C:\held by 32 bit.txt")
+        .with_action("Register", 1, "narrow", "Register", 1350)
+        .with_row("CustomAction", &["SetNested", "51", "NESTED", "nested in [ProductName]"])
+        .with_action("Look", 1, "narrow", "Look", 1360)
+        .with_action("SetData", 51, "Deferred", r"C:\written.txt|data", 1450)
+        .with_action("Deferred", 1 + DEFERRED, "narrow", "Deferred", 4100);
+    windows.install(&place, &product, &[]).expect_code(0);
+    assert!(!holder.runs(), "the holder was not closed");
+    assert_eq!(fs::read_to_string(&written).unwrap(), "data\n");
+    let crash = windows.product().with_binary("narrow", fs::read(place.path("actions32.dll")).unwrap());
+    let crash = crash.with_action("Crashes", 1, "narrow", "Crashes", 1350);
+    windows.install(&place, &crash, &[]).expect_failure(&["1603", "Crashes", "0xc0000005"]);
+
+    let Some(package) = support::package("putty-0.68-installer.msi") else { return };
+    let mut library = Vec::new();
+    let database = Database::open(&package, Reading::Permissive).unwrap();
+    let mut stream = database.stream("Binary.WixCA").unwrap().expect("the library");
+    std::io::Read::read_to_end(&mut stream, &mut library).unwrap();
+    let mut holder = place.hold(&held);
+    let product = windows
+        .product()
+        .with_binary("WixCA", library)
+        .with_row("WixRestartResource", &["File", "Main", r"C:\held by 32 bit.txt", "1"])
+        .with_action("WixRegisterRestartResources", 1, "WixCA", "WixRegisterRestartResources", 1350);
+    windows.install(&place, &product, &[]).expect_code(0);
+    assert!(!holder.runs(), "the holder was not closed");
 }
 
 #[test]

@@ -40,6 +40,7 @@ const TABLES: &[(&str, &str, usize)] = &[
     ("LaunchCondition", "Condition:s255 Description:l255", 1),
     ("ActionText", "Action:s72 Description:L64 Template:L128", 1),
     ("Wix4RestartResource", "RestartResource:s72 Component_:s72 Resource:s255 Attributes:i4", 1),
+    ("WixRestartResource", "WixRestartResource:s72 Component_:s72 Resource:s255 Attributes:i4", 1),
     ("Environment", "Environment:s72 Name:l255 Value:L255 Component_:s72", 1),
     ("Registry", "Registry:s72 Root:i2 Key:l255 Name:L255 Value:L0 Component_:s72", 1),
     ("RemoveFile", "FileKey:s72 Component_:s72 FileName:L255 DirProperty:s72 InstallMode:i2", 1),
