@@ -45,8 +45,8 @@ pub fn set_all(session: &mut Session<'_, '_>, command_line: &[(String, String)])
     for (name, value) in environment(session) {
         session.properties.set(name, value);
     }
-    set_context(session);
-    set_folders(session);
+    let is_dual_purpose = set_context(session);
+    set_folders(session, is_dual_purpose);
     set_product_state(session);
     // Page `msisystemrebootpending.md`: not before Windows Installer 4.0.
     let installation = &*session.installation;
@@ -112,11 +112,15 @@ fn environment(session: &Session<'_, '_>) -> Vec<(&'static str, String)> {
     properties
 }
 
-/// Settles ALLUSERS (page `allusers.md`): every user of a prefix may install for all its users.
-fn set_context(session: &mut Session<'_, '_>) {
+/// Settles ALLUSERS (page `allusers.md`): every user of a prefix may install for all its users. MSIINSTALLPERUSER counts since
+/// Windows 7 and Windows Installer 5.0 (page `msiinstallperuser.md`). Says whether a package for both is installed for the user.
+fn set_context(session: &mut Session<'_, '_>) -> bool {
+    let platform = session.installation.request.platform;
+    let knows = platform.windows.version_nt() >= 601 && platform.installer.schema() >= 500;
     match session.property("ALLUSERS") {
-        Some("2") if session.property("MSIINSTALLPERUSER") == Some("1") => {
-            session.set_property("ALLUSERS", "")
+        Some("2") if knows && session.property("MSIINSTALLPERUSER") == Some("1") => {
+            session.set_property("ALLUSERS", "");
+            return !session.is_per_machine();
         }
         Some("2") => session.set_property("ALLUSERS", "1"),
         Some("1") | None => {}
@@ -127,12 +131,27 @@ fn set_context(session: &mut Session<'_, '_>) {
             session.set_property("ALLUSERS", "");
         }
     }
+    false
 }
 
 /// Sets the properties of the known folders; some depend on whether the installation is for all users.
-pub fn set_folders(session: &mut Session<'_, '_>) {
+fn set_folders(session: &mut Session<'_, '_>, is_dual_purpose: bool) {
     for (name, folder) in known_folders(session.machine(), session.is_per_machine()) {
         session.properties.set(name, session.machine().folder(folder).with_separator());
+    }
+    if is_dual_purpose {
+        // The page `single-package-authoring.md`: the programs of this user alone.
+        let local = session.machine().folder(KnownFolder::LocalAppData).to_string();
+        for (name, folder) in [
+            ("ProgramFilesFolder", "Programs"),
+            ("ProgramFiles64Folder", "Programs"),
+            ("CommonFilesFolder", "Programs\\Common"),
+            ("CommonFiles64Folder", "Programs\\Common"),
+        ] {
+            if session.property(name).is_some() {
+                session.properties.set(name, format!("{local}\\{folder}\\"));
+            }
+        }
     }
     if session.property("ROOTDRIVE").is_none() {
         session.properties.set("ROOTDRIVE", "C:\\");

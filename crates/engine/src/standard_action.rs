@@ -3,7 +3,7 @@
 //! An action works, has nothing to do on this kind of machine, or is not supported. One that is not supported stands in
 //! the way only when the package gives it something to do: a table that it reads has rows.
 
-use crate::actions::{self, assemblies, type_libraries};
+use crate::actions::{self, assemblies, self_registration, type_libraries};
 use crate::error::EngineError;
 use crate::session::Session;
 
@@ -111,8 +111,8 @@ pub const STANDARD_ACTIONS: &[StandardAction] = &[
     action("ResolveSource", Works(actions::costing::resolve_source)),
     action("SEQUENCE", Works(actions::top_level::sequence)),
     action("ScheduleReboot", Works(actions::execute::schedule_reboot)),
-    action("SelfRegModules", Unsupported(&["SelfReg"])),
-    action("SelfUnregModules", Unsupported(&["SelfReg"])),
+    action("SelfRegModules", Judged(self_registration::self_reg_modules, self_registration::obstacles)),
+    action("SelfUnregModules", Judged(self_registration::self_unreg_modules, self_registration::obstacles)),
     action("SetODBCFolders", Works(actions::odbc::set_odbc_folders)),
     action("StartServices", Works(actions::services::start_services)),
     action("StopServices", Works(actions::services::stop_services)),

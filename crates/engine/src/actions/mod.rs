@@ -25,6 +25,7 @@ pub mod published_components;
 pub mod registration;
 pub mod registry_values;
 pub mod related_products;
+pub mod self_registration;
 pub mod servers;
 pub mod service_configuration;
 pub mod services;

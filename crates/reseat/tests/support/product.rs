@@ -31,6 +31,7 @@ const TABLES: &[(&str, &str, usize)] = &[
     ("InstallUISequence", "Action:s72 Condition:S255 Sequence:I2", 1),
     ("OtherSequence", "Action:s72 Condition:S255 Sequence:I2", 1),
     ("Dialog", "Dialog:s72 HCentering:i2", 1),
+    ("SelfReg", "File_:s72 Cost:I2", 1),
     ("AdvtExecuteSequence", "Action:s72 Condition:S255 Sequence:I2", 1),
     ("AdminExecuteSequence", "Action:s72 Condition:S255 Sequence:I2", 1),
     ("Condition", "Feature_:s38 Level:i2 Condition:S255", 2),
