@@ -17,6 +17,7 @@ use crate::error::{EngineError, Outcome};
 use crate::host::CustomActionHost;
 use crate::interface::{Message, UserInterface};
 use crate::log::{plain, service};
+use crate::message_text::{Language, own_text};
 use crate::pending_files::PendingFiles;
 use crate::recovery;
 use crate::request::{Request, Target, TopLevel};
@@ -112,6 +113,7 @@ pub fn install(
     let (mut installation, subject, _lock) = prepare(machine, request, interface, host)?;
     recovery::tidy(machine, host)?;
     let mut session = begin_requested(&mut installation, subject)?;
+    log_begin(&session);
     let result = run(&mut session);
     asynchronous::end(&mut session, result.is_ok());
     let change = session.change();
@@ -150,6 +152,7 @@ pub fn install(
     }
     if let Err(error) = result {
         tell_failure(&mut session, &error);
+        log_end(&session, change, Err(error.code()));
         service!("MainEngineThread is returning {}", error.code());
         return Err(error);
     }
@@ -159,8 +162,47 @@ pub fn install(
             "Windows Installer requires a system restart. Product Name: {name}. Product Version: {version}. Type of System Restart: 2. Reason for Restart: {reason}."
         );
     }
+    log_end(&session, change, Ok(outcome.code()));
     service!("MainEngineThread is returning {}", outcome.code());
     Ok(Report { outcome, product, name, version, change, restarted, pending })
+}
+
+/// What the log begins with.
+fn log_begin(session: &Session<'_, '_>) {
+    let file = session.shown_path(&session.basis.file);
+    service!("******* RunEngine:");
+    plain!("           ******* Product: {file}");
+    plain!("           ******* Action: {}", session.top_level.name());
+    let properties = &session.installation.request.properties;
+    let properties: Vec<String> = properties.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    plain!("           ******* CommandLine: {}", properties.join(" "));
+    service!("Original package ==> {file}");
+    service!("Package we're running from ==> {}", session.shown_path(&session.package_path));
+}
+
+/// What the log says of the whole installation (messages 1707, 1708, 1724, 1725, 1728 and 1729; page `event-logging.md`).
+fn log_end(session: &Session<'_, '_>, change: ProductChange, code: Result<u32, u32>) {
+    let property = |name| session.property(name).unwrap_or_default();
+    let (succeeded, done, noun) = match change {
+        ProductChange::Removed => (1724, "removed", "Removal"),
+        ProductChange::Configured => (1728, "reconfigured", "Reconfiguration"),
+        ProductChange::Installed | ProductChange::Copied | ProductChange::Unchanged => {
+            (1707, "installed", "Installation")
+        }
+    };
+    let (number, status) = match code {
+        Ok(status) => (succeeded, status),
+        Err(status) => (succeeded + 1, status),
+    };
+    let text = own_text(number, Language::English).unwrap_or_default();
+    service!("Product: {} -- {text}", session.package.name());
+    service!(
+        "Windows Installer {done} the product. Product Name: {}. Product Version: {}. Product Language: {}. Manufacturer: {}. {noun} success or error status: {status}.",
+        session.package.name(),
+        property("ProductVersion"),
+        property("ProductLanguage"),
+        property("Manufacturer")
+    );
 }
 
 /// Says why the installation ends, unless an action has said so.

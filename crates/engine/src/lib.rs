@@ -27,9 +27,11 @@
 //! | `builtin_properties`, `variable` | the properties and environment variables that packages see |
 //! | `interface`, `log`, `error`, `secrets` | what is said to whom, and what is not |
 //! | `numbered_message`, `message_text`, `error_message` | messages with documented numbers, our own texts, and which failure has which |
+//! | `action_text` | what standard actions do, in our own words |
 //!
 //! The engine knows neither terminals nor Wine, and prints nothing.
 
+mod action_text;
 mod actions;
 mod beside;
 mod builtin_properties;

@@ -5,6 +5,7 @@ use std::time::Instant;
 use jiff::Zoned;
 use reseat_package::{CustomAction, Sequence, SequenceTable};
 
+use crate::action_text;
 use crate::client::Client;
 use crate::custom_action::{self, asynchronous};
 use crate::error::EngineError;
@@ -109,8 +110,12 @@ pub fn is_action(session: &Session<'_, '_>, name: &str) -> Result<bool, EngineEr
 /// Runs one action by its name.
 pub fn do_action(session: &mut Session<'_, '_>, name: &str) -> Result<Flow, EngineError> {
     service!("Doing action: {name}");
-    plain!("Action start {}: {name}.", Zoned::now().strftime("%H:%M:%S"));
-    let description = session.package.action_text(name)?.unwrap_or_default();
+    let language = session.installation.interface.language();
+    let authored = session.package.action_text(name)?;
+    let description = authored.unwrap_or_else(|| action_text::description(name, language).to_owned());
+    let now = Zoned::now();
+    plain!("Action {}: {name}. {description}", now.strftime("%H:%M:%S"));
+    plain!("Action start {}: {name}.", now.strftime("%H:%M:%S"));
     session.tell(&Message::ActionStart { action: name.to_owned(), description });
     session.action = name.to_owned();
     let started = Instant::now();

@@ -10,6 +10,7 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use reseat_database::record::{Field, Record};
 use reseat_database::{Database, ProductCode};
 use reseat_machine::products::{FeatureState, InstallContext, InstalledProduct};
 use reseat_machine::{Machine, WindowsPath};
@@ -24,6 +25,7 @@ use crate::client::{self, Client};
 use crate::context::Context;
 use crate::custom_action::asynchronous::Asynchronous;
 use crate::error::EngineError;
+use crate::functions::messages::format_by;
 use crate::host::CustomActionHost;
 use crate::installation::ProductChange;
 use crate::interface::{Message, UserInterface};
@@ -271,9 +273,38 @@ impl<'s, 'm> Session<'s, 'm> {
             Message::Information(text) => plain!("Info. {text}"),
             Message::Error { number: Some(number), text } => plain!("Error {number}. {text}"),
             Message::Error { number: None, text } => plain!("Error. {text}"),
-            Message::ActionStart { .. } | Message::ActionData(_) | Message::Progress { .. } => {}
+            Message::ActionData(text) => plain!("{}: {text}", self.action),
+            Message::ActionStart { .. } | Message::Progress { .. } => {}
         }
         self.installation.interface.message(message);
+    }
+
+    /// Tells what the running action works on, with the fields that its page documents, from the first one on.
+    pub(crate) fn tell_data(&mut self, fields: &[&str]) {
+        let own: Vec<&str> = fields.iter().copied().filter(|field| !field.is_empty()).collect();
+        self.tell_fields(fields, &own.join(", "));
+    }
+
+    /// Tells which file the running action works on: field 1 is its name, 6 its size in bytes, 9 its folder.
+    pub(crate) fn tell_file(&mut self, path: &WindowsPath, size: Option<u64>) {
+        let name = path.file_name().unwrap_or_default();
+        let size = size.map(|size| size.to_string()).unwrap_or_default();
+        let folder = path.parent().map(|folder| folder.with_separator()).unwrap_or_default();
+        self.tell_fields(&[name, "", "", "", "", &size, "", "", &folder], path.as_str());
+    }
+
+    /// By the template of the package's ActionText table, else in our own words.
+    fn tell_fields(&mut self, fields: &[&str], own: &str) {
+        // A table that cannot be read was found out when the action began.
+        let template = self.package.action_template(&self.action).ok().flatten();
+        let text = match template {
+            Some(template) => {
+                let record = Record::of(fields.iter().map(|field| Field::Text((*field).to_owned())));
+                format_by(&record, &template, Some(&self.context()))
+            }
+            None => own.to_owned(),
+        };
+        self.tell(&Message::ActionData(text));
     }
 
     /// A directory's target folder, or the folder that a property names.

@@ -399,6 +399,15 @@ impl Package {
         Ok(rows.find(action).and_then(|row| row.description.as_deref()).map(str::to_owned))
     }
 
+    /// How an action's data are put into words, from the ActionText table.
+    ///
+    /// # Errors
+    /// As [`Package::rows`].
+    pub fn action_template(&self, action: &str) -> Result<Option<String>, PackageError> {
+        let rows = self.rows::<ActionText>()?;
+        Ok(rows.find(action).and_then(|row| row.template.as_deref()).map(str::to_owned))
+    }
+
     /// The stream of a row, such as `Binary` and its name.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ mod support;
 
 use support::product::Product;
 use support::scene::{Scene, holds_only, is_key, restarted, set_policy};
-use support::{end_holders, holders, snapshot};
+use support::{Place, end_holders, holders, package, snapshot};
 
 const DEFERRED: i32 = 1024;
 
@@ -54,6 +54,38 @@ fn a_process_that_holds_a_file_of_the_package_is_closed_and_runs_again_with_the_
     assert_eq!(std::fs::read_to_string(&installed).unwrap(), "two");
     assert!(holds_only(&installed, new), "the application that runs again has the new file");
     end_holders(&installed);
+}
+
+#[test]
+fn a_real_program_that_runs_is_closed_updated_and_started_again() {
+    let (Some(old), Some(new)) = (package("winget-test-v1.msi"), package("winget-test-v2.msi")) else {
+        return;
+    };
+    let place = Place::with_prefix();
+    place.install(&old, &[]).expect_code(0);
+    let listed = place.reseat(&["show", "--json", "AppInstallerTestMsiInstaller"]);
+    let program = program_of(&place.prefix().join("drive_c"));
+    let program = program.unwrap_or_else(|| panic!("no program: {}", listed.out));
+    assert_eq!(program.metadata().unwrap().len(), 49_664);
+    let mut holder = place.hold(&program);
+    place.register_for_restart(&holder);
+    let ran = place.install(&new, &["--json", "REINSTALL=ALL", "REINSTALLMODE=vomus"]);
+    ran.expect_code(0);
+    assert_eq!(holder.signal(), Some(15));
+    assert_eq!(program.metadata().unwrap().len(), 60_928, "the new version");
+    let restarted = restarted(&ran);
+    assert_eq!((restarted.len(), restarted[0].0), (1, holder.pid()));
+    assert!(holds_only(&program, restarted[0].1), "it runs again, with the new file");
+    end_holders(&program);
+    assert_eq!(place.products()[0]["name"], "AppInstallerTestMsiInstallerV2");
+}
+
+/// The program that the package installs.
+fn program_of(folder: &std::path::Path) -> Option<std::path::PathBuf> {
+    std::fs::read_dir(folder).ok()?.flatten().find_map(|entry| match entry.file_type().ok()?.is_dir() {
+        true => program_of(&entry.path()),
+        false => Some(entry.path()).filter(|path| path.ends_with("AppInstallerTestExeInstaller.exe")),
+    })
 }
 
 #[test]

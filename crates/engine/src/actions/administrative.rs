@@ -16,7 +16,6 @@ use reseat_package::{
 
 use crate::actions::registration::keep_file;
 use crate::error::EngineError;
-use crate::interface::Message;
 use crate::log::service;
 use crate::request::TopLevel;
 use crate::session::Session;
@@ -113,7 +112,7 @@ pub fn install_admin_package(session: &mut Session<'_, '_>) -> Result<(), Engine
     let name = session.basis.origin.package_name.clone();
     let path = format!("{}{name}", folder(session));
     let path = session.windows_path("Property", "TARGETDIR", &path)?;
-    session.tell(&Message::ActionData(path.to_string()));
+    session.tell_file(&path, None);
     keep_file(session, &file, path)?;
     session.image = Some(file);
     Ok(())

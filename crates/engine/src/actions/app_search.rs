@@ -8,7 +8,6 @@ use reseat_package::{AppSearch, CcpSearch};
 
 use crate::actions::signature_search::Search;
 use crate::error::EngineError;
-use crate::interface::Message;
 use crate::log::service;
 use crate::session::Session;
 
@@ -27,7 +26,7 @@ pub fn app_search(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         if found.contains(&*row.property) {
             continue;
         }
-        session.tell(&Message::ActionData(format!("{}, {}", row.property, row.signature)));
+        session.tell_data(&[&row.property, &row.signature]);
         if let Some(value) = search.find(session, &row.signature)? {
             found.insert(row.property.to_string());
             session.set_property(&row.property, &value);

@@ -8,14 +8,13 @@ use reseat_script as script;
 use crate::actions::files::NAMES;
 use crate::actions::folders::remove_empty;
 use crate::error::EngineError;
-use crate::interface::Message;
 use crate::selection::Doing;
 use crate::session::Session;
 
 /// Copies installed files once more.
 pub fn duplicate_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     for (from, to) in copies(session, Doing::Install)? {
-        session.tell(&Message::ActionData(to.to_string()));
+        session.tell_file(&to, None);
         session.add(script::DuplicateFile { from, to }.into())?;
     }
     Ok(())
@@ -25,7 +24,7 @@ pub fn duplicate_files(session: &mut Session<'_, '_>) -> Result<(), EngineError>
 pub fn remove_duplicate_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     let mut folders = Vec::new();
     for (_, path) in copies(session, Doing::Remove)? {
-        session.tell(&Message::ActionData(path.to_string()));
+        session.tell_file(&path, None);
         folders.extend(path.parent());
         session.add(script::RemoveFile { path }.into())?;
     }

@@ -9,7 +9,6 @@ use reseat_package::{EnvironmentRow, VariableInstall, VariableName, VariableValu
 use reseat_script::{RemoveRegistryValue, SetRegistryValue};
 
 use crate::error::EngineError;
-use crate::interface::Message;
 use crate::selection::Doing;
 use crate::session::Session;
 
@@ -96,7 +95,7 @@ fn change(
     if old == new {
         return Ok(());
     }
-    session.tell(&Message::ActionData(name.name.clone()));
+    session.tell_data(&[&name.name]);
     pending.insert((name.system, name.name.to_uppercase()), new.clone());
     let (key, name) = (key(name), name.name.clone());
     session.add(match new {

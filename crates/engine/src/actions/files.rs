@@ -47,7 +47,7 @@ pub fn install_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         let modified = sources.modified(&source);
         session.sources = Some(sources);
         let modified = modified.map_err(|error| session.basis.origin.explain(error))?;
-        session.tell(&Message::ActionData(path.to_string()));
+        session.tell_file(&path, Some(file.row.bytes()));
         session.add(
             script::InstallFile {
                 source,
@@ -135,7 +135,7 @@ fn remove(
     path: WindowsPath,
 ) -> Result<(), EngineError> {
     if removed.insert(path.clone()) {
-        session.tell(&Message::ActionData(path.to_string()));
+        session.tell_file(&path, None);
         session.add(script::RemoveFile { path }.into())?;
     }
     Ok(())

@@ -8,14 +8,13 @@ use reseat_package::CreateFolder;
 use reseat_script as script;
 
 use crate::error::EngineError;
-use crate::interface::Message;
 use crate::selection::Doing;
 use crate::session::Session;
 
 /// Makes the folders of components that are installed.
 pub fn create_folders(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     for path in paths(session, Doing::Install)? {
-        session.tell(&Message::ActionData(path.to_string()));
+        session.tell_data(&[&path.to_string()]);
         session.add(script::CreateFolder { path }.into())?;
     }
     Ok(())
@@ -25,7 +24,7 @@ pub fn create_folders(session: &mut Session<'_, '_>) -> Result<(), EngineError> 
 pub fn remove_folders(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     let paths = paths(session, Doing::Remove)?;
     for path in &paths {
-        session.tell(&Message::ActionData(path.to_string()));
+        session.tell_data(&[&path.to_string()]);
     }
     remove_empty(session, paths)
 }

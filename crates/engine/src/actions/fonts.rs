@@ -5,7 +5,6 @@ use reseat_package::Font;
 use reseat_script::{RegisterFont, RemoveRegistryValue};
 
 use crate::error::EngineError;
-use crate::interface::Message;
 use crate::selection::Doing;
 use crate::session::Session;
 
@@ -15,7 +14,7 @@ const FONTS: &str = "Software\\Microsoft\\Windows NT\\CurrentVersion\\Fonts";
 /// Registers the fonts of components that are installed.
 pub fn register_fonts(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     for (path, title) in fonts(session, Doing::Install)? {
-        session.tell(&Message::ActionData(path.to_string()));
+        session.tell_data(&[&path.to_string()]);
         let data = data(session, &path);
         let key = RegistryKey::new(Hive::LocalMachine, FONTS);
         session.add(RegisterFont { key, path, title, data }.into())?;
@@ -28,7 +27,7 @@ pub fn unregister_fonts(session: &mut Session<'_, '_>) -> Result<(), EngineError
     let key = RegistryKey::new(Hive::LocalMachine, FONTS);
     let registered = session.machine().registry()?.values(&key);
     for (path, _) in fonts(session, Doing::Remove)? {
-        session.tell(&Message::ActionData(path.to_string()));
+        session.tell_data(&[&path.to_string()]);
         let data = data(session, &path);
         let is_it = |value: &RegistryValue| {
             value.as_text().is_some_and(|text| {

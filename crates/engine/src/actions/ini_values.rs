@@ -7,7 +7,6 @@ use reseat_script::{EditIniFile, IniChange, IniEdit, RemoveFolder};
 
 use crate::actions::files::NAMES;
 use crate::error::EngineError;
-use crate::interface::Message;
 use crate::selection::Doing;
 use crate::session::Session;
 
@@ -29,7 +28,7 @@ impl Edits {
     fn add_to(self, session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         for (path, edits) in self.0 {
             for edit in &edits {
-                session.tell(&Message::ActionData(format!("{path} [{}] {}", edit.section, edit.key)));
+                session.tell_data(&[path.as_str(), &edit.section, &edit.key]);
             }
             session.add(EditIniFile { path, edits }.into())?;
         }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 
 use reseat_machine::WindowsPath;
+use reseat_package::InstallState;
 use reseat_restart_manager::{ApplicationList, ApplicationStatus, Error};
 
 use crate::actions::files::files_to_remove;
@@ -32,15 +33,21 @@ pub fn install_validate(session: &mut Session<'_, '_>) -> Result<(), EngineError
     result
 }
 
+/// Writes the states as the page `checking-the-installation-of-features-components-files.md` has them.
 fn log_states(session: &Session<'_, '_>) -> Result<(), EngineError> {
     let selection = session.selection()?;
     for state in selection.features() {
+        // Components have no such state.
+        let asked = |asked: InstallState| match state.reinstall {
+            true => "Reinstall".to_owned(),
+            false => asked.to_string(),
+        };
         service!(
             "Feature: {}; Installed: {};   Request: {};   Action: {}",
             state.feature,
             state.installed,
-            state.requested,
-            state.action
+            asked(state.requested),
+            asked(state.action)
         );
     }
     for (_, state) in selection.components() {

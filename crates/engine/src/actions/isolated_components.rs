@@ -8,7 +8,6 @@ use reseat_package::{IsolatedComponent, NameForm};
 use reseat_script::{DuplicateFile, RemoveFile, WriteFile};
 
 use crate::error::EngineError;
-use crate::interface::Message;
 use crate::selection::Doing;
 use crate::session::Session;
 
@@ -28,7 +27,7 @@ pub fn isolate_components(session: &mut Session<'_, '_>) -> Result<(), EngineErr
 pub fn copy(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     for Pair { copies, local } in pairs(session, Doing::Install)? {
         for (from, to) in copies {
-            session.tell(&Message::ActionData(to.to_string()));
+            session.tell_file(&to, None);
             session.add(DuplicateFile { from, to }.into())?;
         }
         session.add(WriteFile { path: local, content: Vec::new() }.into())?;
@@ -43,7 +42,7 @@ pub fn copy(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
 pub fn remove(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     for Pair { copies, local } in pairs(session, Doing::Remove)? {
         for path in copies.into_iter().map(|(_, to)| to).chain([local]) {
-            session.tell(&Message::ActionData(path.to_string()));
+            session.tell_file(&path, None);
             session.add(RemoveFile { path }.into())?;
         }
     }

@@ -6,7 +6,6 @@ use reseat_script as script;
 
 use crate::actions::files::NAMES;
 use crate::error::EngineError;
-use crate::interface::Message;
 use crate::log::service;
 use crate::selection::Doing;
 use crate::session::Session;
@@ -37,7 +36,7 @@ pub fn move_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
             if from == to {
                 continue;
             }
-            session.tell(&Message::ActionData(from.to_string()));
+            session.tell_file(&from, None);
             session.add(if row.moves() {
                 script::MoveFile { from, to }.into()
             } else {

@@ -14,7 +14,6 @@ use reseat_script::{RemoveFile, RemoveRegistryValue};
 use crate::actions::registration::{keep_file, remove, write};
 use crate::actions::registry_values;
 use crate::error::EngineError;
-use crate::interface::Message;
 use crate::session::Session;
 
 /// Keeps and registers the patches that the product has, and forgets those that it has no more.
@@ -45,7 +44,7 @@ pub fn register(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     }
     for (file, path) in kept {
         if session.machine().unix_path(&path)? != file {
-            session.tell(&Message::ActionData(path.to_string()));
+            session.tell_file(&path, None);
             keep_file(session, &file, path)?;
         }
     }

@@ -14,7 +14,6 @@ use reseat_script::{RemoveRegistryValue, SetRegistryValue};
 
 use crate::actions::servers::{Fate, fate};
 use crate::error::EngineError;
-use crate::interface::Message;
 use crate::session::Session;
 
 /// Publishes the components of features that are installed.
@@ -71,7 +70,7 @@ fn publish(session: &mut Session<'_, '_>, when: Fate) -> Result<(), EngineError>
         }
     }
     for Qualifier { key, name, texts, .. } in qualifiers.into_values().filter(|qualifier| qualifier.changes) {
-        session.tell(&Message::ActionData(name.clone()));
+        session.tell_data(&[&name]);
         let existing = match session.machine().registry()?.value(&key, &name) {
             Some(RegistryValue::MultiString(existing)) => existing,
             _ => Vec::new(),

@@ -24,7 +24,6 @@ use reseat_script::{
 use crate::actions::{patches, shared_libraries};
 use crate::custom_action::PARENT_PRODUCT;
 use crate::error::EngineError;
-use crate::interface::Message;
 use crate::request::TopLevel;
 use crate::session::Session;
 use crate::transform_list;
@@ -115,7 +114,7 @@ pub fn register_product(session: &mut Session<'_, '_>) -> Result<(), EngineError
     }
     let product = product(session)?;
     let kept = session.windows_path("Property", "ProductCode", &product.local_package)?;
-    session.tell(&Message::ActionData(kept.to_string()));
+    session.tell_data(&[&kept.to_string()]);
     // A product that is changed from its kept package keeps it; one that is updated by another package gets that.
     let file = session.basis.file.clone();
     if session.machine().unix_path(&kept)? != file {

@@ -9,7 +9,6 @@ use reseat_package::{
 use reseat_script::{CreateRegistryKey, RemoveRegistryKey, RemoveRegistryValue, SetRegistryValue};
 
 use crate::error::EngineError;
-use crate::interface::Message;
 use crate::selection::Doing;
 use crate::session::{Again, Session};
 
@@ -28,7 +27,9 @@ pub fn write_registry_values(session: &mut Session<'_, '_>) -> Result<(), Engine
         )? {
             continue;
         }
-        session.tell(&Message::ActionData(key.to_string()));
+        let [shown_name, shown_value] =
+            [&row.name, &row.value].map(|text| session.format(text.as_deref().unwrap_or_default()).text);
+        session.tell_data(&[&key.to_string(), &shown_name, &shown_value]);
         match row.request() {
             RegistryRequest::CreateKey | RegistryRequest::CreateAndRemoveKey => {
                 session.add(CreateRegistryKey { key }.into())?;
@@ -53,7 +54,8 @@ pub fn remove_registry_values(session: &mut Session<'_, '_>) -> Result<(), Engin
             continue;
         }
         let key = key(session, row.root, &row.key, &row.component)?;
-        session.tell(&Message::ActionData(key.to_string()));
+        let shown_name = session.format(row.name.as_deref().unwrap_or_default()).text;
+        session.tell_data(&[&key.to_string(), &shown_name]);
         match row.request() {
             RegistryRequest::RemoveKey | RegistryRequest::CreateAndRemoveKey => {
                 session.add(RemoveRegistryKey { key }.into())?;
@@ -75,7 +77,7 @@ pub fn remove_registry_values(session: &mut Session<'_, '_>) -> Result<(), Engin
             continue;
         }
         let key = key(session, row.root, &row.key, &row.component)?;
-        session.tell(&Message::ActionData(key.to_string()));
+        session.tell_data(&[&key.to_string()]);
         if row.removes_key() {
             session.add(RemoveRegistryKey { key }.into())?;
         } else {

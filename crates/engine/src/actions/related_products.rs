@@ -33,11 +33,7 @@ pub fn find_related_products(session: &mut Session<'_, '_>) -> Result<(), Engine
         codes.push(&code);
         let codes = codes.join(";");
         session.set_property(&row.property, &codes);
-        session.tell(&Message::ActionData(format!(
-            "{} {}",
-            product.name,
-            product.version.as_deref().unwrap_or_default()
-        )));
+        session.tell_data(&[&product.name, product.version.as_deref().unwrap_or_default()]);
     }
     Ok(())
 }
@@ -49,7 +45,7 @@ pub fn migrate_feature_states(session: &mut Session<'_, '_>) -> Result<(), Engin
     }
     for (row, product) in related(session)? {
         if row.attributes.has(UpgradeAttributes::MIGRATE_FEATURES) {
-            session.tell(&Message::ActionData(product.name.clone()));
+            session.tell_data(&[&product.name]);
             session.migrated_features.extend(session.feature_states_of(&product));
         }
     }
@@ -84,7 +80,7 @@ pub fn remove_existing_products(session: &mut Session<'_, '_>) -> Result<(), Eng
                 Some(features) => session.format(features).text,
                 None => "ALL".to_owned(),
             };
-            session.tell(&Message::ActionData(installed.name.clone()));
+            session.tell_data(&[&installed.name]);
             if let Some(plan) = &mut session.installation.plan {
                 plan.replaces(ReplacedProduct {
                     product: installed.code.to_string(),

@@ -16,7 +16,6 @@ use reseat_script::{CreateRegistryKey, RemoveRegistryKey, RemoveRegistryValue, S
 
 use crate::actions::registration;
 use crate::error::EngineError;
-use crate::interface::Message;
 use crate::session::Session;
 
 /// What becomes of a server. Of several that share an entry, the greatest decides.
@@ -142,7 +141,7 @@ pub fn default_icon(
 /// Writes the entries of servers that come.
 pub fn register(session: &mut Session<'_, '_>, servers: Vec<Server>) -> Result<(), EngineError> {
     for server in servers.into_iter().filter(|server| server.fate >= Fate::Advertised) {
-        session.tell(&Message::ActionData(server.label));
+        session.tell_data(&[&server.label]);
         for Entry { key, value, .. } in server.entries {
             session.add(match value {
                 Some((name, value)) => SetRegistryValue { key, name, value }.into(),
@@ -165,7 +164,7 @@ pub fn unregister(session: &mut Session<'_, '_>, servers: Vec<Server>) -> Result
         .map(|entry| (entry.key.clone(), name_of(entry)))
         .collect();
     for server in going {
-        session.tell(&Message::ActionData(server.label));
+        session.tell_data(&[&server.label]);
         for entry in server.entries {
             if kept.contains(&(entry.key.clone(), name_of(&entry))) {
                 continue;
