@@ -365,8 +365,8 @@ fn states(session: &Session<'_, '_>) -> Result<(Vec<FeaturePlan>, Vec<ComponentP
     let features = selection.features().map(|state| FeaturePlan {
         feature: state.feature.to_string(),
         installed: words(state.installed),
-        requested: words(state.requested),
-        action: words(state.action),
+        requested: if state.reinstall { "reinstall".to_owned() } else { words(state.requested) },
+        action: if state.reinstall { "reinstall".to_owned() } else { words(state.action) },
         level: state.level,
     });
     let components = selection.components().map(|(row, state)| ComponentPlan {

@@ -151,7 +151,7 @@ fn immediate_programs_run_only_when_a_plan_is_asked_to() {
     let package = product.save(&place, "test.msi");
     let package = package.to_str().unwrap();
     let text = place.reseat(&["plan", package]);
-    text.expect_code(1);
+    text.expect_code(0);
     assert!(text.out.contains("Immediate programs were not run"), "{}", text.out);
     assert!(!note.exists());
     let planned = plan(&place, Path::new(package), &["--skip-custom-action", "Nested"]);
@@ -163,7 +163,7 @@ fn immediate_programs_run_only_when_a_plan_is_asked_to() {
         .collect();
     assert_eq!(
         actions,
-        [["Now", "immediate", "runs"], ["Nested", "immediate", "unsupported"], ["Later", "deferred", "runs"]]
+        [["Now", "immediate", "runs"], ["Nested", "immediate", "skipped"], ["Later", "deferred", "runs"]]
     );
     place
         .reseat(&["plan", "-q", package, "--run-custom-actions", "--skip-custom-action", "Nested"])
