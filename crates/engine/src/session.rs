@@ -281,7 +281,8 @@ impl<'s, 'm> Session<'s, 'm> {
 
     /// Tells what the running action works on, with the fields that its page documents, from the first one on.
     pub(crate) fn tell_data(&mut self, fields: &[&str]) {
-        let own: Vec<&str> = fields.iter().copied().filter(|field| !field.is_empty()).collect();
+        let mut own: Vec<&str> = fields.iter().copied().filter(|field| !field.is_empty()).collect();
+        own.dedup();
         self.tell_fields(fields, &own.join(", "));
     }
 

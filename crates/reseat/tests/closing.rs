@@ -52,6 +52,9 @@ fn a_process_that_holds_a_file_of_the_package_is_closed_and_runs_again_with_the_
     assert_eq!(holder.signal(), Some(15));
     let new = restarted(&ran)[0].1;
     assert_eq!(std::fs::read_to_string(&installed).unwrap(), "two");
+    // The removal of the older version is an installation within this one, and has its session.
+    let sessions = scene.log().iter().filter(|line| *line == "RESTART MANAGER: Session opened.").count();
+    assert_eq!(sessions, 1);
     assert!(holds_only(&installed, new), "the application that runs again has the new file");
     end_holders(&installed);
 }

@@ -14,7 +14,7 @@ use crate::session::Session;
 /// Makes the folders of components that are installed.
 pub fn create_folders(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     for path in paths(session, Doing::Install)? {
-        session.tell_data(&[&path.to_string()]);
+        session.tell_data(&[path.as_str()]);
         session.add(script::CreateFolder { path }.into())?;
     }
     Ok(())
@@ -24,7 +24,7 @@ pub fn create_folders(session: &mut Session<'_, '_>) -> Result<(), EngineError> 
 pub fn remove_folders(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     let paths = paths(session, Doing::Remove)?;
     for path in &paths {
-        session.tell_data(&[&path.to_string()]);
+        session.tell_data(&[path.as_str()]);
     }
     remove_empty(session, paths)
 }

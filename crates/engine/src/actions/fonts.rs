@@ -14,7 +14,7 @@ const FONTS: &str = "Software\\Microsoft\\Windows NT\\CurrentVersion\\Fonts";
 /// Registers the fonts of components that are installed.
 pub fn register_fonts(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     for (path, title) in fonts(session, Doing::Install)? {
-        session.tell_data(&[&path.to_string()]);
+        session.tell_data(&[path.as_str()]);
         let data = data(session, &path);
         let key = RegistryKey::new(Hive::LocalMachine, FONTS);
         session.add(RegisterFont { key, path, title, data }.into())?;
@@ -27,7 +27,7 @@ pub fn unregister_fonts(session: &mut Session<'_, '_>) -> Result<(), EngineError
     let key = RegistryKey::new(Hive::LocalMachine, FONTS);
     let registered = session.machine().registry()?.values(&key);
     for (path, _) in fonts(session, Doing::Remove)? {
-        session.tell_data(&[&path.to_string()]);
+        session.tell_data(&[path.as_str()]);
         let data = data(session, &path);
         let is_it = |value: &RegistryValue| {
             value.as_text().is_some_and(|text| {

@@ -39,7 +39,7 @@ struct Module {
 /// Registers the drivers, translators and data sources of components that are installed.
 pub fn install_odbc(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     for module in modules(session, Doing::Install)? {
-        session.tell_data(&[&module.description.to_string()]);
+        session.tell_data(&[&module.description]);
         let view = view(session, &module.component)?;
         let key = key(Hive::LocalMachine, view, INSTALLED, &module.description);
         let count = count(session, &key)?;
@@ -62,7 +62,7 @@ pub fn install_odbc(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         set(session, &list, &module.description, RegistryValue::String("Installed".to_owned()))?;
     }
     for source in data_sources(session, Doing::Install)? {
-        session.tell_data(&[&source.description.to_string()]);
+        session.tell_data(&[&source.description]);
         let (hive, view) = place(session, &source)?;
         let key = key(hive, view, SOURCES, &source.description);
         let driver = driver_path(session, view, &source.driver)?;
@@ -82,14 +82,14 @@ pub fn install_odbc(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
 /// Takes back those of components that are removed; a driver goes with its last user.
 pub fn remove_odbc(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     for source in data_sources(session, Doing::Remove)? {
-        session.tell_data(&[&source.description.to_string()]);
+        session.tell_data(&[&source.description]);
         let (hive, view) = place(session, &source)?;
         let list = key(hive, view, SOURCES, "ODBC Data Sources");
         session.add(RemoveRegistryValue { key: list, name: source.description.to_string() }.into())?;
         session.add(RemoveRegistryKey { key: key(hive, view, SOURCES, &source.description) }.into())?;
     }
     for module in modules(session, Doing::Remove)? {
-        session.tell_data(&[&module.description.to_string()]);
+        session.tell_data(&[&module.description]);
         let view = view(session, &module.component)?;
         let key = key(Hive::LocalMachine, view, INSTALLED, &module.description);
         let left = count(session, &key)?.saturating_sub(1);

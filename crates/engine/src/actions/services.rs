@@ -47,7 +47,7 @@ pub fn install_services(session: &mut Session<'_, '_>) -> Result<(), EngineError
                 continue;
             }
         };
-        session.tell_data(&[&name]);
+        session.tell_data(&[&name, &name]);
         let account = row.start_name.as_deref().map(|account| session.format(account).text);
         if account.is_some_and(|account| !account.is_empty()) && row.password.is_some() {
             let text =
@@ -134,7 +134,7 @@ pub fn key(name: &str) -> RegistryKey {
 pub fn delete_services(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     for name in controlled(session, ServiceEvents::DELETE, ServiceEvents::UNINSTALL_DELETE)? {
         if session.machine().registry()?.exists(&key(&name)) {
-            session.tell_data(&[&name]);
+            session.tell_data(&[&name, &name]);
             session.add(RemoveRegistryKey { key: key(&name) }.into())?;
         }
     }

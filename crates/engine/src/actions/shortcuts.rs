@@ -33,7 +33,7 @@ pub fn create_shortcuts(session: &mut Session<'_, '_>) -> Result<(), EngineError
             session.tell(&Message::Warning(text));
             continue;
         };
-        session.tell_data(&[&path.to_string()]);
+        session.tell_data(&[path.as_str()]);
         session.add(script::WriteFile { path, content: link.to_bytes() }.into())?;
     }
     refuse_properties(session)
@@ -67,7 +67,7 @@ pub fn remove_shortcuts(session: &mut Session<'_, '_>) -> Result<(), EngineError
             continue;
         }
         let path = path(session, row)?;
-        session.tell_data(&[&path.to_string()]);
+        session.tell_data(&[path.as_str()]);
         folders.extend(path.parent());
         session.add(script::RemoveFile { path }.into())?;
     }
