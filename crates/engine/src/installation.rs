@@ -186,6 +186,7 @@ fn log_end(session: &Session<'_, '_>, change: ProductChange, code: Result<u32, u
     let (succeeded, done, noun) = match change {
         ProductChange::Removed => (1724, "removed", "Removal"),
         ProductChange::Configured => (1728, "reconfigured", "Reconfiguration"),
+        ProductChange::Advertised => (1726, "advertised", "Advertisement"),
         ProductChange::Installed | ProductChange::Copied | ProductChange::Unchanged => {
             (1707, "installed", "Installation")
         }
