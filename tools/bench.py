@@ -11,32 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-RESEAT, ROUNDS = sys.argv[1], int(sys.argv[2])
-PACKAGES = Path(os.environ.get("RESEAT_PACKAGES", Path(__file__).parents[2] / "shared/packages"))
-
-
-def run(command, **options):
-    """Runs a command to its end; gives seconds and the most memory that it had, in KiB."""
-    options.setdefault("stdout", subprocess.DEVNULL)
-    options.setdefault("stderr", subprocess.DEVNULL)
-    options.setdefault("stdin", subprocess.DEVNULL)
-    begin = time.perf_counter()
-    child = subprocess.Popen(command, **options)
-    _, status, usage = os.wait4(child.pid, 0)
-    seconds = time.perf_counter() - begin
-    child.returncode = os.waitstatus_to_exitcode(status)
-    return seconds, usage.ru_maxrss, child.returncode
-
-
-def report(name, ours, theirs, peer, goal=None):
-    ratio = theirs / ours
-    verdict = f"   (goal {goal}: {'reached' if ratio >= goal else 'MISSED'})" if goal else ""
-    print(f"{name:34} {ours * 1000:8.1f} ms   {peer:18} {theirs * 1000:8.1f} ms   {ratio:6.1f} times faster{verdict}")
-
-
-def best_in_turn(*measurements):
-    """The best of several rounds of measurements that take turns."""
-    return map(min, zip(*([measure() for measure in measurements] for _ in range(ROUNDS))))
+from bench_packages import bench_dump, bench_extract, bench_extract_large, bench_gigabyte, bench_rows
+from measure import PACKAGES, RESEAT, best_in_turn, report, report_memory, run, synthetic, timed, versus
 
 
 def bench_install(work):
@@ -87,23 +63,7 @@ def bench_install(work):
     mine, cold, warm = best_in_turn(ours, lambda: theirs(False), lambda: theirs(True))
     report("install putty, existing prefix", mine, cold, "wine msiexec", 20)
     report("  while a wineserver runs", mine, warm, "wine msiexec")
-    print(f"{'  memory':34} {memory / 1024:8.1f} MB   (goal 64: {'reached' if memory <= 64 * 1024 else 'MISSED'})")
-
-
-def timed(command, codes=(0,)):
-    seconds, _, code = run(command)
-    assert code in codes, f"{command[0]} ended with {code}"
-    return seconds
-
-
-def versus(name, ours, theirs, peer, goal, our_codes=(0,), their_codes=(0,)):
-    """One line against a peer, if that is installed. Gives our best time."""
-    if not shutil.which(theirs[0]):
-        print(f"SKIPPED: {name}: {theirs[0]} is not installed")
-        return min(timed(ours, our_codes) for _ in range(ROUNDS))
-    mine, other = best_in_turn(lambda: timed(ours, our_codes), lambda: timed(theirs, their_codes))
-    report(name, mine, other, peer, goal)
-    return mine
+    report_memory("  memory", memory, 64)
 
 
 @contextlib.contextmanager
@@ -161,80 +121,13 @@ def needrestart():
     return ["perl", *include, str(script), "-b", "-c", str(Path(folder, "etc/needrestart/needrestart.conf"))]
 
 
-def bench_dump():
-    package = PACKAGES / "putty-0.68-installer.msi"
-    if not package.exists() or not shutil.which("msiinfo"):
-        print("SKIPPED: printing a table: ../shared/packages is not here, or msiinfo is not installed")
-        return
-
-    def timed(command):
-        def measure():
-            seconds, _, code = min(run(command) for _ in range(10))
-            assert code == 0, f"{command[0]} ended with {code}"
-            return seconds
-
-        return measure
-
-    mine, other, nothing = best_in_turn(
-        timed([RESEAT, "dump", str(package), "Property"]),
-        timed(["msiinfo", "export", str(package), "Property"]),
-        timed(["/bin/true"]),
-    )
-    report("print the Property table", mine, other, "msiinfo export", 5)
-    print(f"{'  starting a process that does nothing':34} {nothing * 1000:4.1f} ms")
-
-
-def bench_extract(work):
-    for name, cabinet in (("nunit-2.5.2.msi", "nunit.cab"), ("7z1900-x64.msi", "product.cab")):
-        package = PACKAGES / name
-        if not package.exists():
-            print(f"SKIPPED: unpacking {name}: ../shared/packages is not here")
-            continue
-        # 7z does not look into all packages: it gets the cabinet itself.
-        unpacked = work / cabinet
-        code = run([RESEAT, "streams", str(package), cabinet, "--output", str(unpacked)])[2]
-        assert code == 0, f"reseat streams ended with {code}"
-        target = work / "unpacked"
-
-        def timed(command):
-            def measure():
-                shutil.rmtree(target, ignore_errors=True)
-                seconds, _, code = run(command)
-                assert code == 0, f"{command[0]} ended with {code}"
-                return seconds
-
-            return measure
-
-        ours = timed([RESEAT, "extract", "-q", str(package), str(target)])
-        for peer, goal, command in (
-            ("msiextract", 3, ["msiextract", "-C", str(target), str(package)]),
-            ("7z", 1, ["7z", "x", "-y", f"-o{target}", str(unpacked)]),
-        ):
-            if not shutil.which(command[0]):
-                print(f"SKIPPED: unpacking {name}: {command[0]} is not installed")
-                continue
-            mine, other = best_in_turn(ours, timed(command))
-            report(f"unpack {name}", mine, other, peer, goal)
-
-
 def bench_large(work):
     """Packages of many files, made here: against Wine's msiexec (once, it takes its time), msiextract, and cp -r."""
-    generator = Path(os.environ.get("RESEAT_PACKAGES", PACKAGES)).parent / "tools/gen_wxs.py"
-    if not generator.exists() or not shutil.which("wixl"):
-        print("SKIPPED: packages of many files: ../shared/tools is not here, or wixl is not installed")
-        return
     for files, goal in ((2_000, 5), (20_000, 20)):
-        # Making one takes up to minutes: it is kept beside the program.
-        kept = Path(RESEAT).parent / f"bench-{files}"
-        package, source = kept / "wide.msi", kept / "wide.src"
-        if not package.exists():
-            kept.mkdir(exist_ok=True)
-            for command in (
-                [sys.executable, str(generator), "wide", str(files), "200000000"],
-                ["wixl", "-o", "made.msi", "wide.wxs"],
-            ):
-                assert run(command, cwd=kept)[2] == 0, f"{command} failed"
-            (kept / "made.msi").rename(package)
+        made = synthetic(files, 200_000_000)
+        if not made:
+            return
+        package, source = made
         folder = work / f"wide-{files}"
         folder.mkdir()
         memory, number = 0, itertools.count()
@@ -269,8 +162,7 @@ def bench_large(work):
         report(name, mine, lasting, "cp -r, cp, sync")
         if shutil.which("msiextract"):
             report(name, mine, min(fresh("msiextract", "-C", "TARGET", str(package))[0] for _ in range(2)), "msiextract")
-        reached = "reached" if memory <= 128 * 1024 else "MISSED"
-        print(f"{'  memory':34} {memory / 1024:8.1f} MB   (goal 128: {reached})")
+        report_memory("  memory", memory, 128)
         if shutil.which("wine"):
             report(name, mine, with_wine(folder, package), "wine msiexec", goal)
         shutil.rmtree(folder)
@@ -291,6 +183,9 @@ def with_wine(folder, package):
 PARTS = {
     "dump": lambda work: bench_dump(),
     "extract": bench_extract,
+    "unpack": bench_extract_large,
+    "rows": bench_rows,
+    "gigabyte": bench_gigabyte,
     "who": bench_who,
     "install": bench_install,
     "large": bench_large,
@@ -303,4 +198,7 @@ with tempfile.TemporaryDirectory(prefix="reseat-bench.") as folder:
     os.environ["RESEAT_RUNTIME_DIR"] = folder + "/run"
     os.mkdir(folder + "/run", 0o700)
     for part in wanted:
-        PARTS[part](Path(folder))
+        place = Path(folder, part)
+        place.mkdir()
+        PARTS[part](place)
+        shutil.rmtree(place, ignore_errors=True)

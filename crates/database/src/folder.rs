@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::archive::{self, Archive, ArchiveError, TableArchive, TableText};
+use crate::counted::Counted;
 use crate::{Database, DatabaseError, DatabaseKind, Reading, Row, StorageError, Stream, Value, code_page};
 
 const STREAMS: &str = "_Streams";
@@ -90,6 +91,18 @@ pub enum FolderError {
 /// # Errors
 /// When the database cannot be read or a file cannot be written.
 pub fn export(database: &Database, folder: &Path) -> Result<(), FolderError> {
+    export_with(database, folder, &mut |_| ())
+}
+
+/// [`export`] for whoever shows progress: `hears` is told how many more bytes of streams were written.
+///
+/// # Errors
+/// As for [`export`].
+pub fn export_with(
+    database: &Database,
+    folder: &Path,
+    hears: &mut dyn FnMut(u64),
+) -> Result<(), FolderError> {
     create(folder)?;
     let mut in_rows = HashSet::new();
     for name in database.table_names()? {
@@ -103,7 +116,7 @@ pub fn export(database: &Database, folder: &Path) -> Result<(), FolderError> {
             for row in piece?.rows() {
                 text.add(row).map_err(failed)?;
                 if row.values().contains(&Value::Stream) {
-                    in_rows.extend(export_stream(database, row, &folder.join(file_name(&name)))?);
+                    in_rows.extend(export_stream(database, row, &folder.join(file_name(&name)), hears)?);
                 }
             }
         }
@@ -112,6 +125,7 @@ pub fn export(database: &Database, folder: &Path) -> Result<(), FolderError> {
     for name in database.stream_names().into_iter().filter(|name| !in_rows.contains(name)) {
         let Some(stream) = database.stream(&name)? else { continue };
         create(&folder.join(STREAMS))?;
+        let stream = Counted { source: stream, hears: &mut *hears };
         copy(stream, &folder.join(STREAMS).join(file_name(&name)))?;
     }
     for name in database.storage_names() {
@@ -126,14 +140,19 @@ pub fn export(database: &Database, folder: &Path) -> Result<(), FolderError> {
 }
 
 /// Writes the stream of a row into the folder of its table, and gives its name if it is there.
-fn export_stream(database: &Database, row: Row<'_>, folder: &Path) -> Result<Option<String>, FolderError> {
+fn export_stream(
+    database: &Database,
+    row: Row<'_>,
+    folder: &Path,
+    hears: &mut dyn FnMut(u64),
+) -> Result<Option<String>, FolderError> {
     let name = row.stream_name();
     let Some(stream) = database.stream(&name)? else {
         database.findings.tolerate(DatabaseError::NoStream { name })?;
         return Ok(None);
     };
     create(folder)?;
-    copy(stream, &folder.join(archive::stream_file(row)))?;
+    copy(Counted { source: stream, hears }, &folder.join(archive::stream_file(row)))?;
     Ok(Some(name))
 }
 

@@ -41,6 +41,7 @@ pub mod validate;
 mod bytes;
 mod catalog;
 mod code_page;
+mod counted;
 mod database;
 mod error;
 mod findings;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use cfb::{CompoundFile, Version};
 
 use crate::catalog;
+use crate::counted::Counted;
 use crate::database::Database;
 use crate::findings::Findings;
 use crate::storage::{EntryKind, Storage};
@@ -34,6 +35,14 @@ impl Database {
     /// in the code page, when a name cannot be the name of a stream, or when the operating system refuses a
     /// write.
     pub fn save(&self, path: &Path) -> Result<(), DatabaseError> {
+        self.save_with(path, &mut |_| ())
+    }
+
+    /// [`Database::save`] for whoever shows progress: `hears` is told how many more bytes of streams were written.
+    ///
+    /// # Errors
+    /// As for [`Database::save`].
+    pub fn save_with(&self, path: &Path, hears: &mut dyn FnMut(u64)) -> Result<(), DatabaseError> {
         let failed = |source| DatabaseError::Write { path: path.to_owned(), source };
         let folder = match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -49,7 +58,7 @@ impl Database {
             .permissions(permissions)
             .tempfile_in(&folder)
             .map_err(failed)?;
-        let file = self.write(temporary.reopen().map_err(failed)?)?;
+        let file = self.write_with(temporary.reopen().map_err(failed)?, hears)?;
         file.sync_all().map_err(failed)?;
         temporary.persist(path).map_err(|error| failed(error.error))?;
         File::open(&folder).and_then(|folder| folder.sync_all()).map_err(failed)
@@ -60,6 +69,14 @@ impl Database {
     /// # Errors
     /// As for [`Database::save`].
     pub fn write<F: io::Read + io::Write + io::Seek>(&self, file: F) -> Result<F, DatabaseError> {
+        self.write_with(file, &mut |_| ())
+    }
+
+    fn write_with<F: io::Read + io::Write + io::Seek>(
+        &self,
+        file: F,
+        hears: &mut dyn FnMut(u64),
+    ) -> Result<F, DatabaseError> {
         let mut out = Compound::create(file)?;
         out.set_class("/", self.class())?;
 
@@ -75,7 +92,7 @@ impl Database {
                     continue;
                 }
                 if let Some(stream) = self.stream(&name)? {
-                    out.put(Content::Other, &name, stream)?;
+                    out.put(Content::Other, &name, Counted { source: stream, hears: &mut *hears })?;
                 }
             }
             for name in self.storage_names() {

@@ -4,10 +4,10 @@
 pub(crate) const SHORTEST: usize = 3;
 /// The longest match that LZX has.
 pub(crate) const LONGEST: usize = 257;
-/// So many earlier places are looked at for each position.
-const CHAIN: usize = 32;
-/// Bits of the hash of four bytes, and of three.
-const HASH_BITS: u32 = 17;
+/// So many earlier places are looked at for each position: each is one that memory is waited for.
+const CHAIN: usize = 12;
+/// Bits of the hash of four bytes, and of three: with fewer most places of a chain would be of other bytes.
+const HASH_BITS: u32 = 20;
 const SHORT_HASH_BITS: u32 = 14;
 const NOWHERE: u32 = u32::MAX;
 

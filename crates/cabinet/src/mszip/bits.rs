@@ -4,6 +4,7 @@
 pub(super) const AT_HAND: u32 = 56;
 
 /// Takes bits from bytes. Beyond their end it gives zeros, and counts them.
+#[derive(Clone, Copy)]
 pub(super) struct Bits<'i> {
     input: &'i [u8],
     /// The next byte that is not in `word` yet.
@@ -19,15 +20,27 @@ impl<'i> Bits<'i> {
         Self { input, position: 0, word: 0, count: 0, absent: 0 }
     }
 
+    /// Whether so many times [`Bits::refill_amid`] is possible.
+    #[inline(always)]
+    pub fn is_amid(&self, times: usize) -> bool {
+        self.position + 8 * times <= self.input.len()
+    }
+
+    /// [`Bits::refill`] where [`Bits::is_amid`]: it calls nothing, so that the inner loop keeps all of this in registers.
+    #[inline(always)]
+    pub fn refill_amid(&mut self) {
+        if let Some(bytes) = self.input.get(self.position..).and_then(|rest| rest.first_chunk::<8>()) {
+            self.word |= u64::from_le_bytes(*bytes) << self.count;
+            self.position += ((63 - self.count) >> 3) as usize;
+            self.count |= 56;
+        }
+    }
+
     /// Brings the bits at hand to [`AT_HAND`] or more.
     #[inline(always)]
     pub fn refill(&mut self) {
         match self.input.get(self.position..).and_then(|rest| rest.first_chunk::<8>()) {
-            Some(bytes) => {
-                self.word |= u64::from_le_bytes(*bytes) << self.count;
-                self.position += ((63 - self.count) >> 3) as usize;
-                self.count |= 56;
-            }
+            Some(_) => self.refill_amid(),
             None => self.refill_at_end(),
         }
     }

@@ -177,29 +177,48 @@ impl Inflate {
 
     /// The symbols of one block.
     fn block(&self, bits: &mut Bits, out: &mut Output) -> Result<(), DecodeError> {
+        match self.symbols::<true>(bits, out)? {
+            Reached::End => Ok(()),
+            Reached::Limit => match self.symbols::<false>(bits, out)? {
+                Reached::End => Ok(()),
+                Reached::Limit => Err(out.wrong_length()),
+            },
+        }
+    }
+
+    /// The symbols of one block as far as its end, or as far as a step cannot pass the end of the output; `AMID` the input as
+    /// well. All that a step needs is in variables here.
+    fn symbols<const AMID: bool>(&self, bits: &mut Bits, out: &mut Output) -> Result<Reached, DecodeError> {
         const MAIN: u64 = (1 << SYMBOL_BITS) - 1;
         const DISTANCE: u64 = (1 << DISTANCE_BITS) - 1;
         let (symbols, distances) = (self.symbols.entries(), self.distances.entries());
         let look = |place: u64| symbols.get(place as usize & 4095).copied().unwrap_or(SPECIAL);
+        let mut at = *bits;
+        let refill = |at: &mut Bits| if AMID { at.refill_amid() } else { at.refill() };
+        let end = out.end;
         let mut position = out.position;
+        let buffer = &mut *out.buffer;
         // Input that ends is met with zeros: what they stand for grows the output until its end, or ends the block.
-        while position <= out.end {
-            bits.refill();
-            let mut entry = look(bits.peek() & MAIN);
+        let reached = loop {
+            if position > end || (AMID && !at.is_amid(2)) {
+                break Reached::Limit;
+            }
+            refill(&mut at);
+            let mut entry = look(at.peek() & MAIN);
             // Three literals take 33 bits, a length 20 more at most.
             if entry & LITERAL != 0 {
-                bits.take(entry);
-                put(out.buffer, position, entry);
+                at.take(entry);
+                put(buffer, position, entry);
                 position += 1;
-                entry = look(bits.peek() & MAIN);
+                entry = look(at.peek() & MAIN);
                 if entry & LITERAL != 0 {
-                    bits.take(entry);
-                    put(out.buffer, position, entry);
+                    at.take(entry);
+                    put(buffer, position, entry);
                     position += 1;
-                    entry = look(bits.peek() & MAIN);
+                    entry = look(at.peek() & MAIN);
                     if entry & LITERAL != 0 {
-                        bits.take(entry);
-                        put(out.buffer, position, entry);
+                        at.take(entry);
+                        put(buffer, position, entry);
                         position += 1;
                         continue;
                     }
@@ -207,50 +226,56 @@ impl Inflate {
             }
             if entry & SPECIAL != 0 {
                 if entry & TABLE != 0 {
-                    bits.take(entry & 0xff);
-                    entry = look(u64::from(entry >> 16) + (bits.peek() & ((1 << (entry >> 8 & 0xf)) - 1)));
+                    at.take(entry);
+                    entry = look(u64::from(entry >> 16) + (at.peek() & ((1 << (entry >> 8 & 0xf)) - 1)));
                     if entry & LITERAL != 0 {
-                        bits.take(entry);
-                        put(out.buffer, position, entry);
+                        at.take(entry);
+                        put(buffer, position, entry);
                         position += 1;
                         continue;
                     }
                 }
                 if entry & END != 0 {
-                    bits.take(entry & 0xff);
-                    out.position = position;
-                    return if position <= out.end { Ok(()) } else { Err(out.wrong_length()) };
+                    at.take(entry);
+                    break Reached::End;
                 }
                 if entry & SPECIAL != 0 {
-                    out.position = position;
                     return Err(DecodeError::UnusedCode { tree: "main" });
                 }
             }
-            let length = value(bits, entry);
-            bits.refill();
-            let mut entry = distances.get((bits.peek() & DISTANCE) as usize).copied().unwrap_or(SPECIAL);
+            let length = value(&mut at, entry);
+            refill(&mut at);
+            let mut entry = distances.get((at.peek() & DISTANCE) as usize).copied().unwrap_or(SPECIAL);
             if entry & SPECIAL != 0 {
                 if entry & TABLE != 0 {
-                    bits.take(entry & 0xff);
-                    let place = (entry >> 16 & 0x1ff) as usize
-                        + (bits.peek() as usize & ((1 << (entry >> 8 & 0xf)) - 1));
-                    entry = distances.get(place).copied().unwrap_or(SPECIAL);
+                    at.take(entry);
+                    let more = at.peek() as usize & ((1 << (entry >> 8 & 0xf)) - 1);
+                    let place = (entry >> 16 & 0x1ff) as usize + more;
+                    entry = distances.get(place & 511).copied().unwrap_or(SPECIAL);
                 }
                 if entry & SPECIAL != 0 {
                     return Err(DecodeError::UnusedCode { tree: "distance" });
                 }
             }
-            let distance = value(bits, entry);
+            let distance = value(&mut at, entry);
             if distance > position {
                 let (distance, available) = (distance as u64, position as u64);
                 return Err(DecodeError::MatchStart { distance, available });
             }
-            copy(out.buffer, position, distance, length);
+            copy(buffer, position, distance, length);
             position += length;
-        }
-        out.position = position;
-        Err(out.wrong_length())
+        };
+        (*bits, out.position) = (at, position);
+        if position > end { Err(out.wrong_length()) } else { Ok(reached) }
     }
+}
+
+/// How far the symbols of a block were taken.
+enum Reached {
+    /// Its end.
+    End,
+    /// Its end is not reached yet.
+    Limit,
 }
 
 /// Where the bytes go.

@@ -50,8 +50,9 @@ fn compare(global: &Global, arguments: &Diff) -> Result<ExitCode, Failure> {
     let difference = if arguments.tables.is_empty() {
         let difference = difference::compare(&one, &other).map_err(failed)?;
         if !difference.is_empty() {
-            let old = contents(&arguments.one, &one, &mut notes)?;
-            let new = contents(&arguments.other, &other, &mut notes)?;
+            bar.finish_and_clear();
+            let old = contents(global, &arguments.one, &one, &mut notes)?;
+            let new = contents(global, &arguments.other, &other, &mut notes)?;
             files = compare_files(old, new);
         }
         difference
@@ -65,7 +66,7 @@ fn compare(global: &Global, arguments: &Diff) -> Result<ExitCode, Failure> {
         let tables = difference::compare_tables(&one, &other, names).map_err(failed)?;
         Difference { tables, ..Difference::default() }
     };
-    drop(bar);
+    bar.finish_and_clear();
     package_file::print_warnings(global, &arguments.one, &one);
     package_file::print_warnings(global, &arguments.other, &other);
     if !global.quiet {
@@ -86,7 +87,12 @@ struct Content {
 }
 
 /// The files of a package with fingerprints of their contents, read in one pass for each cabinet.
-fn contents(path: &Path, database: &Arc<Database>, notes: &mut Vec<String>) -> Result<Vec<Content>, Failure> {
+fn contents(
+    global: &Global,
+    path: &Path,
+    database: &Arc<Database>,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Content>, Failure> {
     let mut plan = match Plan::new(path, database, &Choice::default()) {
         Ok(plan) => plan,
         Err(failure) => {
@@ -94,6 +100,7 @@ fn contents(path: &Path, database: &Arc<Database>, notes: &mut Vec<String>) -> R
             return Ok(Vec::new());
         }
     };
+    let bar = progress::bytes(global, plan.files.iter().map(|file| file.size).sum());
     let mut found = Vec::with_capacity(plan.files.len());
     let mut wanted: Vec<HashMap<Arc<str>, usize>> = plan.cabinets.iter().map(|_| HashMap::new()).collect();
     // The plan goes as the list grows: there may be very many files.
@@ -107,7 +114,9 @@ fn contents(path: &Path, database: &Arc<Database>, notes: &mut Vec<String>) -> R
             }
             FileSource::Loose(path) => {
                 let mut fingerprint = Fingerprint::default();
-                match std::fs::File::open(path).and_then(|mut file| io::copy(&mut file, &mut fingerprint)) {
+                match std::fs::File::open(path)
+                    .and_then(|mut file| io::copy(&mut file, &mut bar.wrap_write(&mut fingerprint)))
+                {
                     Ok(size) => {
                         (content.size, content.fingerprint) = (size, Some(fingerprint.0.finish()));
                     }
@@ -135,12 +144,13 @@ fn contents(path: &Path, database: &Arc<Database>, notes: &mut Vec<String>) -> R
                 continue;
             };
             let mut fingerprint = Fingerprint::default();
-            match set.copy(index, &mut fingerprint) {
+            match set.copy(index, &mut bar.wrap_write(&mut fingerprint)) {
                 Ok(size) => (content.size, content.fingerprint) = (size, Some(fingerprint.0.finish())),
                 Err(error) => notes.push(format!("{}: cabinet '{}': {error}", path.display(), source.name())),
             }
         }
     }
+    bar.finish_and_clear();
     found.sort_by(|one: &Content, other| one.path.cmp(&other.path));
     Ok(found)
 }

@@ -33,9 +33,9 @@ pub fn export(global: &Global, arguments: &Export) -> Result<ExitCode, Failure> 
     for warning in database.warnings() {
         eprintln!("reseat: warning: {}: {warning}", arguments.package.display());
     }
-    let bar = progress::waiting(global, "exporting");
-    folder::export(&database, &arguments.folder)?;
-    drop(bar);
+    let bar = progress::bytes(global, stream_bytes(&database));
+    folder::export_with(&database, &arguments.folder, &mut |bytes| bar.inc(bytes))?;
+    bar.finish_and_clear();
     if let Some(signer) = signature::signer(&database) {
         eprintln!(
             "reseat: warning: {}: the signature of '{}' is left out: it would not fit what is imported",
@@ -48,7 +48,16 @@ pub fn export(global: &Global, arguments: &Export) -> Result<ExitCode, Failure> 
 
 /// Makes a package from a folder.
 pub fn import(global: &Global, arguments: &Import) -> Result<ExitCode, Failure> {
-    let _bar = progress::waiting(global, "importing");
-    folder::import(&arguments.folder)?.save(&arguments.package)?;
+    let database = folder::import(&arguments.folder)?;
+    let bar = progress::bytes(global, stream_bytes(&database));
+    database.save_with(&arguments.package, &mut |bytes| bar.inc(bytes))?;
+    bar.finish_and_clear();
     Ok(ExitCode::SUCCESS)
+}
+
+/// The bytes of all streams, which are nearly all of a large package.
+fn stream_bytes(database: &Database) -> u64 {
+    let names = database.stream_names();
+    let streams = names.iter().filter_map(|name| database.stream(name).ok().flatten());
+    streams.map(|stream| stream.len()).sum()
 }

@@ -204,7 +204,7 @@ impl Work<'_> {
         let modified =
             set.files().get(index).and_then(|found| found.modified).and_then(reseat_engine::local_time);
         sink.start(position, modified);
-        match set.copy(index, &mut Content(&mut *sink)) {
+        match set.copy(index, &mut Content { sink: &mut *sink, progress: self.progress }) {
             Ok(_) => sink.finish(),
             Err(error) => {
                 sink.abort();
@@ -221,7 +221,7 @@ impl Work<'_> {
         let mut copy = || {
             let mut from = File::open(path)?;
             sink.start(position, from.metadata().and_then(|facts| facts.modified()).ok());
-            let result = io::copy(&mut from, &mut Content(&mut *sink));
+            let result = io::copy(&mut from, &mut Content { sink: &mut *sink, progress: self.progress });
             if result.is_ok() {
                 sink.finish()
             } else {
@@ -256,7 +256,6 @@ impl Work<'_> {
     fn done(&self, position: usize, result: Result<u64, String>) {
         match result {
             Ok(bytes) => {
-                self.progress.inc(bytes);
                 let mut report = lock(&self.report);
                 report.files += 1;
                 report.bytes += bytes;

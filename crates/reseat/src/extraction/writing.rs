@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::SystemTime;
 
+use indicatif::ProgressBar;
+
 use super::plan::PlannedFile;
 use super::target::Target;
 
@@ -25,11 +27,16 @@ pub trait Sink {
 
 /// The content of the file that a sink takes. What cannot be written is the sink's to report: going on costs little, and
 /// the files after it need the decoder anyway.
-pub struct Content<'s>(pub &'s mut dyn Sink);
+pub struct Content<'s> {
+    pub sink: &'s mut dyn Sink,
+    /// What has gone through is shown here.
+    pub progress: &'s ProgressBar,
+}
 
 impl Write for Content<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.data(bytes);
+        self.sink.data(bytes);
+        self.progress.inc(bytes.len() as u64);
         Ok(bytes.len())
     }
 
