@@ -74,8 +74,13 @@ fn streams_agree_with_7z_and_what_it_cannot_open_is_read_all_the_same() {
         place.reseat(&["info", text(&package)]).expect_code(0);
         let folder = place.path("7z");
         let _ = fs::remove_dir_all(&folder);
-        let theirs =
-            run(place.command("7z").args(["x", "-y", "-tCompound", &format!("-o{}", text(&folder)), text(&package)]));
+        let theirs = run(place.command("7z").args([
+            "x",
+            "-y",
+            "-tCompound",
+            &format!("-o{}", text(&folder)),
+            text(&package),
+        ]));
         if !theirs.status.success() {
             refused.push(package.file_name().unwrap().to_owned());
             continue;
