@@ -6,6 +6,7 @@
 mod arguments;
 mod closing;
 mod commands;
+mod crash;
 mod extraction;
 mod failure;
 mod identity;
@@ -25,6 +26,7 @@ use std::process::ExitCode;
 use crate::arguments::{Arguments, Command, Global, Msiexec};
 
 fn main() -> ExitCode {
+    crash::name_places_only();
     // The files in question may be held by programs of Wine.
     let reseat = std::env::current_exe().unwrap_or_default();
     reseat_restart_manager::look_inside_wine(Box::new(reseat_custom_actions::WineInsight::new(reseat)));
