@@ -170,9 +170,10 @@ fn packages_that_are_attempted_are_installed_or_refused_by_name_without_a_trace(
     for name in marked(&folder, "attempt") {
         let place = Place::with_prefix();
         let before = snapshot::tree(&place.prefix());
-        let ran = place.install(&folder.join(&name), &[]);
+        // One of them asks for a restart in its middle, whatever is the case.
+        let ran = place.install(&folder.join(&name), &["REBOOT=ReallySuppress"]);
         match ran.status.code() {
-            Some(0) => println!("{name} is installed"),
+            Some(0 | 10) => println!("{name} is installed"),
             Some(1) => {
                 println!("{name}: {}", ran.err);
                 problems
