@@ -247,7 +247,8 @@ fn named(place: &Place, name: &str, script: &str, file: &std::path::Path) -> Hel
     // Another process copies it: a child of another test could hold what this one writes.
     assert!(std::process::Command::new("cp").arg("/bin/sh").arg(&program).status().unwrap().success());
     let mut command = std::process::Command::new(program);
-    command.arg("-c").arg(format!("exec <\"$0\"; {script}")).arg(file);
+    // What it waits for was begun before the file was opened: a child that is begun later would hold it, too.
+    command.arg("-c").arg(format!("sleep 60 >/dev/null 2>&1 & exec <\"$0\"; {script}; wait")).arg(file);
     let mut helper =
         Helper::spawn(command.stdin(std::process::Stdio::null()).env("WINEPREFIX", place.folder.path()));
     helper.wait_for("ready");
@@ -258,7 +259,7 @@ fn named(place: &Place, name: &str, script: &str, file: &std::path::Path) -> Hel
 fn a_program_of_wine_gets_the_signal_of_control_c_and_its_prefix_is_known() {
     let place = Place::new();
     let file = place.file("f");
-    let script = "trap 'exit 9' INT; echo ready; while :; do sleep 0.05; done";
+    let script = "trap 'kill $!; exit 9' INT; echo ready";
     let mut helper = named(&place, "wine64", script, &file);
     assert_eq!(reseat_restart_manager::wine_prefix(helper.process).as_deref(), Some(place.folder.path()));
     let primary = Primary::start_in(&place.store).unwrap();
@@ -272,7 +273,7 @@ fn a_program_of_wine_gets_the_signal_of_control_c_and_its_prefix_is_known() {
 fn a_wineserver_is_never_closed_not_even_by_force() {
     let place = Place::new();
     let file = place.file("f");
-    let script = "trap 'exit 9' INT TERM; echo ready; while :; do sleep 0.05; done";
+    let script = "trap 'kill $!; exit 9' INT TERM; echo ready";
     let helper = named(&place, "wineserver64", script, &file);
     assert_eq!(reseat_restart_manager::wine_prefix(helper.process).as_deref(), Some(place.folder.path()));
     let primary = Primary::start_in(&place.store).unwrap();
