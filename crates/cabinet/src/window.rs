@@ -130,7 +130,13 @@ fn copy_overlapping_or_wrapped(bytes: &mut [u8], ring: usize, target: usize, dis
         }
         return;
     }
-    let Some(region) = bytes.get_mut(target - distance..target + length) else { return };
+    repeat(bytes, target - distance, target, length);
+}
+
+/// Copies a match that may run into what it writes.
+pub(crate) fn repeat(bytes: &mut [u8], source: usize, target: usize, length: usize) {
+    let Some(region) = bytes.get_mut(source..target + length) else { return };
+    let distance = target - source;
     if let (1, Some(byte)) = (distance, region.first().copied()) {
         region.fill(byte);
         return;

@@ -65,8 +65,8 @@ impl EngineError {
     }
 }
 
-/// A text with the causes of an error behind it, unless it ends with them.
-fn with_causes(mut text: String, error: &dyn Error) -> String {
+/// A text about an error with the causes of that error behind it, unless it ends with them.
+pub fn with_causes(mut text: String, error: &dyn Error) -> String {
     let mut cause = error.source();
     while let Some(error) = cause {
         let more = error.to_string();

@@ -72,6 +72,7 @@ mod variable;
 
 pub use beside::Beside;
 pub use error::{EngineError, Outcome};
+pub use error_message::with_causes;
 pub use functions::{FunctionAnswer, FunctionCall, Functions, NoFunctions, Value};
 pub use host::{
     CallResult, CustomActionHost, HostError, NotWaitedFor, Program, ProgramCall, RunningCode, ScriptLanguage,

@@ -93,17 +93,7 @@ impl fmt::Display for Failure {
 
 /// The text of an error with those of its causes, unless one repeats the other.
 pub fn with_causes(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.ends_with(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text
+    reseat_engine::with_causes(error.to_string(), error)
 }
 
 impl From<EngineError> for Failure {

@@ -17,22 +17,12 @@ use rustix::fs::CWD;
 use support::disk::Dice;
 use support::paused::{Paused, pausing};
 use support::product::Product;
-use support::{Place, Ran, everything, has_tool, run, snapshot};
+use support::{Place, everything, has_tool, run, snapshot};
 
 const DEFERRED: i32 = 1024;
 
 fn product() -> Product {
     Product::new().with_file("Readme", "readme.txt", "text")
-}
-
-/// Runs `reseat` with bounds: two gigabytes of address space, a minute, and files of at most 64 megabytes.
-fn bounded(place: &Place, arguments: &[&str]) -> Ran {
-    let mut command = place.command("timeout");
-    let script = "ulimit -v 2000000; ulimit -f 131072; exec \"$0\" \"$@\"";
-    command.args(["-s", "KILL", "60", "sh", "-c", script, env!("CARGO_BIN_EXE_reseat"), "--prefix"]);
-    let ran = run(command.arg(place.prefix()).args(arguments));
-    assert!(ran.status.code().is_some_and(|code| code <= 10), "{}: {}{}", ran.status, ran.out, ran.err);
-    ran
 }
 
 /// Everything outside of the prefix that a package could wish to reach.
@@ -107,9 +97,9 @@ fn links_that_appear_during_the_installation_are_not_followed() {
         let product = everything::everything(&place, "1.0.0").with_binary("swap", swap);
         let package =
             product.with_action("Swap", 2 + DEFERRED, "swap", &line, sequence).save(&place, "test.msi");
-        let ran = bounded(&place, &["install", "-q", package.to_str().unwrap()]);
+        let ran = place.bounded(&["install", "-q", package.to_str().unwrap()]);
         snapshot::assert_same(&before, &outside(&place));
-        bounded(&place, &["recover"]);
+        place.bounded(&["recover"]);
         snapshot::assert_same(&before, &outside(&place));
         // What it did is put right by hand, and the rest can be undone.
         if path.is_symlink() {
@@ -118,11 +108,11 @@ fn links_that_appear_during_the_installation_are_not_followed() {
                 .or_else(|_| std::fs::rename(format!("{}.moved", path.display()), &path))
                 .unwrap();
         }
-        let recovered = bounded(&place, &["recover"]);
+        let recovered = place.bounded(&["recover"]);
         recovered.expect_code(0);
         snapshot::assert_same(&before, &outside(&place));
         if ran.status.success() {
-            bounded(&place, &["uninstall", "-q", package.to_str().unwrap()]);
+            place.bounded(&["uninstall", "-q", package.to_str().unwrap()]);
             snapshot::assert_same(&before, &outside(&place));
         }
         drop(std::fs::remove_dir_all(place.prefix()));
@@ -153,9 +143,9 @@ fn a_folder_that_becomes_a_link_and_back_all_the_time_leads_nowhere() {
     let mut ended = [0; 2];
     for round in 0..10 {
         let ran =
-            bounded(&place, &["install", "-q", package.to_str().unwrap(), ["FAIL=1", "FAIL="][round % 2]]);
-        bounded(&place, &["recover"]);
-        bounded(&place, &["uninstall", "-q", package.to_str().unwrap()]);
+            place.bounded(&["install", "-q", package.to_str().unwrap(), ["FAIL=1", "FAIL="][round % 2]]);
+        place.bounded(&["recover"]);
+        place.bounded(&["uninstall", "-q", package.to_str().unwrap()]);
         ended[usize::from(ran.status.success())] += 1;
         snapshot::assert_same(&before, &outside(&place));
     }
@@ -274,7 +264,7 @@ fn what_never_ends_is_refused_soon() {
         let place = Place::with_prefix();
         let package = product.save(&place, "test.msi");
         let before = snapshot::tree(&place.prefix());
-        let ran = bounded(&place, &["install", "-q", package.to_str().unwrap()]);
+        let ran = place.bounded(&["install", "-q", package.to_str().unwrap()]);
         if !ran.status.success() {
             snapshot::assert_same(&before, &snapshot::tree(&place.prefix()));
         }
@@ -305,12 +295,12 @@ fn folders_that_are_too_deep_are_refused() {
         }
         chain.row("CreateFolder", &[&format!("D{}", depth - 1), "Main"]);
         let package = chain.save(&place, "test.msi");
-        let ran = bounded(&place, &["install", "-q", package.to_str().unwrap()]);
+        let ran = place.bounded(&["install", "-q", package.to_str().unwrap()]);
         if refused {
             ran.expect_failure(&["Directory", "deeper than 256 levels"]);
         } else {
             ran.expect_code(0);
-            bounded(&place, &["uninstall", "-q", package.to_str().unwrap()]).expect_code(0);
+            place.bounded(&["uninstall", "-q", package.to_str().unwrap()]).expect_code(0);
         }
         let left = snapshot::differences(&before, &snapshot::tree(&place.prefix()));
         assert!(left.iter().all(|line| line == "~ system.reg"), "{left:?}");
@@ -532,7 +522,7 @@ fn mutated_packages_are_installed_whole_or_not_at_all() {
             );
         }
         let package = package.to_str().unwrap();
-        let ran = bounded(&place, &["install", "-q", package, "--no-custom-actions", "--skip-unsupported"]);
+        let ran = place.bounded(&["install", "-q", package, "--no-custom-actions", "--skip-unsupported"]);
         let when = || format!("mutation {number}: {}{}", ran.out, ran.err);
         snapshot::assert_same(&beyond, &outside(&place));
         same = !ran.status.success();

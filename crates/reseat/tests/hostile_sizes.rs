@@ -8,20 +8,10 @@ mod support;
 use std::time::{Duration, Instant};
 
 use support::product::Product;
-use support::{Place, Ran, run, snapshot};
+use support::{Place, run, snapshot};
 
 fn product() -> Product {
     Product::new().with_file("Readme", "readme.txt", "text")
-}
-
-/// Runs `reseat` with bounds: two gigabytes of address space, a minute, and files of at most 64 megabytes.
-fn bounded(place: &Place, arguments: &[&str]) -> Ran {
-    let mut command = place.command("timeout");
-    let script = "ulimit -v 2000000; ulimit -f 131072; exec \"$0\" \"$@\"";
-    command.args(["-s", "KILL", "60", "sh", "-c", script, env!("CARGO_BIN_EXE_reseat"), "--prefix"]);
-    let ran = run(command.arg(place.prefix()).args(arguments));
-    assert!(ran.status.code().is_some_and(|code| code <= 10), "{}: {}{}", ran.status, ran.out, ran.err);
-    ran
 }
 
 /// Installs and reads a package that is wrong: it ends, and when it is refused nothing is left. Whether it was refused.
@@ -31,13 +21,13 @@ fn ends(place: &Place, bytes: &[u8], what: &str) -> bool {
     let package = package.to_str().unwrap();
     let before = snapshot::tree(&place.prefix());
     let begin = Instant::now();
-    let ran = bounded(place, &["install", "-q", package]);
+    let ran = place.bounded(&["install", "-q", package]);
     for command in [&["dump", package][..], &["info", package], &["validate", package]] {
-        bounded(place, command);
+        place.bounded(command);
     }
     assert!(begin.elapsed() < Duration::from_secs(60), "{what}: {:?}", begin.elapsed());
     if ran.status.success() {
-        bounded(place, &["uninstall", "-q", "Test"]).expect_code(0);
+        place.bounded(&["uninstall", "-q", "Test"]).expect_code(0);
         return false;
     }
     let left = snapshot::differences(&before, &snapshot::tree(&place.prefix()));
@@ -205,7 +195,7 @@ fn names_that_are_no_utf_16_are_refused_or_passed_over() {
                 wrong.bytes[entry + 4..entry + 6].copy_from_slice(&unit.to_le_bytes());
             }
             let package = place.write("wrong.msi", &wrong.bytes);
-            bounded(&place, &["info", package.to_str().unwrap()]);
+            place.bounded(&["info", package.to_str().unwrap()]);
         }
         let mut wrong = Compound { bytes: whole.bytes.clone(), sector: whole.sector };
         for entry in whole.directory().into_iter().skip(1) {
@@ -223,7 +213,7 @@ fn actions_that_run_themselves_end() {
         .with_property("SEQUENCE", "InstallExecuteSequence")
         .with_row("InstallExecuteSequence", &["SEQUENCE", "", "50"]);
     let package = circle.save(&place, "test.msi");
-    let ran = bounded(&place, &["install", "-q", package.to_str().unwrap()]);
+    let ran = place.bounded(&["install", "-q", package.to_str().unwrap()]);
     ran.expect_code(1).expect_error(&["within one another"]);
     snapshot::assert_same(&before, &snapshot::tree(&place.prefix()));
 }

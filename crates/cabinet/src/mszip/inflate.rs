@@ -3,6 +3,7 @@
 use super::bits::Bits;
 use super::codes::{END, LITERAL, SPECIAL, TABLE, Table, number};
 use crate::error::DecodeError;
+use crate::window::repeat;
 
 /// Room behind the output that a step of the inner loop may write to.
 pub(super) const SLACK: usize = 3 + LONGEST_MATCH + STEP;
@@ -360,20 +361,8 @@ fn copy(buffer: &mut [u8], target: usize, distance: usize, length: usize) {
     copy_overlapping(buffer, source, target, length);
 }
 
-/// Copies a match that repeats what it writes.
+/// Copies a match that repeats what it writes, seldom enough to be apart.
 #[inline(never)]
 fn copy_overlapping(buffer: &mut [u8], source: usize, target: usize, length: usize) {
-    let Some(region) = buffer.get_mut(source..target + length) else { return };
-    let distance = target - source;
-    if let (1, Some(byte)) = (distance, region.first().copied()) {
-        region.fill(byte);
-        return;
-    }
-    // The bytes before `filled` repeat with period `distance`.
-    let mut filled = distance;
-    while filled < region.len() {
-        let count = filled.min(region.len() - filled);
-        region.copy_within(..count, filled);
-        filled += count;
-    }
+    repeat(buffer, source, target, length);
 }

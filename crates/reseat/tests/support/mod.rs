@@ -51,6 +51,16 @@ impl Place {
         place
     }
 
+    /// Runs `reseat` with bounds: two gigabytes of address space, a minute, and files of at most 64 megabytes.
+    pub fn bounded(&self, arguments: &[&str]) -> Ran {
+        let mut command = self.command("timeout");
+        let script = "ulimit -v 2000000; ulimit -f 131072; exec \"$0\" \"$@\"";
+        command.args(["-s", "KILL", "60", "sh", "-c", script, env!("CARGO_BIN_EXE_reseat"), "--prefix"]);
+        let ran = run(command.arg(self.prefix()).args(arguments));
+        assert!(ran.status.code().is_some_and(|code| code <= 10), "{}: {}{}", ran.status, ran.out, ran.err);
+        ran
+    }
+
     /// A path in the place.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
