@@ -8,11 +8,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from bench_packages import bench_dump, bench_extract, bench_extract_large, bench_gigabyte, bench_rows
-from measure import PACKAGES, RESEAT, best_in_turn, report, report_memory, run, synthetic, timed, versus
+from measure import PACKAGES, RESEAT, ROUNDS, best_in_turn, report, report_memory, run, synthetic, timed, versus
 
 
 def bench_install(work):
