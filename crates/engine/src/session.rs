@@ -30,6 +30,7 @@ use crate::host::CustomActionHost;
 use crate::installation::ProductChange;
 use crate::interface::{Message, UserInterface};
 use crate::log::{plain, service};
+use crate::numbered_message::NumberedMessage;
 use crate::pending_files::{self, PendingFiles};
 use crate::plan::Draft;
 use crate::request::{Request, TopLevel};
@@ -277,6 +278,13 @@ impl<'s, 'm> Session<'s, 'm> {
             Message::ActionStart { .. } | Message::Progress { .. } => {}
         }
         self.installation.interface.message(message);
+    }
+
+    /// Warns with a documented message.
+    pub(crate) fn warn(&mut self, message: &NumberedMessage) {
+        let language = self.installation.interface.language();
+        let text = message.text(language, Some(&self.package), Some(&self.context()));
+        self.tell(&Message::Warning(format!("{}. {text}", message.number())));
     }
 
     /// Tells what the running action works on, with the fields that its page documents, from the first one on.

@@ -60,7 +60,7 @@ pub use registry::{Part as RegistryPart, Registry};
 pub use registry_file::RegistryFileError;
 pub use registry_key::{ClassesOf, Hive, RegistryError, RegistryKey, View};
 pub use registry_value::RegistryValue;
-pub use shell_link::{ShellLink, ShellLinkError, ShowCommand, TargetFacts};
+pub use shell_link::{LinkProperty, ShellLink, ShellLinkError, ShowCommand, TargetFacts};
 pub use windows_path::{PathError, WindowsPath, check_name, fold};
 pub use wine_registry::{RegistryChange, WineRegistry};
 pub use wine_server::wine_server;

@@ -5,8 +5,11 @@
 //! the list find the target. Reading takes what is written here and by others; what is not known is passed over.
 
 mod items;
+mod properties;
 
 use std::time::{SystemTime, UNIX_EPOCH};
+
+pub use properties::LinkProperty;
 
 use crate::windows_path::{PathError, WindowsPath};
 
@@ -31,6 +34,8 @@ pub struct ShellLink {
     pub show: ShowCommand,
     /// What is to be installed when the shortcut is used, of an advertised one (section 2.5.3).
     pub descriptor: Option<String>,
+    /// What taskbar, start menu and jump lists are told.
+    pub properties: Vec<LinkProperty>,
 }
 
 /// What a shortcut says about its target, of use when the target was moved.
@@ -142,6 +147,7 @@ impl ShellLink {
             hotkey: 0,
             show: ShowCommand::Normal,
             descriptor: None,
+            properties: Vec::new(),
         }
     }
 
@@ -194,6 +200,7 @@ impl ShellLink {
         if let Some(descriptor) = descriptor {
             write_descriptor(&mut out, descriptor);
         }
+        out.extend_from_slice(&properties::write(&self.properties));
         // The terminal block.
         out.extend_from_slice(&[0; 4]);
         out
@@ -230,6 +237,7 @@ impl ShellLink {
         let arguments = text(HAS_ARGUMENTS, "the arguments")?;
         let icon = text(HAS_ICON, "the icon's location")?;
         let descriptor = read_descriptor(reader.rest());
+        let properties = properties::read(reader.rest());
         // The link information without UTF-16 may have lost characters, the items have not.
         let target = match (from_info, from_items) {
             (Some((path, Certainty::Exact)), _)
@@ -251,6 +259,7 @@ impl ShellLink {
             hotkey: short(header, 64).unwrap_or(0),
             show: ShowCommand::from_number(number(60)),
             descriptor,
+            properties,
         })
     }
 }
@@ -327,17 +336,22 @@ fn write_descriptor(out: &mut Vec<u8>, descriptor: &str) {
     out.extend_from_slice(&wide);
 }
 
-/// Section 2.5, ExtraData: blocks that begin with their size, and an end that is smaller than any block.
-fn read_descriptor(mut blocks: &[u8]) -> Option<String> {
-    loop {
-        let size = usize::try_from(long(blocks, 0)?).ok().filter(|size| *size >= 8)?;
-        let block = blocks.get(..size)?;
-        if long(block, 4) == Some(DARWIN_SIGNATURE) {
-            let text = wide_text(block.get(8 + DARWIN_NARROW..)?);
-            return Some(text).filter(|text| !text.is_empty());
-        }
-        blocks = blocks.get(size..)?;
-    }
+/// Section 2.5, ExtraData.
+fn read_descriptor(extra: &[u8]) -> Option<String> {
+    let block = blocks(extra).find(|block| long(block, 0) == Some(DARWIN_SIGNATURE))?;
+    let text = wide_text(block.get(4 + DARWIN_NARROW..)?);
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// The blocks of a list in which each begins with its size, that included, which is left out here; a size below that of
+/// any block ends the list.
+fn blocks(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let size = usize::try_from(long(bytes, 0)?).ok().filter(|size| *size >= 8)?;
+        let block = bytes.get(4..size)?;
+        bytes = bytes.get(size..)?;
+        Some(block)
+    })
 }
 
 /// Section 2.4, StringData: at most 65535 UTF-16 units, without an end mark.
@@ -435,6 +449,13 @@ mod tests {
             hotkey: 0x0641,
             show: ShowCommand::Minimized,
             descriptor: Some("91Swkev*C?S@5Rqys,uxMain>91Swkev*C?S@5Rqys,ux".to_owned()),
+            properties: [
+                ("System.AppUserModel.ID", "Reseat.Test"),
+                ("System.AppUserModel.PreventPinning", "1"),
+            ]
+            .iter()
+            .filter_map(|(name, value)| LinkProperty::parse(name, value))
+            .collect(),
         }
     }
 

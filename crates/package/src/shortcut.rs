@@ -79,7 +79,7 @@ table_row! {
         key: Text = "MsiShortcutProperty",
         /// The shortcut.
         shortcut: Text = "Shortcut_",
-        /// The property's key, a GUID and number, Formatted.
+        /// Its canonical name, Formatted.
         property: Text = "PropertyKey",
         /// Its value, Formatted.
         value: Text = "PropVariantValue",

@@ -5,6 +5,7 @@
 
 mod support;
 
+use reseat_machine::{LinkProperty, ShellLink};
 use serde_json::Value;
 use support::product::{Cabinet, Product};
 use support::scene::Scene;
@@ -61,4 +62,27 @@ fn what_is_wrong_with_a_source_has_its_number() {
         .expect_failure(&["1311. ", "absent.cab"]);
     let unknown = product().with_row("InstallExecuteSequence", &["NoSuchAction", "", "1100"]);
     install(&scene, &unknown, "", &[]).expect_failure(&["2726. There is no action NoSuchAction"]);
+}
+
+#[test]
+fn a_property_of_a_shortcut_is_set_or_warned_of() {
+    let scene = Scene::new();
+    let row = ["Link", "INSTALLDIR", "Link", "Main", "[#Readme]", "", "", "", "", "", "1", ""];
+    let product = Product::new()
+        .with_file("Readme", "readme.txt", "one")
+        .with_row("Shortcut", &row)
+        .with_row("MsiShortcutProperty", &["One", "Link", "System.AppUserModel.ID", "Reseat.[ProductName]"])
+        .with_row("MsiShortcutProperty", &["Two", "Link", "System.Rating", "5"]);
+    let properties = || {
+        let link = std::fs::read(scene.place.drive_c("Program Files/Test/Link.lnk")).unwrap();
+        ShellLink::from_bytes(&link).unwrap().properties
+    };
+    let ran = install(&scene, &product, "de_DE.UTF-8", &[]);
+    ran.expect_code(0).expect_error(&["1946. Die Eigenschaft \"System.Rating\" der Verknüpfung"]);
+    assert_eq!(properties(), [LinkProperty::parse("System.AppUserModel.ID", "Reseat.Test").unwrap()]);
+
+    // Windows Installer 4.5 does not know the table.
+    let ran = install(&scene, &product, "", &["--installer", "4.5", "REINSTALL=ALL", "REINSTALLMODE=s"]);
+    assert!(!ran.expect_code(0).err.contains("1946"), "{}", ran.err);
+    assert_eq!(properties(), []);
 }

@@ -1,7 +1,9 @@
 //! CreateShortcuts and RemoveShortcuts (pages `createshortcuts-action.md`, `removeshortcuts-action.md`,
 //! `shortcut-table.md`).
 
-use reseat_machine::{FileKind, ShellLink, ShowCommand, TargetFacts, WindowsPath};
+use std::collections::HashMap;
+
+use reseat_machine::{FileKind, LinkProperty, ShellLink, ShowCommand, TargetFacts, WindowsPath};
 use reseat_package::{MsiShortcutProperty, Shortcut, ShortcutTarget, Text};
 use reseat_script as script;
 
@@ -10,12 +12,18 @@ use crate::actions::servers::{self, Fate};
 use crate::actions::{folders, registration};
 use crate::error::EngineError;
 use crate::interface::Message;
+use crate::numbered_message::NumberedMessage;
 use crate::selection::Doing;
 use crate::session::{Again, Session};
 
 /// Writes the shortcuts of components that are installed.
 pub fn create_shortcuts(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     let package = session.package.clone();
+    let all = package.rows::<MsiShortcutProperty>()?;
+    let mut properties_of: HashMap<&str, Vec<&MsiShortcutProperty>> = HashMap::new();
+    for row in all.iter() {
+        properties_of.entry(&row.shortcut).or_default().push(row);
+    }
     for row in package.rows::<Shortcut>()?.iter() {
         let comes = session.selection()?.does(&row.component, Doing::Install)
             && session.writes_again(&row.component, Again::Shortcuts)?;
@@ -25,7 +33,7 @@ pub fn create_shortcuts(session: &mut Session<'_, '_>) -> Result<(), EngineError
             continue;
         }
         let path = path(session, row)?;
-        let Some(link) = link(session, row)? else {
+        let Some(mut link) = link(session, row)? else {
             let text = format!(
                 "table Shortcut, row {}: {} is no path; no shortcut is made",
                 row.shortcut, row.target_text
@@ -33,27 +41,36 @@ pub fn create_shortcuts(session: &mut Session<'_, '_>) -> Result<(), EngineError
             session.tell(&Message::Warning(text));
             continue;
         };
+        let rows = properties_of.get(&*row.shortcut).map(Vec::as_slice).unwrap_or_default();
+        link.properties = properties(session, &path, rows);
         session.tell_data(&[path.as_str()]);
         session.add(script::WriteFile { path, content: link.to_bytes() }.into())?;
     }
-    refuse_properties(session)
+    Ok(())
 }
 
-/// Says of each property of a shortcut that it is not set, which is no failure (page `msishortcutproperty-table.md`).
-fn refuse_properties(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
-    let package = session.package.clone();
-    for row in package.rows::<MsiShortcutProperty>()?.iter() {
-        let Some(shortcut) = package.find::<Shortcut>(&row.shortcut)? else { continue };
-        if session.selection()?.does(&shortcut.component, Doing::Install) {
-            let text = format!(
-                "1946. Property '{}' for shortcut '{}' could not be set",
-                row.property,
-                path(session, &shortcut)?
-            );
-            session.tell(&Message::Warning(text));
+/// The properties that a shortcut gets. One that cannot be set is a warning and no failure, and an installer before 5.0 does
+/// not know the table (page `msishortcutproperty-table.md`).
+fn properties(
+    session: &mut Session<'_, '_>,
+    path: &WindowsPath,
+    rows: &[&MsiShortcutProperty],
+) -> Vec<LinkProperty> {
+    let mut properties: Vec<LinkProperty> = Vec::new();
+    if session.installation.request.platform.installer.major < 5 {
+        return properties;
+    }
+    for row in rows {
+        let [name, value] = [&row.property, &row.value].map(|text| session.format(text).text);
+        match LinkProperty::parse(&name, &value) {
+            Some(known) => {
+                properties.retain(|earlier| !earlier.is_same_as(&known));
+                properties.push(known);
+            }
+            None => session.warn(&NumberedMessage::new(1946, [name, path.to_string()])),
         }
     }
-    Ok(())
+    properties
 }
 
 /// Removes the shortcuts of components that are removed.
@@ -131,5 +148,6 @@ fn link(session: &Session<'_, '_>, row: &Shortcut) -> Result<Option<ShellLink>, 
         hotkey: u16::try_from(row.hotkey.unwrap_or(0)).unwrap_or(0),
         show: ShowCommand::from_number(row.show_command.unwrap_or(1).unsigned_abs()),
         descriptor,
+        properties: Vec::new(),
     }))
 }
