@@ -172,7 +172,8 @@ impl Subject {
             }
             return Self::of_product(machine, properties, product, Some(path));
         }
-        if properties.get("REINSTALL").is_some() {
+        // Both are valid only for products that are installed (page `error-codes.md`, 1605).
+        if properties.get("REINSTALL").is_some() || properties.removes_all() {
             let name = open_package(path, database)?.name().to_owned();
             return Err(EngineError::UnknownProduct { name });
         }

@@ -35,7 +35,10 @@ fn a_product_is_installed_repaired_and_removed_letter_by_letter() {
     ended.expect_code(0).expect_error(&["removed: Test 1.0.0"]);
     assert_eq!(place.products().len(), 0);
 
-    msiexec(&place, &["/x", package, "/q"]).expect_failure(&["1605"]);
+    for removal in [&["/x", package, "/q"][..], &["/i", package, "/q", "REMOVE=ALL"]] {
+        msiexec(&place, removal).expect_failure(&["1605"]);
+    }
+    place.reseat(&["plan", package, "REMOVE=ALL"]).expect_failure(&["1605"]);
     msiexec(&place, &["/i", "absent.msi", "/q"]).expect_failure(&["1619"]);
 }
 
