@@ -1,6 +1,6 @@
 //! All hosts in one: programs of this machine run by themselves, Windows code under Wine where that can be.
 
-use std::path::Path;
+use std::env;
 
 use reseat_engine::{
     CustomActionHost, HostError, Program, ProgramCall, RunningCode, WindowsCall, WindowsCode,
@@ -21,12 +21,10 @@ pub struct Hosts<'m> {
 }
 
 impl<'m> Hosts<'m> {
-    /// The hosts for a machine; `reseat` is the running program.
-    pub fn find(machine: &'m Machine, reseat: &Path) -> Self {
-        Self::new(
-            NativeHost::new(machine.prefix().to_owned(), reseat.to_owned()),
-            WineHost::find(machine, reseat),
-        )
+    /// The hosts for a machine, with what the running program finds.
+    pub fn find(machine: &'m Machine) -> Self {
+        let reseat = env::current_exe().unwrap_or_else(|_| "reseat".into());
+        Self::new(NativeHost::new(machine.prefix().to_owned(), reseat), WineHost::find(machine))
     }
 
     /// The same with the programs of this machine in a sandbox, or not. Windows code does not run in one.

@@ -7,6 +7,7 @@
 //! | paths as packages name them | [`WindowsPath`] (`windows_path.rs`) |
 //! | the prefix: opening, making, locking | `machine.rs`, `prefix.rs`, `lock.rs`, `wine_server.rs`, `wine_registry.rs` |
 //! | files: handles beneath a drive's folder, names in any letter case | `drive.rs`, `place.rs`, `open_folders.rs`, `folder_names.rs`, `files.rs`, `metadata.rs`, `locations.rs` |
+//! | users of this computer | [`Account`] (`account.rs`) |
 //! | what waits for the next start of Windows | `pending_operations.rs` |
 //! | known folders, environment | [`KnownFolder`] (`folders.rs`), [`environment`] |
 //! | the registry: keys, hives and views, Wine's files | `registry_key.rs`, [`Registry`] (`registry.rs`), `registry_view.rs`, `registry_value.rs`; `registry_file.rs`, `registry_section.rs`, `registry_path.rs`, `registry_text.rs`, `registry_store.rs` |
@@ -17,6 +18,7 @@
 //! What holds throughout: nothing outside a drive in the prefix is written, nothing is reached through a link that leads
 //! out; a registry file is replaced whole or not at all, and never while a wineserver has it. Packages are not known here.
 
+mod account;
 mod drive;
 pub mod environment;
 mod error;
@@ -48,6 +50,7 @@ mod windows_path;
 mod wine_registry;
 mod wine_server;
 
+pub use account::Account;
 pub use error::MachineError;
 pub use files::FolderEntry;
 pub use folders::KnownFolder;

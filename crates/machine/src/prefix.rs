@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use crate::account::Account;
 use crate::error::MachineError;
 use crate::machine::{Bitness, Machine};
 use crate::registry::Part;
@@ -305,12 +306,7 @@ fn user_part(bitness: Bitness, user: &str) -> RegistryFile {
 /// The name of the user who runs this, for the folder in `users`.
 pub(crate) fn user_name() -> String {
     let uid = rustix::process::getuid().as_raw();
-    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
-    });
+    let name = Account::of(uid).map(|account| account.name);
     // Users of a directory service are not in the file; the number tells them apart as well.
     name.filter(|name| check_name(name).is_ok()).unwrap_or_else(|| format!("user{uid}"))
 }

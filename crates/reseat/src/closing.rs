@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use reseat_machine::Account;
 use reseat_restart_manager::who::FileState;
 use reseat_restart_manager::who::How;
 use reseat_restart_manager::{
@@ -186,12 +187,5 @@ pub fn how_words(how: How) -> &'static str {
 
 /// A user's name, or number.
 pub fn user_name(user: u32) -> String {
-    let number = user.to_string();
-    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = accounts.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == number).then(|| name.to_owned())
-    });
-    name.unwrap_or(number)
+    Account::of(user).map_or_else(|| user.to_string(), |account| account.name)
 }

@@ -5,12 +5,14 @@
 //! started anew in the place of this one, without root's groups and environment. `--as-root` stays root.
 
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+
+use reseat_machine::Account;
 
 use crate::arguments::Global;
 use crate::failure::Failure;
@@ -36,14 +38,6 @@ const KEPT: [&str; 14] = [
 
 /// Where sessions of the Restart Manager are kept; it goes on where it belongs to the user.
 const RUNTIME_FOLDER: &str = "RESEAT_RUNTIME_DIR";
-
-/// A user, as far as is known.
-struct User {
-    id: u32,
-    group: u32,
-    name: String,
-    home: OsString,
-}
 
 /// Goes on as the owner of the prefix if this is root and the prefix is another user's.
 ///
@@ -87,33 +81,19 @@ fn is_kept(name: &OsStr) -> bool {
 
 /// The user who has a prefix in hand, unless that is root: its owner, or that of a link on the way to it. Of one that is not
 /// there yet, the owner of the folder that it will be made in.
-fn owner(prefix: &Path) -> Option<User> {
+fn owner(prefix: &Path) -> Option<Account> {
     let mut ways: Vec<_> = prefix.ancestors().collect();
     ways.reverse();
     let links = ways.iter().filter_map(|path| path.symlink_metadata().ok()).filter(|it| it.is_symlink());
     let foreign_link = links.map(|link| (link.uid(), link.gid())).find(|(owner, _)| *owner != 0);
     let nearest = || ways.iter().rev().find_map(|path| path.metadata().ok());
     let (id, group) = foreign_link.or_else(|| nearest().map(|it| (it.uid(), it.gid())))?;
-    (id != 0).then(|| known(id).unwrap_or_else(|| unknown(id, group, prefix)))
-}
-
-/// The user as `/etc/passwd` has it.
-fn known(id: u32) -> Option<User> {
-    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
-    passwd.lines().find_map(|line| {
-        let [name, _, found, group, _, home, ..] = line.split(':').collect::<Vec<_>>()[..] else {
-            return None;
-        };
-        if found.parse() != Ok(id) {
-            return None;
-        }
-        Some(User { id, group: group.parse().ok()?, name: name.to_owned(), home: home.into() })
-    })
+    (id != 0).then(|| Account::of(id).unwrap_or_else(|| unknown(id, group, prefix)))
 }
 
 /// A user of whom nothing but files is known here, as in a container.
-fn unknown(id: u32, group: u32, prefix: &Path) -> User {
-    User { id, group, name: format!("user {id}"), home: prefix.into() }
+fn unknown(id: u32, group: u32, prefix: &Path) -> Account {
+    Account { id, group, name: format!("user {id}"), home: prefix.into() }
 }
 
 fn belongs_to(folder: &Path, user: u32) -> bool {

@@ -1,7 +1,5 @@
 //! The inventories of installed products, for the commands that show, explain and check them.
 
-use std::path::PathBuf;
-
 use reseat_custom_actions::Hosts;
 use reseat_engine::{EngineError, Inventory, Item, ItemState, Message, Silent, UserInterface};
 use reseat_machine::Machine;
@@ -29,8 +27,7 @@ pub fn products(machine: &Machine, name: Option<&str>) -> Result<Vec<InstalledPr
 /// # Errors
 /// When its kept package is gone or cannot be read.
 pub fn take(machine: &Machine, product: InstalledProduct) -> Result<Inventory, EngineError> {
-    let reseat = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("reseat"));
-    let host = Hosts::find(machine, &reseat);
+    let host = Hosts::find(machine);
     reseat_engine::inventory(machine, product, &mut Quiet, &host)
 }
 

@@ -28,8 +28,7 @@ use crate::arguments::{Arguments, Command, Global, Msiexec};
 fn main() -> ExitCode {
     crash::name_places_only();
     // The files in question may be held by programs of Wine.
-    let reseat = std::env::current_exe().unwrap_or_default();
-    reseat_restart_manager::look_inside_wine(Box::new(reseat_custom_actions::WineInsight::new(reseat)));
+    reseat_restart_manager::look_inside_wine(Box::new(reseat_custom_actions::WineInsight));
     if let Some(arguments) = Msiexec::of_link(std::env::args_os()) {
         let global = Global::default();
         if let Err(failure) = identity::take(&global) {

@@ -43,8 +43,7 @@ pub fn open(global: &Global) -> Result<Machine, Failure> {
 
 /// Has the registry of a machine go through Wine while Wine runs there, if that can be.
 fn with_wine(machine: Machine) -> Machine {
-    let reseat = env::current_exe().unwrap_or_default();
-    match RegistryThroughWine::find(machine.prefix(), &reseat) {
+    match RegistryThroughWine::find(machine.prefix()) {
         Ok(registry) => machine.set_wine_registry(Box::new(registry)),
         Err(missing) => tracing::debug!(%missing, "the registry cannot go through Wine"),
     }

@@ -44,17 +44,17 @@ impl WindowsFiles {
         Self { folder }
     }
 
-    /// Looks where they may be for the program `reseat`: the folder that `RESEAT_WINDOWS_DIR` names, `windows` beside the
+    /// Looks where they may be for the running program: the folder that `RESEAT_WINDOWS_DIR` names, `windows` beside the
     /// program, `../lib/reseat/windows` from there. Nothing when there are none of 64 bit.
-    pub fn find(reseat: &Path) -> Option<Self> {
+    pub fn find() -> Option<Self> {
         let named = std::env::var_os(WINDOWS_FOLDER_VARIABLE).filter(|value| !value.is_empty());
-        let beside = reseat.parent();
         let places = match named {
             Some(folder) => vec![PathBuf::from(folder)],
-            None => beside
-                .into_iter()
-                .flat_map(|folder| [folder.join("windows"), folder.join("../lib/reseat/windows")])
-                .collect(),
+            None => {
+                let program = std::env::current_exe().ok()?;
+                let folder = program.parent()?;
+                vec![folder.join("windows"), folder.join("../lib/reseat/windows")]
+            }
         };
         places.into_iter().map(Self::new).find(|files| files.has(Bits::B64))
     }

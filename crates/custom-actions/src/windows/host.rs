@@ -38,12 +38,12 @@ pub struct WineHost<'m> {
 }
 
 impl<'m> WineHost<'m> {
-    /// A host for this machine, with the Windows side that `reseat`, the running program, finds.
+    /// A host for this machine, with the Windows side that the running program finds.
     ///
     /// # Errors
     /// What is missing.
-    pub fn find(machine: &'m Machine, reseat: &Path) -> Result<Self, Missing> {
-        let files = WindowsFiles::find(reseat).ok_or(Missing::WindowsSide)?;
+    pub fn find(machine: &'m Machine) -> Result<Self, Missing> {
+        let files = WindowsFiles::find().ok_or(Missing::WindowsSide)?;
         Self::new(machine, files)
     }
 

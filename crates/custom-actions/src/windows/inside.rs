@@ -40,23 +40,14 @@ const MOST_IMAGE: u64 = 256 << 20;
 /// Who calls this function wants to be started again. Wine's keeps nothing of what it is told.
 const REGISTERS: &[u8] = b"RegisterApplicationRestart";
 
-/// Looks into the Wines of the calling user with the Windows side of Reseat.
+/// Looks into the Wines of the calling user with the Windows side that the running program finds when it is needed.
 #[derive(Debug)]
-pub struct WineInsight {
-    reseat: PathBuf,
-}
-
-impl WineInsight {
-    /// With the Windows side that `reseat`, the running program, finds when it is needed.
-    pub fn new(reseat: PathBuf) -> Self {
-        Self { reseat }
-    }
-}
+pub struct WineInsight;
 
 impl InsideWine for WineInsight {
     fn connect(&self, one: UniqueProcess) -> Option<Box<dyn WineConnection>> {
         let prefix = prefix_of(one)?;
-        let connected = WindowsFiles::find(&self.reseat)
+        let connected = WindowsFiles::find()
             .ok_or_else(|| super::Missing::WindowsSide.to_string())
             .and_then(|files| Site::new(&prefix, files).map_err(|missing| missing.to_string()))
             .and_then(|site| Connection::open(site, &prefix).map_err(|error| format!("the host {error}")));

@@ -29,12 +29,12 @@ pub struct RegistryThroughWine {
 }
 
 impl RegistryThroughWine {
-    /// For the prefix with this folder, with the Windows side that `reseat`, the running program, finds.
+    /// For the prefix with this folder, with the Windows side that the running program finds.
     ///
     /// # Errors
     /// What is missing.
-    pub fn find(prefix: &Path, reseat: &Path) -> Result<Self, Missing> {
-        Self::new(prefix, WindowsFiles::find(reseat).ok_or(Missing::WindowsSide)?)
+    pub fn find(prefix: &Path) -> Result<Self, Missing> {
+        Self::new(prefix, WindowsFiles::find().ok_or(Missing::WindowsSide)?)
     }
 
     /// For the prefix with this folder, with this Windows side.

@@ -227,8 +227,7 @@ pub(super) fn run(
     if presented.manner.no_questions {
         terminal = terminal.without_questions();
     }
-    let reseat = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("reseat"));
-    let host = Hosts::find(machine, &reseat).with_sandbox(sandbox(presented, Sandbox::WritesPrefix)?);
+    let host = Hosts::find(machine).with_sandbox(sandbox(presented, Sandbox::WritesPrefix)?);
     catch_interrupt(presented.manner.no_cancel)?;
     if presented.recover {
         super::recover::first(global, machine, &host)?;

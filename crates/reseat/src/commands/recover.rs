@@ -1,6 +1,5 @@
 //! `reseat recover`: ends or undoes an installation that was interrupted.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use reseat_custom_actions::Hosts;
@@ -16,8 +15,7 @@ use crate::prefix;
 /// Recovers the machine.
 pub fn run(global: &Global) -> Result<ExitCode, Failure> {
     let machine = prefix::open(global)?;
-    let reseat = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("reseat"));
-    let host = Hosts::find(&machine, &reseat);
+    let host = Hosts::find(&machine);
     let recovered = reseat_engine::recover(&machine, &host)?;
     if global.json {
         let installations = recovered.installations.iter().map(|installation| {

@@ -3,7 +3,6 @@
 mod changes;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -31,8 +30,7 @@ pub fn run(global: &Global, arguments: arguments::Plan) -> Result<ExitCode, Fail
     reseat_engine::open_package(&request)?;
     let prepared = prefix::open_or_pretend(global)?;
     let mut terminal = Terminal::new(global, Progress::None);
-    let reseat = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("reseat"));
-    let host = Hosts::find(&prepared.machine, &reseat).with_sandbox(sandbox);
+    let host = Hosts::find(&prepared.machine).with_sandbox(sandbox);
     let immediate =
         if run_custom_actions || presented.sandbox { ImmediateActions::Run } else { ImmediateActions::Name };
     let mut work = || reseat_engine::plan(&prepared.machine, &request, immediate, &mut terminal, &host);
