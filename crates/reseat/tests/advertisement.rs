@@ -18,18 +18,8 @@ const CATEGORY: &str = "{55555555-0000-0000-0000-000000000001}";
 fn product() -> Product {
     Product::new()
         .with_advertisement_sequence()
-        .with_standard_actions(&[
-            ("UnpublishComponents", 1700),
-            ("UnregisterClassInfo", 2700),
-            ("UnregisterExtensionInfo", 2800),
-            ("UnregisterProgIdInfo", 2900),
-            ("UnregisterMIMEInfo", 3000),
-            ("RegisterClassInfo", 4600),
-            ("RegisterExtensionInfo", 4700),
-            ("RegisterProgIdInfo", 4800),
-            ("RegisterMIMEInfo", 4900),
-            ("PublishComponents", 6200),
-        ])
+        .with_class_actions()
+        .with_standard_actions(&[("UnpublishComponents", 1700), ("PublishComponents", 6200)])
         .with_file("Program", "program.exe", "program")
         .with_key_file("Program")
         .with_icon("app.ico", "icon")
@@ -139,14 +129,7 @@ fn what_is_only_advertised_is_forgotten_without_a_trace() {
 fn a_feature_of_an_installed_product_can_be_advertised_and_installed_later() {
     let place = Place::with_prefix();
     let package = product()
-        .with_file("Manual", "manual.txt", "help")
-        .with_row("Feature", &["Help", "", "Help", "", "1", "1", "INSTALLDIR", "0"])
-        .with_row(
-            "Component",
-            &["Help", "{33333333-0000-0000-0000-00000000000A}", "INSTALLDIR", "256", "", "Manual"],
-        )
-        .with_row("FeatureComponents", &["Help", "Help"])
-        .with_file_in("Manual", "Help")
+        .with_help(1)
         .with_row("Shortcut", &["HelpLink", "DesktopFolder", "Help", "Help", "Help"])
         .save(&place, "test.msi");
     let manual = place.drive_c("Program Files/Test/manual.txt");

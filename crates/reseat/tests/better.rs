@@ -9,11 +9,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use support::product::{Cabinet, Product};
-use support::{Place, Ran, package};
-
-fn json(ran: &Ran) -> Value {
-    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}:\n{}\n{}", ran.out, ran.err))
-}
+use support::{Place, package};
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -21,7 +17,7 @@ fn text(path: &Path) -> &str {
 
 /// The rows of a table.
 fn rows(place: &Place, package: &Path, table: &str) -> Vec<Value> {
-    let dump = json(place.reseat(&["dump", text(package), table, "--json"]).expect_code(0));
+    let dump = place.reseat(&["dump", text(package), table, "--json"]).expect_code(0).json();
     dump[0]["rows"].as_array().unwrap().clone()
 }
 
@@ -94,7 +90,7 @@ fn files_of_a_package_that_ends_in_a_partial_sector_are_unpacked() {
     let Some(package) = package("hotools.msi") else { return };
     let place = Place::new();
     assert_ne!(fs::metadata(&package).unwrap().len() % 4096, 0);
-    let done = json(place.reseat(&["extract", text(&package), "out", "--json"]).expect_code(0));
+    let done = place.reseat(&["extract", text(&package), "out", "--json"]).expect_code(0).json();
     assert!(done["files"].as_u64().unwrap() > 0 && done["problems"] == serde_json::json!([]), "{done}");
 }
 
@@ -102,11 +98,11 @@ fn files_of_a_package_that_ends_in_a_partial_sector_are_unpacked() {
 fn a_cabinet_without_files_is_no_trouble() {
     let Some(package) = package("omaha-helper.msi") else { return };
     let place = Place::new();
-    let done = json(place.reseat(&["extract", text(&package), "out", "--json"]).expect_code(0));
+    let done = place.reseat(&["extract", text(&package), "out", "--json"]).expect_code(0).json();
     assert_eq!((&done["files"], &done["problems"]), (&0.into(), &serde_json::json!([])));
     place.reseat(&["streams", text(&package), "required.cab", "-o", "required.cab"]).expect_code(0);
     assert_eq!(
-        json(place.reseat(&["cab", "list", "required.cab", "--json"]).expect_code(0)),
+        place.reseat(&["cab", "list", "required.cab", "--json"]).expect_code(0).json(),
         serde_json::json!([])
     );
 }
@@ -115,7 +111,7 @@ fn a_cabinet_without_files_is_no_trouble() {
 fn of_two_summary_informations_the_right_one_is_read() {
     let Some(package) = package("putty-0.68-installer.msi") else { return };
     let place = Place::new();
-    let info = json(place.reseat(&["info", text(&package), "--json"]).expect_code(0));
+    let info = place.reseat(&["info", text(&package), "--json"]).expect_code(0).json();
     assert_eq!(info["package_code"], "{6BA452A6-7DBE-4456-A933-A2528F25AB0C}", "{info}");
 }
 
@@ -126,7 +122,7 @@ fn a_cabinet_beside_the_package_is_found_whatever_its_letter_case() {
     fs::copy(&package, place.path("external.msi")).unwrap();
     let cabinet = package.with_file_name("msi_with_external_cab.cab");
     fs::copy(cabinet, place.path("MSI_With_External_CAB.cAb")).unwrap();
-    let done = json(place.reseat(&["extract", "external.msi", "out", "--json"]).expect_code(0));
+    let done = place.reseat(&["extract", "external.msi", "out", "--json"]).expect_code(0).json();
     assert_eq!(done["files"], 1, "{done}");
 }
 
@@ -169,6 +165,6 @@ fn modules_and_patches_are_unpacked_too() {
                      ModuleSignature\tModuleID\tLanguage\r\nTest.Module\t0\t1.0\r\n";
     fs::write(place.path("folder/ModuleSignature.idt"), signature).unwrap();
     place.reseat(&["import", "folder", "made.msm"]).expect_code(0);
-    let done = json(place.reseat(&["extract", "made.msm", "module", "--json"]).expect_code(0));
+    let done = place.reseat(&["extract", "made.msm", "module", "--json"]).expect_code(0).json();
     assert_eq!(done["files"], 1, "{done}");
 }

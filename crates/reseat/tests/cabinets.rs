@@ -9,11 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use support::{Place, Ran, has_tool, packages, run};
-
-fn json(ran: &Ran) -> Value {
-    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}:\n{}\n{}", ran.out, ran.err))
-}
+use support::{Place, has_tool, packages, run};
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -45,12 +41,12 @@ fn any_cabinet_of_a_set_gives_the_whole_set() {
     for number in 1..=5 {
         let cabinet = folder.join(format!("split-{number}.cab"));
         let list = place.reseat(&["cab", "list", text(&cabinet), "--json"]);
-        let listed = names(&json(list.expect_code(0)));
+        let listed = names(&list.expect_code(0).json());
         let order = ["small1.bin", "small2.bin", "medium1.bin", "medium2.bin", "small3.bin", "medium3.bin"];
         assert_eq!(listed, order, "split-{number}.cab");
         let out = place.path(&format!("out-{number}"));
         let ran = place.reseat(&["cab", "extract", text(&cabinet), text(&out), "--json"]);
-        assert_eq!(json(ran.expect_code(0))["files"], 6);
+        assert_eq!(ran.expect_code(0).json()["files"], 6);
         let found = contents(&out);
         assert_eq!(found.len(), 6);
         if let Some(oracle) = &oracle {
@@ -68,7 +64,7 @@ fn a_missing_cabinet_of_a_set_is_said_and_the_rest_is_unpacked() {
             .unwrap();
     }
     let list = place.reseat(&["cab", "list", "split-1.cab", "--json"]);
-    let listed = names(&json(list.expect_code(1).expect_error(&["Split-3.CAB", "could not be opened"])));
+    let listed = names(&list.expect_code(1).expect_error(&["Split-3.CAB", "could not be opened"]).json());
     assert!(listed.contains(&"small1.bin".to_owned()) && listed.len() < 6, "{listed:?}");
     place.reseat(&["cab", "extract", "split-1.cab", "out"]).expect_code(1).expect_error(&["Split-3.CAB"]);
     let whole = contents(&place.path("out"));
@@ -130,7 +126,7 @@ fn sets_are_made_that_other_programs_read() {
             ran.expect_code(2).expect_error(&["--max-size"]);
             continue;
         }
-        let made = json(ran.expect_code(0));
+        let made = ran.expect_code(0).json();
         let made = made.as_array().unwrap();
         assert!(made.len() > 2, "{made:?}");
         assert!(made.iter().all(|line| line["size"].as_u64().unwrap() <= 102_400));

@@ -12,7 +12,7 @@ use support::{Place, marked, packages};
 fn json(place: &Place, arguments: &[&str], code: i32) -> Value {
     let ran = place.reseat(&[arguments, &["--json"]].concat());
     ran.expect_code(code);
-    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}", ran.out))
+    ran.json()
 }
 
 fn installed(arguments: &[&str]) -> Place {

@@ -89,15 +89,7 @@ fn a_file_with_a_wrong_checksum_is_installed_again() {
 
 /// A product with a second feature that has a file of its own.
 fn with_help() -> Product {
-    product()
-        .with_file("Manual", "manual.txt", "help")
-        .with_row("Feature", &["Help", "", "Help", "", "1", "200", "INSTALLDIR", "0"])
-        .with_row(
-            "Component",
-            &["Help", "{33333333-0000-0000-0000-00000000000A}", "INSTALLDIR", "256", "", "Manual"],
-        )
-        .with_row("FeatureComponents", &["Help", "Help"])
-        .with_file_in("Manual", "Help")
+    product().with_help(200)
 }
 
 #[test]

@@ -9,12 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-use support::{Place, Ran, has_tool, packages, run};
-
-fn json(ran: &Ran) -> Value {
-    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}:\n{}\n{}", ran.out, ran.err))
-}
+use support::{Place, has_tool, packages, run};
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -49,7 +44,7 @@ fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
 
 /// The streams of a package, written out: their names and contents. Signatures and summary information are not among them.
 fn streams(place: &Place, package: &Path) -> Vec<(String, Vec<u8>)> {
-    let list = json(place.reseat(&["streams", text(package), "--json"]).expect_code(0));
+    let list = place.reseat(&["streams", text(package), "--json"]).expect_code(0).json();
     let names = list.as_array().unwrap().iter().filter(|stream| stream["kind"] == "stream");
     let names =
         names.map(|stream| stream["name"].as_str().unwrap()).filter(|name| !name.starts_with('\u{5}'));

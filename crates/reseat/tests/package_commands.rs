@@ -9,9 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
 use support::product::{Cabinet, Product};
-use support::{Place, Ran, has_tool, package, packages, run};
+use support::{Place, has_tool, package, packages, run};
 
 /// The real package files, sorted.
 fn real(extensions: &[&str]) -> Vec<PathBuf> {
@@ -27,10 +26,6 @@ fn real(extensions: &[&str]) -> Vec<PathBuf> {
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
-}
-
-fn json(ran: &Ran) -> Value {
-    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}:\n{}\n{}", ran.out, ran.err))
 }
 
 /// The contents of all files beneath a folder by their paths.
@@ -66,7 +61,7 @@ fn info_names_the_product_in_text_and_json() {
     for line in ["Kind                   package", "Product code           {", "files.cab"] {
         assert!(ran.out.contains(line), "no '{line}' in:\n{}", ran.out);
     }
-    let info = json(&place.reseat(&["info", text(&package), "--json"]));
+    let info = place.reseat(&["info", text(&package), "--json"]).json();
     assert_eq!(info["kind"], "package");
     assert_eq!(info["product_code"], product().product_code());
     assert_eq!(info["cabinets"][0]["embedded"], true);
@@ -80,7 +75,7 @@ fn info_and_tables_agree_with_msiinfo_on_real_packages() {
         let ran = place.reseat(&["info", text(&path), "--json"]);
         ran.expect_code(0);
         assert_eq!(ran.err, "", "{path:?}");
-        let info = json(&ran);
+        let info = ran.json();
         let kinds: &[&str] = match path.extension().unwrap().to_str().unwrap() {
             "msp" => &["patch"],
             "mst" => &["transform"],
@@ -97,7 +92,7 @@ fn info_and_tables_agree_with_msiinfo_on_real_packages() {
         // These are no tables of the database.
         let own = ["_SummaryInformation", "_ForceCodepage", "_Columns", "_Tables", "_Streams", "_Storages"];
         let theirs: BTreeSet<&str> = theirs.out.lines().filter(|name| !own.contains(name)).collect();
-        let tables = json(&place.reseat(&["tables", text(&path), "--json"]));
+        let tables = place.reseat(&["tables", text(&path), "--json"]).json();
         let ours: BTreeSet<&str> =
             tables.as_array().unwrap().iter().map(|table| table["table"].as_str().unwrap()).collect();
         assert_eq!(ours, theirs, "{path:?}");
@@ -108,8 +103,8 @@ fn info_and_tables_agree_with_msiinfo_on_real_packages() {
 fn dump_has_a_line_for_each_row_and_a_tab_between_cells() {
     let place = Place::new();
     for path in real(&["msi", "msp"]) {
-        let tables = json(&place.reseat(&["tables", text(&path), "--json"]));
-        let dump = json(&place.reseat(&["dump", text(&path), "--json"]));
+        let tables = place.reseat(&["tables", text(&path), "--json"]).json();
+        let dump = place.reseat(&["dump", text(&path), "--json"]).json();
         for (table, dumped) in tables.as_array().unwrap().iter().zip(dump.as_array().unwrap()) {
             let name = table["table"].as_str().unwrap();
             assert_eq!(dumped["table"], name);
@@ -162,7 +157,7 @@ fn streams_agree_with_msiinfo_on_real_packages() {
     }
     let place = Place::new();
     for path in real(&["msi"]) {
-        let streams = json(&place.reseat(&["streams", text(&path), "--json"]));
+        let streams = place.reseat(&["streams", text(&path), "--json"]).json();
         for stream in streams.as_array().unwrap().iter().filter(|stream| stream["kind"] == "stream") {
             let name = stream["name"].as_str().unwrap();
             if name.starts_with('\u{5}') {
@@ -189,8 +184,8 @@ fn extract_gives_every_file_that_msiextract_gives() {
         let name = path.file_stem().unwrap().to_str().unwrap();
         let (ours, theirs) = (place.path(&format!("{name}.ours")), place.path(&format!("{name}.theirs")));
         let ran = place.reseat(&["extract", "--json", text(&path), text(&ours)]);
-        let report = json(&ran);
-        let list = json(&place.reseat(&["extract", "--list", "--json", text(&path)]));
+        let report = ran.json();
+        let list = place.reseat(&["extract", "--list", "--json", text(&path)]).json();
         let rows = list.as_array().unwrap().len();
         let problems = report["problems"].as_array().unwrap().len();
         assert_eq!(ran.status.code(), Some(i32::from(problems > 0)), "{path:?}: {report}");
@@ -290,7 +285,7 @@ fn extract_never_leaves_its_folder() {
     let (out, outside) = (place.path("out"), place.path("outside"));
     fs::create_dir_all(&out).unwrap();
     fs::create_dir_all(&outside).unwrap();
-    let top = json(&place.reseat(&["extract", "--list", "--json", text(&package)]));
+    let top = place.reseat(&["extract", "--list", "--json", text(&package)]).json();
     let top = top[0]["path"].as_str().unwrap().split('/').next().unwrap().to_owned();
     std::os::unix::fs::symlink(&outside, out.join(&top)).unwrap();
     let ran = place.reseat(&["extract", "-q", "--overwrite", text(&package), text(&out)]);
@@ -310,7 +305,7 @@ fn sql_asks_and_changes_and_saves_only_when_told() {
     assert_eq!(name(&place), before);
     place.reseat(&["sql", "--write", text(&package), update]).expect_code(0);
     assert_eq!(name(&place), "Value\nNew\n");
-    let result = json(&place.reseat(&["sql", "--json", text(&package), select]));
+    let result = place.reseat(&["sql", "--json", text(&package), select]).json();
     assert_eq!(result[0]["rows"][0]["Value"], "New");
 }
 
@@ -353,7 +348,7 @@ fn diff_shows_rows_streams_and_files() {
     {
         assert!(ran.out.contains(line), "no '{line}' in:\n{}", ran.out);
     }
-    let difference = json(&place.reseat(&["diff", "--json", text(&one), text(&other)]));
+    let difference = place.reseat(&["diff", "--json", text(&one), text(&other)]).json();
     assert_eq!(difference["files"][0]["new_size"], 3, "{difference}");
     place.reseat(&["diff", text(&one), text(&other), "Directory"]).expect_code(0);
     place
@@ -401,7 +396,7 @@ fn validate_names_table_row_and_column() {
         ran.out
     );
     assert!(ran.out.contains("column Sequence: 0 is below 1 (MSIDBERROR_UNDERFLOW)"), "{}", ran.out);
-    let findings = json(&place.reseat(&["validate", "--json", text(&copy)]));
+    let findings = place.reseat(&["validate", "--json", text(&copy)]).json();
     assert_eq!(findings[0]["table"], "File");
 }
 
@@ -473,12 +468,12 @@ fn merge_adds_rows_and_saves_nothing_when_rows_differ() {
         "_MergeErrors",
         "--json",
     ]);
-    assert_eq!(json(kept.expect_code(1))["conflicts"][0]["rows"], serde_json::json!(["ProductName"]));
+    assert_eq!(kept.expect_code(1).json()["conflicts"][0]["rows"], serde_json::json!(["ProductName"]));
     assert!(
         value("kept.msi", "ADDED").contains("yes") && !value("kept.msi", "ProductName").contains("Another")
     );
     assert!(place.reseat(&["dump", "kept.msi", "_MergeErrors"]).expect_code(0).out.contains("Property\t1"));
     let merged = place.reseat(&["merge", "base.msi", "part.msi", "--json"]);
-    assert_eq!(json(merged.expect_code(0))["added_rows"], 1);
+    assert_eq!(merged.expect_code(0).json()["added_rows"], 1);
     assert!(value("base.msi", "ADDED").contains("yes"));
 }

@@ -13,7 +13,7 @@ use support::{Place, marked, package, packages, snapshot};
 fn plan(place: &Place, package: &Path, arguments: &[&str]) -> Value {
     let package = package.to_str().unwrap();
     let ran = place.reseat(&[&["plan", "-q", "--json", package], arguments].concat());
-    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}{}", ran.out, ran.err))
+    ran.json()
 }
 
 fn texts(value: &Value) -> Vec<String> {

@@ -1,4 +1,4 @@
-//! `reseat who`, `free`, `rm` and `stale`, with real processes.
+//! `reseat who`, `free` and `rm`, with real processes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -12,10 +12,6 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 use support::{Holder, Place, Ran, end_holders, has_tool, holders, is_root, run};
-
-fn json(ran: &Ran) -> Value {
-    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}\n{}", ran.out, ran.err))
-}
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -140,7 +136,7 @@ fn free_does_not_run_the_command_when_someone_does_not_close_unless_forced() {
 #[test]
 fn a_dry_run_closes_nothing_and_needs_no_command() {
     let mut scene = Scene::new();
-    let rows = json(scene.free(&["--dry-run", "--json"]).expect_code(0));
+    let rows = scene.free(&["--dry-run", "--json"]).expect_code(0).json();
     assert_eq!(rows[0]["pid"], scene.holder.pid());
     assert_eq!((&rows[0]["type"], &rows[0]["restartable"]), (&"console".into(), &true.into()));
     assert!(scene.holder.runs());
@@ -216,10 +212,10 @@ fn a_killed_free_is_made_good_by_recover() {
     run(Command::new("kill").args(["-KILL", "--", &group]));
     child.wait().unwrap();
     assert!(holders(&scene.file).is_empty());
-    let recovered = json(scene.place.reseat(&["rm", "recover", "--json"]).expect_code(0));
+    let recovered = scene.place.reseat(&["rm", "recover", "--json"]).expect_code(0).json();
     assert_eq!(recovered[0]["application"], "tail");
     scene.new_holder();
-    assert_eq!(json(scene.place.reseat(&["rm", "recover", "--json"]).expect_code(0)), serde_json::json!([]));
+    assert_eq!(scene.place.reseat(&["rm", "recover", "--json"]).expect_code(0).json(), serde_json::json!([]));
 }
 
 /// Runs a shell script that shares a session; `reseat` is `$R`, the file `$F`.
@@ -335,7 +331,7 @@ fn filters_keep_an_application_from_being_closed_or_restarted_and_the_last_one_w
 fn who_says_what_sort_of_application_it_is_and_whether_it_can_be_restarted() {
     let scene = Scene::new();
     let other = scene.place.hold(&scene.file);
-    let rows = json(scene.place.reseat(&["who", "--json", text(&scene.file)]).expect_code(0));
+    let rows = scene.place.reseat(&["who", "--json", text(&scene.file)]).expect_code(0).json();
     let row = |pid: u32| rows.as_array().unwrap().iter().find(|row| row["pid"] == pid).unwrap().clone();
     let (registered, plain) = (row(scene.holder.pid()), row(other.pid()));
     assert_eq!((&registered["restartable"], &plain["restartable"]), (&true.into(), &false.into()));
@@ -348,7 +344,7 @@ fn who_says_what_sort_of_application_it_is_and_whether_it_can_be_restarted() {
     }
     // The shell that asks is one that must not be closed, with the reason.
     let ran = script(&scene, r#"exec 3<"$F"; $R who --json "$F"; :"#);
-    let rows = json(&ran);
+    let rows = ran.json();
     let shell = rows.as_array().unwrap().iter().find(|row| row["type"] == "critical").unwrap();
     assert!(shell["critical"].as_str().unwrap().contains("started by it"), "{shell}");
 }
@@ -383,7 +379,7 @@ fn a_program_on_the_users_list_is_critical_with_its_reason_and_never_closed() {
     let mut scene = Scene::new();
     std::fs::create_dir_all(scene.place.path("home/reseat/critical.d")).unwrap();
     scene.place.write("home/reseat/critical.d/ours.conf", "# ours\ntail  counts what must not be lost\n");
-    let rows = json(scene.place.reseat(&["who", "--json", text(&scene.file)]).expect_code(0));
+    let rows = scene.place.reseat(&["who", "--json", text(&scene.file)]).expect_code(0).json();
     assert_eq!((&rows[0]["type"], &rows[0]["restartable"]), (&"critical".into(), &false.into()));
     assert_eq!(rows[0]["critical"], "counts what must not be lost");
     scene.free(&["--force", "--", "true"]).expect_code(125).expect_error(&["error 350", "critical service"]);
@@ -404,25 +400,25 @@ fn what_was_remembered_runs_again_after_the_system_was_restarted() {
         let mut command = scene.place.reseat_command(arguments);
         run(command.env("XDG_STATE_HOME", &state).env("DISPLAY", ":77"))
     };
-    let remembered = json(reseat(&["rm", "remember", "--json"]).expect_code(0));
+    let remembered = reseat(&["rm", "remember", "--json"]).expect_code(0).json();
     assert_eq!(remembered, serde_json::json!([{ "application": "tail", "pid": scene.holder.pid() }]));
     drop(other);
     run(Command::new("kill").arg(scene.holder.pid().to_string()));
     assert_eq!(scene.holder.signal(), Some(15));
-    assert_eq!(json(&reseat(&["rm", "recover", "--json"])), serde_json::json!([]), "not in the same boot");
+    assert_eq!(reseat(&["rm", "recover", "--json"]).json(), serde_json::json!([]), "not in the same boot");
     // Another boot, as far as the file knows.
     let file = state.join("reseat/after-reboot");
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
     let written = std::fs::read_to_string(&file).unwrap();
     assert!(written.contains(boot.trim()));
     std::fs::write(&file, written.replace(boot.trim(), "another")).unwrap();
-    let recovered = json(reseat(&["rm", "recover", "--json"]).expect_code(0));
+    let recovered = reseat(&["rm", "recover", "--json"]).expect_code(0).json();
     assert_eq!(recovered[0]["old"], scene.holder.pid());
     let new = scene.new_holder();
     assert_eq!(recovered[0]["new"], new);
     let environment = std::fs::read_to_string(format!("/proc/{new}/environ")).unwrap();
     assert!(environment.split('\0').any(|it| it == "DISPLAY=:77"), "that of the new login");
-    assert_eq!(json(&reseat(&["rm", "recover", "--json"])), serde_json::json!([]), "once is enough");
+    assert_eq!(reseat(&["rm", "recover", "--json"]).json(), serde_json::json!([]), "once is enough");
 }
 
 #[test]
@@ -461,7 +457,7 @@ fn three_capabilities_suffice_to_see_and_to_close_what_belongs_to_others() {
         .expect_code(125)
         .expect_error(&["error 350", "permission denied"]);
     assert!(holder.runs());
-    let rows = json(with(&["who", "--json", text(&file)]).expect_code(0));
+    let rows = with(&["who", "--json", text(&file)]).expect_code(0).json();
     assert_eq!((&rows[0]["pid"], &rows[0]["type"]), (&holder.pid().into(), &"console".into()));
     with(&["free", text(&file), "--", "true"]).expect_code(0);
     assert_eq!(holder.signal(), Some(15));
@@ -491,7 +487,7 @@ fn what_runs_as_another_user_or_elevated_is_closed_and_not_started_again() {
         } else {
             registered.expect_code(0);
         }
-        let rows = json(place.reseat(&["who", "--json", text(&file)]).expect_code(0));
+        let rows = place.reseat(&["who", "--json", text(&file)]).expect_code(0).json();
         assert_eq!((&rows[0]["type"], &rows[0]["restartable"]), (&"console".into(), &false.into()), "{rows}");
         place.reseat(&["free", text(&file), "--", "true"]).expect_code(0).expect_error(&["stays closed"]);
         assert!(!child.wait().unwrap().success());
@@ -531,102 +527,11 @@ fn who_names_the_users_of_what_is_in_a_folder_and_knows_free_from_unknown() {
     let ran = place.reseat(&["who", "--quiet", text(&file)]);
     assert_eq!((ran.expect_code(1).out.as_str(), ran.err.as_str()), ("", ""));
     let holder = place.hold(&file);
-    let rows = json(place.reseat(&["who", "--json", text(&place.path("a"))]).expect_code(0));
+    let rows = place.reseat(&["who", "--json", text(&place.path("a"))]).expect_code(0).json();
     assert!(rows.as_array().unwrap().iter().any(|row| row["pid"] == holder.pid()), "{rows}");
     // The command itself, which is started in the folder, is not what was asked for.
     let ran = place.reseat(&["who", "--json", text(&place.path(""))]);
-    assert!(json(&ran).as_array().unwrap().iter().all(|row| row["application"] != "reseat"), "{}", ran.out);
+    assert!(ran.json().as_array().unwrap().iter().all(|row| row["application"] != "reseat"), "{}", ran.out);
     place.reseat(&["who", text(&place.path("absent"))]).expect_code(2).expect_error(&["does not exist"]);
     place.reseat(&["who", "surely-no-such.service"]).expect_code(2).expect_error(&["no service manager"]);
-}
-
-/// A program of its own that runs, and then is replaced as an upgrade does it: a new file and a rename.
-fn outdated(place: &Place) -> (Child, PathBuf) {
-    let program = place.path("program");
-    std::fs::copy("/bin/sleep", &program).unwrap();
-    let child = loop {
-        match Command::new(&program).arg("1000").spawn() {
-            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
-            other => break other.unwrap(),
-        }
-    };
-    while std::fs::read_link(format!("/proc/{}/exe", child.id())).unwrap() != program {
-        std::thread::yield_now();
-    }
-    (child, program)
-}
-
-#[test]
-fn stale_names_what_runs_a_replaced_program_and_restarts_what_registered() {
-    let place = Place::new();
-    let (mut child, program) = outdated(&place);
-    let pid = child.id();
-    let of_child = |ran: &Ran| {
-        let rows = json(ran);
-        rows.as_array().unwrap().iter().find(|row| row["pids"][0] == pid).cloned()
-    };
-    assert_eq!(of_child(&place.reseat(&["stale", "--json"])), None, "not yet");
-    place.reseat(&["rm", "register-restart", "--pid", &pid.to_string(), "--", "1001"]).expect_code(0);
-    std::fs::copy("/bin/sleep", place.path("new")).unwrap();
-    std::fs::rename(place.path("new"), &program).unwrap();
-    let row = of_child(place.reseat(&["stale", "--json"]).expect_code(10)).unwrap();
-    assert_eq!((&row["action"], &row["restartable"]), (&"close and start".into(), &true.into()));
-    assert_eq!(row["files"], serde_json::json!([{ "path": text(&program), "replaced": true }]));
-    let ran = place.reseat(&["stale", "--restart", "--json"]);
-    ran.expect_error(&["restarted program"]);
-    assert_eq!(of_child(&ran), None);
-    child.wait().unwrap();
-    let new = holders_of_program(&program);
-    assert_eq!(new.len(), 1);
-    run(Command::new("kill").arg(new[0].to_string()));
-}
-
-fn holders_of_program(program: &Path) -> Vec<u32> {
-    let pids = std::fs::read_dir("/proc").unwrap().flatten();
-    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program))
-        .collect()
-}
-
-#[test]
-fn what_was_unpacked_and_deleted_at_once_or_put_back_is_not_stale() {
-    let place = Place::new();
-    for back in [false, true] {
-        let (mut child, program) = outdated(&place);
-        std::fs::hard_link(&program, place.path("kept")).unwrap();
-        std::fs::remove_file(&program).unwrap();
-        if back {
-            std::fs::rename(place.path("kept"), &program).unwrap();
-        } else {
-            std::fs::remove_file(place.path("kept")).unwrap();
-        }
-        let temporary = program.starts_with("/tmp") || program.starts_with("/var/tmp");
-        let rows = json(&place.reseat(&["stale", "--json"]));
-        let listed = rows.as_array().unwrap().iter().any(|row| row["pids"][0] == child.id());
-        assert_eq!(listed, !back && !temporary, "{rows}");
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let _ = std::fs::remove_file(&program);
-    }
-}
-
-#[test]
-fn a_plain_user_is_told_what_could_not_be_looked_into() {
-    if !is_root() {
-        println!("SKIPPED: needs root to become another user");
-        return;
-    }
-    let place = Place::new();
-    std::fs::set_permissions(place.path("."), std::fs::Permissions::from_mode(0o755)).unwrap();
-    // The program itself may lie where other users cannot reach it. Another process copies it: while this one writes it, a
-    // child of another test could hold it open, and it could not be run.
-    let copy = place.path("reseat-copy");
-    assert!(run(Command::new("cp").arg(env!("CARGO_BIN_EXE_reseat")).arg(&copy)).status.success());
-    let mut command = place.command(&copy);
-    let ran = run(command.args(["stale", "--json"]).env_remove("RESEAT_RUNTIME_DIR").uid(65_534).gid(65_534));
-    if ran.status.code().is_none_or(|code| code != 0 && code != 10) {
-        println!("SKIPPED: another user cannot run the program: {}", ran.err);
-        return;
-    }
-    ran.expect_error(&["could not be looked into"]);
 }

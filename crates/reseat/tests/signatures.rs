@@ -8,11 +8,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use support::product::Product;
-use support::{Place, Ran, has_tool, package, run};
-
-fn json(ran: &Ran) -> Value {
-    serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}:\n{}\n{}", ran.out, ran.err))
-}
+use support::{Place, has_tool, package, run};
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -30,7 +26,7 @@ fn signatures_of_real_packages_are_read_and_checked() {
     ] {
         let Some(path) = package(name) else { return };
         let ran = place.reseat(&["signature", text(&path), "--json"]);
-        let found = json(ran.expect_code(i32::from(!intact)));
+        let found = ran.expect_code(i32::from(!intact)).json();
         assert_eq!(found["signed"], true, "{name}");
         assert!(found["signer"]["subject"].as_str().unwrap().contains(signer), "{found}");
         assert_eq!(found["content_is_intact"], intact, "{name}: {found}");
@@ -43,7 +39,7 @@ fn signatures_of_real_packages_are_read_and_checked() {
     let Some(path) = package("7z1900-x64.msi") else { return };
     let ran = place.reseat(&["signature", text(&path)]);
     assert!(ran.expect_code(1).out.contains("the package is unsigned"), "{}", ran.out);
-    assert_eq!(json(&place.reseat(&["signature", text(&path), "--json"]))["signed"], false);
+    assert_eq!(place.reseat(&["signature", text(&path), "--json"]).json()["signed"], false);
 }
 
 /// A key with a certificate that rests on `ca`, or on itself.
@@ -87,7 +83,7 @@ fn what_another_program_signed_holds_until_it_is_changed() {
         let name = format!("{digest}-{extended}.msi");
         sign("signer", digest, extended, &name);
         let ran = place.reseat(&["signature", &name, "--store", "root.pem", "--json"]);
-        let found = json(ran.expect_code(0));
+        let found = ran.expect_code(0).json();
         assert_eq!(found["chain"], serde_json::json!(["CN=signer", "CN=root"]), "{name}");
         assert_eq!((&found["content_is_intact"], &found["problems"]), (&true.into(), &serde_json::json!([])));
 
@@ -137,6 +133,6 @@ fn damaged_signatures_are_problems_and_never_more() {
         place.write("changed.msi", &changed);
         let ran = place.reseat(&["signature", "changed.msi", "--json"]);
         assert!(ran.status.code().is_some_and(|code| code <= 1), "{}", ran.err);
-        assert_eq!(json(&ran)["signed"], true);
+        assert_eq!(ran.json()["signed"], true);
     }
 }

@@ -155,17 +155,6 @@ fn files_that_are_there_are_copied_and_moved() {
     assert_eq!(names("Program Files/Test"), "four.bin one.txt renamed.doc two.txt");
 }
 
-const CLASSES: &[(&str, i32)] = &[
-    ("UnregisterClassInfo", 2700),
-    ("UnregisterExtensionInfo", 2800),
-    ("UnregisterProgIdInfo", 2900),
-    ("UnregisterMIMEInfo", 3000),
-    ("RegisterClassInfo", 4600),
-    ("RegisterExtensionInfo", 4700),
-    ("RegisterProgIdInfo", 4800),
-    ("RegisterMIMEInfo", 4900),
-];
-
 /// A product whose main component is a server.
 fn server() -> Product {
     Product::new().with_file("Server", "server.exe", "MZ").with_key_file("Server")
@@ -176,7 +165,7 @@ fn classes_are_registered_with_their_settings_and_taken_back() {
     let place = Place::with_prefix();
     let (clsid, app_id) = (guid(6, 1), guid(6, 2));
     let product = server()
-        .with_standard_actions(CLASSES)
+        .with_class_actions()
         .with_icon("main.ico", "icon")
         .with_row(
             "Class",
@@ -238,7 +227,7 @@ fn classes_are_registered_with_their_settings_and_taken_back() {
 fn extensions_are_registered_with_verbs_and_mime_types_and_taken_back() {
     let place = Place::with_prefix();
     let product = server()
-        .with_standard_actions(CLASSES)
+        .with_class_actions()
         .with_icon("doc.ico", "icon")
         .with_row("Extension", &["tst", "Main", "Test.Document", "application/x-test", "Main"])
         .with_row("Extension", &["raw", "Main", "", "", "Main"])
@@ -279,7 +268,7 @@ fn extensions_are_registered_with_verbs_and_mime_types_and_taken_back() {
 fn an_extension_that_another_program_has_taken_over_stays_its() {
     let place = Place::with_prefix();
     let product = server()
-        .with_standard_actions(CLASSES)
+        .with_class_actions()
         .with_row("Extension", &["tst", "Main", "Test.Document", "", "Main"])
         .with_row("ProgId", &["Test.Document", "", "", "Document", "", ""]);
     let path = product.save(&place, "test.msi");
@@ -533,7 +522,7 @@ fn components_are_published_beside_those_of_other_products() {
 fn what_two_features_share_stays_until_the_second_goes() {
     let place = Place::with_prefix();
     let product = server()
-        .with_standard_actions(CLASSES)
+        .with_class_actions()
         .with_row("Feature", &["Other", "", "Other", "", "1", "1", "INSTALLDIR", "0"])
         .with_row("Component", &["Other", &guid(3, 7), "INSTALLDIR", "256", "", "Second"])
         .with_row("FeatureComponents", &["Other", "Other"])

@@ -181,7 +181,7 @@ impl Scene {
 
     fn who(&self, file: &str) -> Vec<Value> {
         let ran = self.reseat(&["who", "--json", self.drive_c(file).to_str().unwrap()]);
-        serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}{}", ran.out, ran.err))
+        serde_json::from_value(ran.json()).unwrap()
     }
 }
 

@@ -130,7 +130,7 @@ impl Place {
     pub fn products(&self) -> Vec<serde_json::Value> {
         let list = self.reseat(&["list", "--json"]);
         list.expect_code(0);
-        serde_json::from_str(&list.out).unwrap_or_else(|error| panic!("{error}: {}", list.out))
+        serde_json::from_value(list.json()).unwrap()
     }
 
     /// The Restart Manager sessions that are open.
@@ -175,6 +175,12 @@ pub struct Ran {
 }
 
 impl Ran {
+    /// What was printed to standard output, as JSON.
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}:\n{}\n{}", self.out, self.err))
+    }
+
     /// Fails with everything that was printed unless the exit code is this one.
     #[track_caller]
     pub fn expect_code(&self, code: i32) -> &Self {

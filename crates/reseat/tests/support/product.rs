@@ -328,6 +328,32 @@ impl Product {
         self
     }
 
+    /// Schedules the actions that write classes, extensions, ProgIds and MIME types, and take them back.
+    pub fn with_class_actions(self) -> Self {
+        self.with_standard_actions(&[
+            ("UnregisterClassInfo", 2700),
+            ("UnregisterExtensionInfo", 2800),
+            ("UnregisterProgIdInfo", 2900),
+            ("UnregisterMIMEInfo", 3000),
+            ("RegisterClassInfo", 4600),
+            ("RegisterExtensionInfo", 4700),
+            ("RegisterProgIdInfo", 4800),
+            ("RegisterMIMEInfo", 4900),
+        ])
+    }
+
+    /// Gives it a second feature, `Help`, of this level, with a file of its own.
+    pub fn with_help(self, level: u32) -> Self {
+        self.with_file("Manual", "manual.txt", "help")
+            .with_row("Feature", &["Help", "", "Help", "", "1", &level.to_string(), "INSTALLDIR", "0"])
+            .with_row(
+                "Component",
+                &["Help", "{33333333-0000-0000-0000-00000000000A}", "INSTALLDIR", "256", "", "Manual"],
+            )
+            .with_row("FeatureComponents", &["Help", "Help"])
+            .with_file_in("Manual", "Help")
+    }
+
     /// Gives it the suggested sequence of an advertisement.
     pub fn with_advertisement_sequence(mut self) -> Self {
         for (action, sequence) in [
