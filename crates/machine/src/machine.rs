@@ -78,4 +78,12 @@ impl Machine {
     pub fn wine_server(&self) -> Option<u32> {
         wine_server::wine_server(&self.prefix)
     }
+
+    /// Keeps a wineserver from starting, as long as the result lives: nothing else here may be asked meanwhile.
+    ///
+    /// # Errors
+    /// The process id of the wineserver that runs.
+    pub fn keep_wine_out(&self) -> Result<wine_server::WineServerKeptOut, u32> {
+        wine_server::keep_out(&self.prefix)
+    }
 }

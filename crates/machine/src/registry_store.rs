@@ -6,12 +6,18 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use rustix::fs::{CWD, RenameFlags};
+use rustix::io::Errno;
+
 use crate::error::MachineError;
 use crate::machine::{Bitness, Machine};
 use crate::registry::{Part, Parts, Registry};
 use crate::registry_file::{RegistryFile, RegistryFileError};
 use crate::wine_registry::RegistryChange;
 use crate::wine_server;
+
+/// How often changes are made again because another wineserver runs now.
+const MOST_ATTEMPTS: u32 = 4;
 
 /// A registry is some megabytes; this is against a wrong file.
 const MOST_BYTES: u64 = 512 << 20;
@@ -28,9 +34,9 @@ pub(crate) struct RegistryStore {
 const NOFOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
 
 /// The identity and times of a file; nothing when it is not there.
-type Stamp = Option<(u64, u64, u64, i64, i64)>;
+pub(crate) type Stamp = Option<(u64, u64, u64, i64, i64)>;
 
-fn stamp(path: &Path) -> Stamp {
+pub(crate) fn stamp(path: &Path) -> Stamp {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.dev(), metadata.ino(), metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
 }
@@ -76,6 +82,44 @@ fn read(prefix: &Path, part: Part, bitness: Bitness) -> Result<RegistryFile, Mac
 
 /// Puts a new text in the place of a file: written beside it, synced, and renamed. [`sync_names`] is left to be done.
 pub(crate) fn replace(path: &Path, text: &[u8]) -> Result<(), MachineError> {
+    replace_by(path, text, |beside| std::fs::rename(beside, path))
+}
+
+/// Puts a new text in the place of a file that was `seen`. A file that the wineserver has written there since is newer
+/// than the text, and stays. [`sync_names`] is left to be done.
+pub(crate) fn replace_seen(path: &Path, text: &[u8], seen: Stamp) -> Result<(), MachineError> {
+    replace_by(path, text, |beside| {
+        let mut expected = seen;
+        let mut given = stamp(beside);
+        loop {
+            if stamp(path) != expected {
+                return std::fs::remove_file(beside);
+            }
+            let flags = if expected.is_some() { RenameFlags::EXCHANGE } else { RenameFlags::NOREPLACE };
+            match rustix::fs::renameat_with(CWD, beside, CWD, path, flags) {
+                Ok(()) if expected.is_none() => return Ok(()),
+                Ok(()) => {}
+                Err(Errno::EXIST) => return std::fs::remove_file(beside),
+                // A file system that cannot exchange two files.
+                Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => return std::fs::rename(beside, path),
+                Err(error) => return Err(error.into()),
+            }
+            let taken = stamp(beside);
+            if taken == expected {
+                return std::fs::remove_file(beside);
+            }
+            // Just now the wineserver wrote what was taken away: it goes back, unless something newer still is there.
+            expected = std::mem::replace(&mut given, taken);
+        }
+    })
+}
+
+/// Writes a text beside a file and has it put into its place.
+fn replace_by(
+    path: &Path,
+    text: &[u8],
+    put: impl FnOnce(&Path) -> std::io::Result<()>,
+) -> Result<(), MachineError> {
     let failed = |error| MachineError::unix("write", path, error);
     let beside = unfinished(path);
     let mode = std::fs::metadata(path).map_or(0o644, |metadata| metadata.mode() & 0o777);
@@ -93,7 +137,7 @@ pub(crate) fn replace(path: &Path, text: &[u8]) -> Result<(), MachineError> {
             .open(&beside)?;
         file.write_all(text)?;
         file.sync_all()?;
-        std::fs::rename(&beside, path)
+        put(&beside)
     })();
     if let Err(error) = written {
         // The first error is the one that matters.
@@ -118,22 +162,31 @@ pub(crate) fn sync_names(prefix: &Path) -> Result<(), MachineError> {
 }
 
 impl Machine {
-    /// The registry, read from the prefix's files at the first call.
+    /// The registry, read at the first call: from the Wine that runs, or from the prefix's files.
     ///
     /// # Errors
-    /// When a file cannot be read or is no registry file.
+    /// When Wine cannot be asked, or a file cannot be read or is no registry file.
     pub fn registry(&self) -> Result<&Registry, MachineError> {
         if let Some(registry) = self.store.registry.get() {
             return Ok(registry);
         }
         let mut stamps = self.store.stamps.lock().unwrap_or_else(PoisonError::into_inner);
-        self.flush_registry()?;
-        // Taken before the reading: a change in between is seen as a change.
-        let found = Part::ALL.map(|part| stamp(&self.registry_path(part)));
-        let read = |part| read(self.prefix(), part, self.bitness());
-        let files = [read(Part::Machine)?, read(Part::User)?, read(Part::Default)?];
-        *stamps = found;
+        let read = |part| self.read_part(part);
+        let [machine, user, default] = [read(Part::Machine)?, read(Part::User)?, read(Part::Default)?];
+        *stamps = [machine.0, user.0, default.0];
+        let files = [machine.1, user.1, default.1];
         Ok(self.store.registry.get_or_init(|| Registry::new(self.bitness(), Parts::new(files))))
+    }
+
+    /// A part as it is now, and what its file was, unless it is from the Wine that runs: nothing is written for it, so
+    /// that who only reads is in nobody's way.
+    fn read_part(&self, part: Part) -> Result<(Stamp, RegistryFile), MachineError> {
+        if let Some(file) = self.ask_wine(part)? {
+            return Ok((None, file));
+        }
+        // Taken before the reading: a change in between is seen as a change.
+        let found = stamp(&self.registry_path(part));
+        Ok((found, read(self.prefix(), part, self.bitness())?))
     }
 
     fn registry_path(&self, part: Part) -> PathBuf {
@@ -194,20 +247,34 @@ impl Machine {
 
     fn save_through_wine(&self, registry: &Registry, stamps: &mut [Stamp; 3]) -> Result<(), MachineError> {
         let Some(running) = self.wine_registry.get() else { return Ok(()) };
-        for (part, known) in Part::ALL.into_iter().zip(stamps.iter_mut()) {
-            let mut parts = registry.parts();
-            if !parts.file(part).is_changed() {
-                continue;
+        let mut parts = registry.parts();
+        let changed: Vec<Part> =
+            Part::ALL.into_iter().filter(|part| parts.file(*part).is_changed()).collect();
+        // A server that is killed between a change and its way to the file takes the change with it. The changes may be
+        // made again, as they are made in their order.
+        for attempt in 1.. {
+            let server = self.wine_server();
+            for part in changed.iter().copied() {
+                let changes: Vec<RegistryChange> =
+                    parts.changes(part).iter().map(RegistryChange::from).collect();
+                let path = self.registry_path(part);
+                let done = running.change(part, &changes);
+                done.map_err(|error| MachineError::unix("change through Wine", &path, error))?;
             }
-            let changes: Vec<RegistryChange> = parts.changes(part).iter().map(RegistryChange::from).collect();
-            let path = self.registry_path(part);
-            let changed = running.change(part, &changes);
-            changed.map_err(|error| MachineError::unix("change through Wine", &path, error))?;
-            parts.saved(part);
-            // What programs of Wine changed meanwhile is not known.
-            *known = None;
+            self.flush_registry()?;
+            if attempt == MOST_ATTEMPTS || self.wine_server() == server {
+                break;
+            }
+            tracing::debug!("Wine's server is another one now; the registry is changed again");
         }
-        self.flush_registry()
+        for (part, known) in Part::ALL.into_iter().zip(stamps.iter_mut()) {
+            if changed.contains(&part) {
+                parts.saved(part);
+                // What programs of Wine changed meanwhile is not known.
+                *known = None;
+            }
+        }
+        Ok(())
     }
 
     /// Reads the registry's files again where they are not those that were read. Changes that are not saved are kept and
@@ -256,10 +323,8 @@ impl Machine {
         self.remove_unfinished();
         let Some(registry) = self.store.registry.get() else { return Ok(()) };
         let mut stamps = self.store.stamps.lock().unwrap_or_else(PoisonError::into_inner);
-        self.flush_registry()?;
         for (part, known) in Part::ALL.into_iter().zip(stamps.iter_mut()) {
-            let found = stamp(&self.registry_path(part));
-            let file = read(self.prefix(), part, self.bitness())?;
+            let (found, file) = self.read_part(part)?;
             let mut parts = registry.parts();
             parts.forget_changes(part);
             parts.replace(part, file);

@@ -1,15 +1,16 @@
 //! The registry while a wineserver runs on the prefix: the wineserver owns it, and its files are old.
 //!
-//! A program within Wine then reads and changes the registry for us. What it reads is written to the files at once, as the
-//! wineserver will do itself, so that everything else here goes on working with files.
+//! A program within Wine then reads and changes the registry for us. What is changed is written to the files at once, as the
+//! wineserver will do itself later, so that it is on disk when we say so.
 
+use std::fs::File;
 use std::io;
 
 use crate::error::MachineError;
 use crate::machine::Machine;
 use crate::registry::{Change, Part};
 use crate::registry_file::RegistryFile;
-use crate::registry_store::{replace, sync_names};
+use crate::registry_store::{replace_seen, stamp, sync_names};
 use crate::registry_value::RegistryValue;
 
 /// A change of a key or value. Paths are from the root of the part.
@@ -75,7 +76,18 @@ impl Machine {
         self.wine_server().map(|_| registry.as_ref())
     }
 
-    /// Writes the registry to its files as the running Wine has it; does nothing while none runs.
+    /// A part of the registry from the Wine that runs; nothing while none does.
+    pub(crate) fn ask_wine(&self, part: Part) -> Result<Option<RegistryFile>, MachineError> {
+        let Some(running) = self.running_registry() else { return Ok(None) };
+        let path = self.prefix().join(part.file_name());
+        let text = running.text(part).map_err(|error| MachineError::unix("ask Wine for", &path, error))?;
+        let file = RegistryFile::parse(text);
+        file.map(Some).map_err(|source| MachineError::RegistryFile { path, source })
+    }
+
+    /// Has on disk what the registry of the running Wine is when this is called, or something newer; does nothing while
+    /// none runs. The wineserver writes its files too, some seconds after a change and when it ends: what it writes from
+    /// now on is newer than what it is asked for here, and is not replaced.
     ///
     /// # Errors
     /// When Wine cannot be asked, or a file cannot be written.
@@ -83,6 +95,7 @@ impl Machine {
         let Some(running) = self.running_registry() else { return Ok(()) };
         for part in Part::ALL {
             let path = self.prefix().join(part.file_name());
+            let seen = stamp(&path);
             let text =
                 running.text(part).map_err(|error| MachineError::unix("ask Wine for", &path, error))?;
             let is_same = std::fs::read(&path).is_ok_and(|old| old == text);
@@ -90,8 +103,11 @@ impl Machine {
                 // What cannot be read again must not be written.
                 RegistryFile::parse(text.clone())
                     .map_err(|source| MachineError::RegistryFile { path: path.clone(), source })?;
-                replace(&path, &text)?;
+                replace_seen(&path, &text, seen)?;
             }
+            // The wineserver, whose file it may be, does not wait for the disk.
+            let synced = File::open(&path).and_then(|file| file.sync_data());
+            synced.map_err(|error| MachineError::unix("sync", &path, error))?;
         }
         sync_names(self.prefix())
     }

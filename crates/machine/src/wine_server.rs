@@ -4,6 +4,10 @@
 //! folder) in its server folder: `/tmp/.wine-<uid>`, or with Debian's patch `<content of the prefix's file wineserver>` in
 //! `/tmp` or in the folder that `TMPDIR` names. A Wine that is started while someone else holds the lock waits some
 //! seconds for it.
+//!
+//! Debian's Wine that is started with another `TMPDIR` does not find a server that runs, and starts a second one, and the
+//! one that ends last writes over the registry of the other. So the list of the machine's locks is looked through for
+//! servers elsewhere too, and Wine is to be started with the `TMPDIR` that leads to the one that runs.
 
 use std::fs::File;
 use std::io::Read;
@@ -39,10 +43,15 @@ impl Drop for WineServerKeptOut {
     }
 }
 
+/// What a prefix's server folder is called.
+fn server_name(prefix: &Path) -> Option<String> {
+    let stat = rustix::fs::stat(prefix).ok()?;
+    Some(format!("server-{:x}-{:x}", stat.st_dev, stat.st_ino))
+}
+
 /// The places of the lock file: one for each kind of server folder.
 fn lock_folders(prefix: &Path) -> Vec<PathBuf> {
-    let Ok(stat) = rustix::fs::stat(prefix) else { return Vec::new() };
-    let server = format!("server-{:x}-{:x}", stat.st_dev, stat.st_ino);
+    let Some(server) = server_name(prefix) else { return Vec::new() };
     let mut folders =
         vec![PathBuf::from(format!("/tmp/.wine-{}", rustix::process::getuid().as_raw())).join(&server)];
     let mut name = String::new();
@@ -89,6 +98,52 @@ fn open_lock(folder: &Path, create: bool) -> Option<File> {
     rustix::fs::openat(handle.as_fd(), "lock", flags, Mode::from_raw_mode(0o600)).ok().map(File::from)
 }
 
+/// A wineserver that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningWineServer {
+    /// Its process id; 0 when it is outside our process name space.
+    pub pid: u32,
+    /// Its server folder; nothing when that was removed, so that no program can join it any more.
+    pub folder: Option<PathBuf>,
+}
+
+impl RunningWineServer {
+    /// What `TMPDIR` has to be for a program that is to join it, where that matters.
+    pub fn temporary_folder(&self) -> Option<&Path> {
+        let names = self.folder.as_deref()?.parent()?;
+        let is_debians = !names.file_name()?.to_str()?.starts_with('.');
+        names.parent().filter(|_| is_debians)
+    }
+}
+
+/// The most that is read of the machine's list of locks.
+const MOST_LOCKS: u64 = 4 << 20;
+
+/// A server of this name whose folder is at no usual place: it works in it, and holds a lock.
+fn elsewhere(server: &str) -> Option<RunningWineServer> {
+    let mut locks = Vec::new();
+    File::open("/proc/locks").and_then(|file| file.take(MOST_LOCKS).read_to_end(&mut locks)).ok()?;
+    let locks = String::from_utf8_lossy(&locks);
+    locks.lines().filter_map(write_locker).find_map(|pid| {
+        let folder = std::fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
+        let name = folder.file_name()?.to_str()?;
+        let rest = name.strip_prefix(server)?;
+        match rest {
+            "" => Some(RunningWineServer { pid, folder: Some(folder) }),
+            " (deleted)" => Some(RunningWineServer { pid, folder: None }),
+            _ => None,
+        }
+    })
+}
+
+/// The process of a line of the list that tells of a write lock of `fcntl`.
+fn write_locker(line: &str) -> Option<u32> {
+    let mut words = line.split_ascii_whitespace().skip(1);
+    let is_lock =
+        (words.next(), words.next(), words.next()) == (Some("POSIX"), Some("ADVISORY"), Some("WRITE"));
+    words.next().filter(|_| is_lock)?.parse().ok().filter(|pid| *pid != 0)
+}
+
 /// The process that holds the lock of one file.
 fn holder(lock: &File) -> Option<u32> {
     let question = Flock::from(FlockType::WriteLock);
@@ -103,28 +158,102 @@ fn holder(lock: &File) -> Option<u32> {
     }
 }
 
+/// The wineserver that runs on a prefix.
+pub fn running_wine_server(prefix: &Path) -> Option<RunningWineServer> {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let usual = lock_folders(prefix).into_iter().find_map(|folder| {
+        let pid = holder(&open_lock(&folder, false)?)?;
+        Some(RunningWineServer { pid, folder: Some(folder) })
+    });
+    usual.or_else(|| elsewhere(&server_name(prefix)?))
+}
+
 /// The process id of the wineserver that runs on a prefix.
 pub fn wine_server(prefix: &Path) -> Option<u32> {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    lock_folders(prefix).iter().filter_map(|folder| open_lock(folder, false)).find_map(|lock| holder(&lock))
+    running_wine_server(prefix).map(|server| server.pid)
 }
 
 /// Takes the lock of a wineserver, so that none starts; fails with the process id of one that runs.
 pub fn keep_out(prefix: &Path) -> Result<WineServerKeptOut, u32> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut files = Vec::new();
-    let mut made = Vec::new();
+    let mut kept_out = WineServerKeptOut { made: Vec::new(), _files: Vec::new(), _turn: turn };
     for folder in lock_folders(prefix) {
         let is_new = !folder.exists();
         let Some(lock) = open_lock(&folder, true) else { continue };
         match rustix::fs::fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {
-                files.push(lock);
-                made.extend(is_new.then_some(folder));
+                kept_out._files.push(lock);
+                kept_out.made.extend(is_new.then_some(folder));
             }
             Err(Errno::AGAIN | Errno::ACCESS) => return Err(holder(&lock).unwrap_or(0)),
             Err(error) => tracing::debug!(%error, folder = %folder.display(), "cannot lock out a wineserver"),
         }
     }
-    Ok(WineServerKeptOut { made, _files: files, _turn: turn })
+    // After the locks: one that began before them is seen here.
+    match server_name(prefix).and_then(|server| elsewhere(&server)) {
+        Some(server) => Err(server.pid),
+        None => Ok(kept_out),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn lines_of_the_list_of_locks_are_read() {
+        assert_eq!(write_locker("1: POSIX  ADVISORY  WRITE 21406 fe:00:123456 0 0"), Some(21406));
+        for line in [
+            "2: FLOCK  ADVISORY  WRITE 31 00:19:4 0 EOF",
+            "3: POSIX  ADVISORY  READ 31 00:19:4 0 EOF",
+            "1: -> POSIX  ADVISORY  WRITE 31 fe:00:1 0 0",
+            "4: POSIX  ADVISORY  WRITE 0 fe:00:1 0 0",
+            "4: POSIX  ADVISORY",
+            "",
+        ] {
+            assert_eq!(write_locker(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_server_with_another_temporary_folder_is_seen_and_so_is_one_whose_folder_is_gone() {
+        if std::process::Command::new("python3").arg("--version").output().is_err() {
+            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "python3 is not installed");
+            println!("SKIPPED: python3 is not installed");
+            return;
+        }
+        let prefix = tempfile::tempdir().unwrap();
+        std::fs::write(prefix.path().join("wineserver"), "wine-Abcdef").unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let folder = elsewhere.path().join("wine-Abcdef").join(server_name(prefix.path()).unwrap());
+        std::fs::create_dir_all(&folder).unwrap();
+        assert_eq!(running_wine_server(prefix.path()), None);
+        // It ends with its input.
+        let script = "import fcntl,sys; f=open('lock','w'); fcntl.lockf(f,fcntl.LOCK_EX,1); print(); sys.stdout.flush(); sys.stdin.read()";
+        let mut server = Command::new("python3")
+            .args(["-c", script])
+            .current_dir(&folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let found = running_wine_server(prefix.path());
+        let kept_out = keep_out(prefix.path()).map(drop);
+        std::fs::remove_dir_all(elsewhere.path().join("wine-Abcdef")).unwrap();
+        let without_folder = running_wine_server(prefix.path());
+        drop(server.stdin.take());
+        server.wait().unwrap();
+        let (pid, folder) = (server.id(), folder.canonicalize().unwrap_or(folder));
+        let found = found.expect("the server is seen");
+        assert_eq!((found.pid, found.folder.as_deref()), (pid, Some(&*folder)));
+        assert_eq!(found.temporary_folder(), folder.parent().and_then(Path::parent));
+        assert_eq!(kept_out, Err(pid));
+        assert_eq!(without_folder, Some(RunningWineServer { pid, folder: None }));
+        assert_eq!(keep_out(prefix.path()).map(drop), Ok(()));
+    }
 }

@@ -63,9 +63,23 @@ impl Windows {
     }
 
     fn reseat(&self, place: &Place, arguments: &[&str]) -> Ran {
+        // Where Wine keeps its server is the same for all, so that one test finds that of another.
+        run(self.command(place, arguments).env_remove("TMPDIR"))
+    }
+
+    fn command(&self, place: &Place, arguments: &[&str]) -> Command {
         let mut command = place.command(env!("CARGO_BIN_EXE_reseat"));
         command.env("RESEAT_WINDOWS_DIR", &self.built).arg("--prefix").arg(&self.prefix).args(arguments);
-        run(&mut command)
+        command
+    }
+
+    /// Waits until no wineserver runs, and so until all is in the files.
+    fn wait_for_end(&self) {
+        let began = Instant::now();
+        while reseat_machine::wine_server(&self.prefix).is_some() {
+            assert!(began.elapsed() < Duration::from_secs(60), "Wine does not end");
+            std::thread::yield_now();
+        }
     }
 
     /// Installs a product in place of what an earlier test left.
@@ -168,6 +182,35 @@ fn code_and_installation_see_each_others_registry() {
         !windows.registry().contains("\"Installed\"=\"yes\""),
         "the installation's value is still in the file"
     );
+}
+
+/// Debian's Wine does not find a server that was started with another TMPDIR. When that server ends it writes its registry.
+#[test]
+fn a_server_that_a_temporary_folder_hides_does_not_write_over_the_registry() {
+    let Some((windows, _turn)) = windows() else { return };
+    let product = windows
+        .product()
+        .with_row("Registry", &["Installed", "2", r"Software\Test", "Installed", "yes", "Main"])
+        .with_action("Registry", 1 + DEFERRED, "actions", "Registry", 5100);
+    windows.install(&Place::new(), &product, &[]).expect_code(0);
+    windows.wait_for_end();
+    let code = "\"DisplayName\"=\"Test\"";
+    assert!(windows.registry().contains(code), "not installed");
+    for is_removed in [false, true] {
+        // This is where the server of the first command is, and where the second does not look.
+        let (first, second) = (Place::new(), Place::new());
+        run(&mut windows.command(&first, &["repair", "-q", "Test"])).expect_code(0);
+        assert!(reseat_machine::wine_server(&windows.prefix).is_some(), "the server has ended already");
+        if is_removed {
+            drop(first);
+        }
+        run(&mut windows.command(&second, &["uninstall", "-q", "Test"])).expect_code(0);
+        windows.wait_for_end();
+        assert!(!windows.registry().contains(code), "registered again");
+        if !is_removed {
+            windows.install(&Place::new(), &product, &[]).expect_code(0);
+        }
+    }
 }
 
 #[test]

@@ -335,6 +335,8 @@ impl<'m> Execution<'m> {
             return Ok(());
         }
         self.registry_kept.extend(files.iter().cloned());
+        // While Wine runs, its files are older than the registry.
+        self.site.machine.flush_registry().map_err(ExecutionError::registry)?;
         let changes: Result<Vec<Change>, Fault> =
             files.into_iter().map(|file| registry_backup::plan(&self.site, file)).collect();
         let changes = changes.map_err(ExecutionError::registry)?;
@@ -348,7 +350,7 @@ impl<'m> Execution<'m> {
                     .map_err(ExecutionError::registry)?;
             }
         }
-        // The second names have to be there before the files are replaced.
+        // The copies have to be there before the files are replaced.
         registry_backup::sync(&self.site).map_err(ExecutionError::registry)
     }
 }

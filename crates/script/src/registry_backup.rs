@@ -1,20 +1,26 @@
 //! Keeping the registry's files, saving the registry, and undoing that.
 //!
 //! The registry is changed in memory and saved as whole files, each replaced in one step. Before a file is saved for the
-//! first time in a transaction it gets a second name in the prefix's folder, `system.reg.<transaction>.rbf`; rolling
-//! back puts that file in its place again, byte for byte. What programs changed in the registry meanwhile goes too.
+//! first time in a transaction it is copied in the prefix's folder to `system.reg.<transaction>.rbf`; rolling back puts
+//! that file in its place again, byte for byte. What programs changed in the registry meanwhile goes too.
+//!
+//! A second name would be quicker than a copy, but a wineserver writes a file that has several names in place, and so
+//! would write over what is kept.
 
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use reseat_machine::{Machine, MachineError};
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
 use crate::change::Change;
 use crate::error::Fault;
 use crate::site::Site;
+
+/// How often it is tried to restore a file while Wine starts and ends.
+const MOST_ATTEMPTS: u32 = 4;
 
 /// The names of the files that hold the registry: a program may change any of them.
 pub(crate) fn files(machine: &Machine) -> Vec<String> {
@@ -42,68 +48,77 @@ pub(crate) fn plan(site: &Site<'_>, file: String) -> Result<Change, Fault> {
     Ok(Change::SaveRegistryFile { file, backup })
 }
 
-/// Gives a registry file its second name, which is on disk after [`sync`].
+/// Copies a registry file; the copy's name is on disk after [`sync`]. What the Wine that runs has is in the file already.
 pub(crate) fn keep(site: &mut Site<'_>, file: &str, backup: Option<&str>) -> Result<(), Fault> {
     let Some(backup) = backup else { return Ok(()) };
     let failed = |error: Errno| fault("keep", file, error);
-    // While Wine runs, its file is older than the registry.
-    site.machine.flush_registry()?;
     let folder = prefix(site).map_err(failed)?;
-    second_name(site, &folder, file, backup).map_err(failed)?;
+    copy(&folder, file, backup).map_err(failed)?;
     site.step()
 }
 
-/// Waits until the second names are on disk.
+/// Waits until the copies' names are on disk.
 pub(crate) fn sync(site: &Site<'_>) -> Result<(), Fault> {
     let synced = prefix(site).and_then(|folder| rustix::fs::fsync(&folder));
     synced.map_err(|error| fault("keep", "system.reg", error))
 }
 
-/// Brings a registry file back. Without its backup it was never saved.
+/// Brings a registry file back. Without its backup it was never saved, or it is back already.
 pub(crate) fn restore(site: &mut Site<'_>, file: &str, backup: Option<&str>) -> Result<(), Fault> {
     let failed = |error: Errno| fault("restore", file, error);
     check(file).and(backup.map_or(Ok(()), check)).map_err(failed)?;
     let folder = prefix(site).map_err(failed)?;
-    match backup {
-        None => match rustix::fs::unlinkat(&folder, file, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => return Err(failed(error)),
-        },
-        Some(backup) => {
-            let kept = match rustix::fs::statat(&folder, backup, AtFlags::SYMLINK_NOFOLLOW) {
-                Ok(kept) => kept,
-                Err(Errno::NOENT) => return Ok(()),
-                Err(error) => return Err(failed(error)),
-            };
-            let now = rustix::fs::statat(&folder, file, AtFlags::SYMLINK_NOFOLLOW).ok();
-            if now.is_none_or(|now| (now.st_dev, now.st_ino) != (kept.st_dev, kept.st_ino)) {
-                if site.machine.has_wine_registry() && site.machine.wine_server().is_some() {
-                    let path = site.machine.prefix().join(backup);
-                    let wanted = std::fs::read(path)
-                        .map_err(|error| failed(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
-                    if site.machine.restore_running_registry(file, wanted)? {
-                        site.machine.discard_registry_changes()?;
-                        return site.step();
-                    }
-                }
-                if let Some(pid) = site.machine.wine_server() {
-                    // It would write its own registry over the file.
-                    return Err(MachineError::WineServerRuns { pid }.into());
-                }
-                let restored = format!("{backup}.rst");
-                match rustix::fs::unlinkat(&folder, restored.as_str(), AtFlags::empty()) {
-                    Ok(()) | Err(Errno::NOENT) => {}
-                    Err(error) => return Err(failed(error)),
-                }
-                second_name(site, &folder, backup, &restored).map_err(failed)?;
-                site.step()?;
-                rustix::fs::renameat(&folder, restored.as_str(), &folder, file).map_err(failed)?;
-            }
+    // A wineserver that runs would write its own registry over the file.
+    let mut is_restored = false;
+    for _ in 0..MOST_ATTEMPTS {
+        is_restored = without_wine(site, &folder, file, backup).map_err(failed)?
+            || through_wine(site, &folder, file, backup)?;
+        if is_restored {
+            break;
         }
+    }
+    if !is_restored {
+        let pid = site.machine.wine_server().unwrap_or_default();
+        return Err(MachineError::WineServerRuns { pid }.into());
     }
     rustix::fs::fsync(&folder).map_err(failed)?;
     site.machine.discard_registry_changes()?;
     site.step()
+}
+
+/// Puts the backup into its place while Wine is kept out. False when Wine runs.
+fn without_wine(site: &Site<'_>, folder: &OwnedFd, file: &str, backup: Option<&str>) -> Result<bool, Errno> {
+    let Ok(_kept_out) = site.machine.keep_wine_out() else { return Ok(false) };
+    let restored = match backup {
+        Some(backup) => rustix::fs::renameat(folder, backup, folder, file),
+        None => rustix::fs::unlinkat(folder, file, AtFlags::empty()),
+    };
+    match restored {
+        Ok(()) | Err(Errno::NOENT) => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
+/// Has the Wine that runs make the registry what the backup is. False when none runs, or it cannot be asked.
+fn through_wine(site: &Site<'_>, folder: &OwnedFd, file: &str, backup: Option<&str>) -> Result<bool, Fault> {
+    if !site.machine.has_wine_registry() {
+        return Ok(false);
+    }
+    // A part that was not there has been made by Wine, which goes on with it.
+    let Some(backup) = backup else { return Ok(site.machine.wine_server().is_some()) };
+    let wanted = match std::fs::read(site.machine.prefix().join(backup)) {
+        Ok(wanted) => wanted,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        Err(source) => return Err(Fault::RegistryFile { action: "restore", file: file.to_owned(), source }),
+    };
+    if !site.machine.restore_running_registry(file, wanted)? {
+        return Ok(false);
+    }
+    // Once more would take away what is changed from now on.
+    match rustix::fs::unlinkat(folder, backup, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(true),
+        Err(error) => Err(fault("remove the backup of", file, error)),
+    }
 }
 
 /// Removes a backup.
@@ -111,8 +126,8 @@ pub(crate) fn discard(site: &mut Site<'_>, backup: &str) -> Result<(), Fault> {
     let failed = |error: Errno| fault("remove the backup of", backup, error);
     check(backup).map_err(failed)?;
     let folder = prefix(site).map_err(failed)?;
-    // Where hard links do not work there may be unfinished copies as well.
-    for end in ["", ".new", ".rst", ".rst.new"] {
+    // There may be an unfinished copy as well.
+    for end in ["", ".new"] {
         match rustix::fs::unlinkat(&folder, format!("{backup}{end}"), AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(error) => return Err(failed(error)),
@@ -121,17 +136,11 @@ pub(crate) fn discard(site: &mut Site<'_>, backup: &str) -> Result<(), Fault> {
     site.step()
 }
 
-/// Makes `to` the same file as `from`, or a copy of it where hard links do not work.
-fn second_name(site: &Site<'_>, folder: &OwnedFd, from: &str, to: &str) -> Result<(), Errno> {
-    if site.links() {
-        match rustix::fs::linkat(folder, from, folder, to, AtFlags::empty()) {
-            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {}
-            other => return other,
-        }
-    }
+/// Makes `to` a copy of `from`: whole or not at all.
+fn copy(folder: &OwnedFd, from: &str, to: &str) -> Result<(), Errno> {
     let flags = OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let old = rustix::fs::openat(folder, from, OFlags::RDONLY | flags, Mode::empty())?;
-    let mode = Mode::from_raw_mode(rustix::fs::fstat(&old)?.st_mode & 0o777);
+    let stat = rustix::fs::fstat(&old)?;
     let part = format!("{to}.new");
     match rustix::fs::unlinkat(folder, part.as_str(), AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => {}
@@ -141,14 +150,18 @@ fn second_name(site: &Site<'_>, folder: &OwnedFd, from: &str, to: &str) -> Resul
         folder,
         part.as_str(),
         OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | flags,
-        mode,
+        Mode::from_raw_mode(stat.st_mode & 0o777),
     )?;
+    if rustix::fs::fstat(&new)?.st_uid != stat.st_uid {
+        // It comes back as the file of whom it was, where that is allowed.
+        let (user, group) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
+        let _ = rustix::fs::fchown(&new, Some(user), Some(group));
+    }
     let (mut old, mut new) = (std::fs::File::from(old), std::fs::File::from(new));
     let copied = io::copy(&mut old, &mut new)
         .and_then(|_| new.set_modified(old.metadata()?.modified()?))
         .and_then(|()| new.sync_all());
     copied.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-    // A whole copy or none.
     rustix::fs::renameat(folder, part.as_str(), folder, to)
 }
 

@@ -502,3 +502,52 @@ fn a_file_that_appears_after_the_plan_is_kept_too() {
     std::fs::remove_dir(place.parent().unwrap()).unwrap();
     assert_same(&trial.tree(), &before, "but for that file");
 }
+
+/// What a wineserver does with its file: one that has several names is written in place, any other is replaced.
+fn save_as_wine(file: &std::path::Path, text: &str) {
+    use std::os::unix::fs::MetadataExt;
+    if std::fs::metadata(file).unwrap().nlink() > 1 {
+        std::fs::write(file, text).unwrap();
+    } else {
+        std::fs::write(file.with_extension("tmp"), text).unwrap();
+        std::fs::rename(file.with_extension("tmp"), file).unwrap();
+    }
+}
+
+/// An action under Wine, whose server saves the registry while it runs.
+struct SavesRegistry<'t>(&'t Trial, Host);
+
+impl Environment for SavesRegistry<'_> {
+    fn copy_source(&mut self, _: &Source, _: &mut dyn std::io::Write) -> Result<u64, SourceError> {
+        Err("nothing is copied".into())
+    }
+
+    fn run_action(&mut self, action: &ScheduledAction, phase: Phase) -> Result<(), ActionFailure> {
+        for name in ["system.reg", "user.reg"] {
+            let file = self.0.prefix().join(name);
+            let text =
+                std::fs::read_to_string(&file).unwrap() + "\n[Software\\\\ByWine] 1700000000\n\"a\"=\"b\"\n";
+            save_as_wine(&file, &text);
+        }
+        self.1.run_action(action, phase)
+    }
+}
+
+#[test]
+fn what_is_kept_of_the_registry_is_not_what_wine_writes_to() {
+    let trial = Trial::new();
+    let before = trial.tree();
+    for operations in [
+        vec![action("A", ActionKind::Deferred, "")],
+        vec![action("A", ActionKind::Deferred, ""), set("S", "x")],
+        vec![set("S", "x"), action("A", ActionKind::Deferred, ""), set("S", "y")],
+    ] {
+        let machine = trial.machine();
+        let mut environment = SavesRegistry(&trial, Host::default());
+        let mut execution = Execution::begin(&machine, "t-1", "trial", Rollback::Enabled).unwrap();
+        execution.run(&script(operations), &mut environment).unwrap();
+        let report = execution.roll_back(&mut environment);
+        assert!(report.complete && report.problems.is_empty(), "{report:?}");
+        assert_same(&trial.tree(), &before, "after the rollback");
+    }
+}

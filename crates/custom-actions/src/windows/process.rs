@@ -24,6 +24,10 @@ pub(crate) enum ProcessError {
     Start(io::Error),
     #[error("cannot be put into the prefix: {0}")]
     Prefix(io::Error),
+    #[error(
+        "cannot be started: Wine runs on the prefix, and the folder of its server was removed, so that no program can join it"
+    )]
+    LostServer,
     #[error("did not say hello within {seconds} seconds{output}")]
     NoHello { seconds: u64, output: String },
     #[error("ended before it said hello ({status}){output}")]

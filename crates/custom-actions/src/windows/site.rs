@@ -3,12 +3,15 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::files::{Bits, SessionFolder, WindowsFiles};
 use super::missing::Missing;
 use super::process::{HostProcess, ProcessError};
 use super::wine::Wine;
+
+/// How long is waited for the end of a wineserver that cannot be joined.
+const LONGEST_END: Duration = Duration::from_secs(20);
 
 /// What is needed to start hosts for a prefix.
 #[derive(Debug)]
@@ -42,6 +45,9 @@ impl Site {
     pub(crate) fn start(&self, bits: Bits) -> Result<HostProcess, ProcessError> {
         let host = self.in_session(|session| Ok((session.host(&self.files, bits)?, session.overrides())));
         let (host, overrides) = host.map_err(ProcessError::Prefix)?;
+        if !self.wine.let_end(LONGEST_END) {
+            return Err(ProcessError::LostServer);
+        }
         let runs = reseat_machine::wine_server(&self.prefix).is_some();
         let began = Instant::now();
         let command = self.wine.command(&host, &overrides);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the hello of a host may take when Wine runs already, and when it has to start, which may mean that it
 /// prepares the prefix first.
@@ -48,10 +48,31 @@ impl Wine {
             // Else the names of files with letters beyond ASCII differ between Windows programs and this machine.
             .env("LC_ALL", "C.UTF-8")
             .current_dir(self.prefix.join("drive_c"));
+        // Else Debian's Wine would start a second server beside one that was started with another temporary folder.
+        let server = reseat_machine::running_wine_server(&self.prefix);
+        if let Some(folder) = server.as_ref().and_then(|server| server.temporary_folder()) {
+            command.env("TMPDIR", folder);
+        }
         if std::env::var_os("WINEDEBUG").is_none() {
             command.env("WINEDEBUG", "-all");
         }
         command
+    }
+
+    /// Waits for the end of a server that no program can join, because its folder was removed: it would write its registry
+    /// over that of another. False when it goes on.
+    pub(crate) fn let_end(&self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        loop {
+            match reseat_machine::running_wine_server(&self.prefix) {
+                Some(server) if server.folder.is_none() => {}
+                _ => return true,
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Whether Wine has made this prefix ready for itself.
