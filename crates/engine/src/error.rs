@@ -61,6 +61,8 @@ pub enum EngineError {
     UnknownProduct {
         /// What the user wrote.
         name: String,
+        /// The name of the one installed product that has this in its name.
+        similar: Option<String>,
     },
     /// Several installed products are named so.
     #[error("'{name}' names several installed products: {codes}")]
@@ -407,6 +409,7 @@ impl EngineError {
             Self::Unsupported { .. } => {
                 "--skip-unsupported installs the package without these parts".to_owned()
             }
+            Self::UnknownProduct { similar: Some(name), .. } => format!("did you mean '{name}'?"),
             Self::UnknownProduct { .. } => "'reseat list' shows what is installed".to_owned(),
             Self::Interrupted { .. } => "'reseat recover' undoes it".to_owned(),
             Self::WineRuns { .. } => {

@@ -175,7 +175,7 @@ impl Subject {
         // Both are valid only for products that are installed (page `error-codes.md`, 1605).
         if properties.get("REINSTALL").is_some() || properties.removes_all() {
             let name = open_package(path, database)?.name().to_owned();
-            return Err(EngineError::UnknownProduct { name });
+            return Err(EngineError::UnknownProduct { name, similar: None });
         }
         let request = PatchRequest {
             add: properties.text("PATCH"),
@@ -323,7 +323,7 @@ impl Subject {
 /// # Errors
 /// When none or several are named so.
 pub fn find_product(machine: &Machine, name: &str) -> Result<InstalledProduct, EngineError> {
-    let unknown = || EngineError::UnknownProduct { name: name.to_owned() };
+    let unknown = || EngineError::UnknownProduct { name: name.to_owned(), similar: None };
     if let Ok(code) = name.parse::<ProductCode>() {
         return products::product(machine.registry()?, code).ok_or_else(unknown);
     }
@@ -331,12 +331,16 @@ pub fn find_product(machine: &Machine, name: &str) -> Result<InstalledProduct, E
         let code = open(Path::new(name))?.product_code();
         return products::product(machine.registry()?, code).ok_or_else(unknown);
     }
-    let mut found: Vec<InstalledProduct> = products::installed_products(machine.registry()?)
-        .into_iter()
-        .filter(|product| product.name.to_lowercase() == name.to_lowercase())
-        .collect();
+    let wanted = name.to_lowercase();
+    let mut found = products::installed_products(machine.registry()?);
+    found.retain(|product| product.name.to_lowercase().contains(&wanted));
+    let similar = match &found[..] {
+        [product] => Some(product.name.clone()),
+        _ => None,
+    };
+    found.retain(|product| product.name.to_lowercase() == wanted);
     match found.len() {
-        0 => Err(unknown()),
+        0 => Err(EngineError::UnknownProduct { name: name.to_owned(), similar }),
         1 => found.pop().ok_or_else(unknown),
         _ => Err(EngineError::AmbiguousProduct {
             name: name.to_owned(),

@@ -189,3 +189,16 @@ fn a_minor_upgrade_takes_the_place_of_what_was_kept() {
     place.reseat(&["repair", "-q", &code]).expect_code(0);
     assert!(place.drive_c(&format!("{FOLDER}/news.txt")).exists(), "the new package was kept");
 }
+
+#[test]
+fn a_part_of_a_name_removes_nothing_and_is_answered_with_the_whole() {
+    let place = Place::with_prefix();
+    let package = product().save(&place, "test.msi");
+    place.install(&package, &[]).expect_code(0);
+    place
+        .reseat(&["uninstall", "-q", "tes"])
+        .expect_code(1)
+        .expect_error(&["error 1605", "did you mean 'Test'?"]);
+    place.reseat(&["uninstall", "-q", "other"]).expect_code(1).expect_error(&["'reseat list' shows"]);
+    assert_eq!(place.products().len(), 1);
+}

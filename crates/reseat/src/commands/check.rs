@@ -57,7 +57,7 @@ pub fn run(global: &Global, arguments: &Check) -> Result<ExitCode, Failure> {
             }
         }
     } else if let Some(name) = &arguments.product {
-        return Err(reseat_engine::EngineError::UnknownProduct { name: name.clone() }.into());
+        return Err(reseat_engine::EngineError::UnknownProduct { name: name.clone(), similar: None }.into());
     }
     output::list(global, &["product", "component", "kind", "what", "finding"], &findings, |it| {
         vec![it.name.clone(), it.component.clone(), it.kind.to_owned(), it.what.clone(), it.finding.clone()]

@@ -166,7 +166,7 @@ pub fn start(global: &Global, request: &Request, presented: &Presented) -> Resul
             result
         }
         Target::Product(name) => {
-            let unknown = || EngineError::UnknownProduct { name: name.clone() };
+            let unknown = || EngineError::UnknownProduct { name: name.clone(), similar: None };
             let machine = prefix::open_if_made(global)?.ok_or_else(unknown)?;
             run(global, &machine, request, presented)
         }

@@ -16,8 +16,8 @@ use crate::prefix;
 /// Prints a product.
 pub fn run(global: &Global, arguments: &Show) -> Result<ExitCode, Failure> {
     let name = &arguments.product;
-    let machine =
-        prefix::open_if_made(global)?.ok_or_else(|| EngineError::UnknownProduct { name: name.clone() })?;
+    let machine = prefix::open_if_made(global)?
+        .ok_or_else(|| EngineError::UnknownProduct { name: name.clone(), similar: None })?;
     let product = reseat_engine::find_product(&machine, name)?;
     let inventory = inventories::take(&machine, product)?;
     let product = &inventory.product;
