@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use reseat_machine::{Machine, MachineError, PendingOperation, WindowsPath};
-use reseat_script::{Operation, RemoveFile, RemoveRegistryValue, SetRegistryValue};
+use reseat_script::{DuplicateFile, Operation, RemoveFile, RemoveRegistryValue, SetRegistryValue};
 
 use crate::log::plain;
 use crate::session::Session;
@@ -102,22 +102,32 @@ pub(crate) fn now(session: &mut Session<'_, '_>, operation: Operation) -> Vec<Op
         return vec![operation];
     }
     let mut operations = Vec::new();
+    let mut scheduled = Vec::new();
     match operation {
         Operation::InstallFile(mut file) => {
-            let path = file.path.clone();
-            operations.extend(superseded(pending, &path));
-            if let Some(new) = beside(&path).filter(|_| pending.held.contains(&path)) {
-                file.path = new.clone();
-                pending.wait(PendingOperation::replace(&new, &path));
-                say(session, 1902, &format!("Renaming file {new} to {path}"));
-            }
+            operations.extend(superseded(pending, &file.path));
+            scheduled.extend(replace_later(pending, &mut file.path));
             operations.push(file.into());
+        }
+        Operation::DuplicateFile(mut file) => {
+            operations.extend(superseded(pending, &file.to));
+            scheduled.extend(replace_later(pending, &mut file.to));
+            operations.push(file.into());
+        }
+        Operation::MoveFile(mut file) => {
+            operations.extend(superseded(pending, &file.to));
+            scheduled.extend(replace_later(pending, &mut file.to));
+            if pending.held.contains(&file.from) {
+                scheduled.push(remove_later(pending, &file.from));
+                operations.push(DuplicateFile { from: file.from, to: file.to }.into());
+            } else {
+                operations.push(file.into());
+            }
         }
         Operation::RemoveFile(file) => {
             operations.extend(superseded(pending, &file.path));
             if pending.held.contains(&file.path) {
-                pending.wait(PendingOperation::remove(&file.path));
-                say(session, 1903, &format!("Deleting file {}", file.path));
+                scheduled.push(remove_later(pending, &file.path));
             } else {
                 operations.push(file.into());
             }
@@ -137,31 +147,39 @@ pub(crate) fn now(session: &mut Session<'_, '_>, operation: Operation) -> Vec<Op
             operations.extend(superseded(pending, &folder.path));
             operations.push(folder.into());
         }
-        other => {
-            if let Some(path) = written(&other).cloned() {
-                operations.extend(superseded(pending, &path));
-            }
-            operations.push(other);
+        Operation::WriteFile(file) => {
+            operations.extend(superseded(pending, &file.path));
+            operations.push(file.into());
         }
+        other => operations.push(other),
+    }
+    for scheduled in scheduled {
+        say(session, scheduled);
     }
     operations
 }
 
-/// The file that other operations write.
-fn written(operation: &Operation) -> Option<&WindowsPath> {
-    match operation {
-        Operation::WriteFile(file) => Some(&file.path),
-        Operation::DuplicateFile(file) => Some(&file.to),
-        Operation::MoveFile(file) => Some(&file.to),
-        _ => None,
-    }
+/// What was left for the next start: the number of its message, and the operation in words.
+type Scheduled = (u32, String);
+
+/// Gives the new file a place beside the one that something goes on using; nothing when that one is not in use.
+fn replace_later(pending: &mut PendingFiles, path: &mut WindowsPath) -> Option<Scheduled> {
+    let new = beside(path).filter(|_| pending.held.contains(path))?;
+    pending.wait(PendingOperation::replace(&new, path));
+    let old = std::mem::replace(path, new);
+    Some((1902, format!("Renaming file {path} to {old}")))
+}
+
+fn remove_later(pending: &mut PendingFiles, path: &WindowsPath) -> Scheduled {
+    pending.wait(PendingOperation::remove(path));
+    (1903, format!("Deleting file {path}"))
 }
 
 fn superseded(pending: &mut PendingFiles, path: &WindowsPath) -> impl Iterator<Item = Operation> + use<> {
     pending.supersede(path).into_iter().map(|path| RemoveFile { path }.into())
 }
 
-fn say(session: &mut Session<'_, '_>, number: u32, what: &str) {
+fn say(session: &mut Session<'_, '_>, (number, what): Scheduled) {
     let text = format!("Scheduling reboot operation: {what}. Must reboot to complete operation.");
     plain!("Info {number}.{text}");
     session.installation.restart_required = true;

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | paths as packages name them | [`WindowsPath`] (`windows_path.rs`) |
 //! | the prefix: opening, making, locking | `machine.rs`, `prefix.rs`, `lock.rs`, `wine_server.rs`, `wine_registry.rs` |
-//! | files: handles beneath a drive's folder, names in any letter case | `drive.rs`, `place.rs`, `open_folders.rs`, `folder_names.rs`, `files.rs`, `metadata.rs`, `locations.rs` |
+//! | files: handles beneath a drive's folder, names in any letter case | `drive.rs`, `place.rs`, `open_folders.rs`, `folder_names.rs`, `files.rs`, `metadata.rs`, `copies.rs`, `locations.rs` |
 //! | users of this computer | [`Account`] (`account.rs`) |
 //! | what waits for the next start of Windows | `pending_operations.rs` |
 //! | known folders, environment | [`KnownFolder`] (`folders.rs`), [`environment`] |
@@ -19,6 +19,7 @@
 //! out; a registry file is replaced whole or not at all, and never while a wineserver has it. Packages are not known here.
 
 mod account;
+mod copies;
 mod drive;
 pub mod environment;
 mod error;

@@ -112,6 +112,41 @@ fn identical_bytes_close_nobody() {
 }
 
 #[test]
+fn what_is_copied_moved_and_removed_by_tables_is_released_first() {
+    let scene = Scene::new();
+    let there = |name: &str| scene.place.drive_c(&format!("There/{name}"));
+    std::fs::create_dir(there("")).unwrap();
+    for name in ["copy.txt", "move.txt", "moved.txt", "remove.txt", "other.txt"] {
+        std::fs::write(there(name), "old").unwrap();
+    }
+    std::fs::write(there("move.txt"), "moved").unwrap();
+    let product = Product::new()
+        .with_file("Readme", "readme.txt", "new")
+        .with_standard_actions(&[("MoveFiles", 3800)])
+        .with_property("THERE", r"C:\There")
+        .with_row("RemoveFile", &["Remove", "Main", "remove.*", "THERE", "3"])
+        .with_row("DuplicateFile", &["Copy", "Main", "Readme", "copy.txt", "THERE"])
+        .with_row("MoveFile", &["Move", "Main", "move.txt", "moved.txt", "THERE", "THERE", "1"])
+        .with_hashes(&scene.place);
+    let mut holders =
+        ["copy.txt", "move.txt", "moved.txt", "remove.txt"].map(|name| scene.place.hold(&there(name)));
+    let mut other = scene.place.hold(&there("other.txt"));
+    scene.install(&product, &[]).expect_code(0);
+    assert_eq!(holders.each_mut().map(|holder| holder.signal()), [Some(15); 4]);
+    assert_eq!(std::fs::read_to_string(there("copy.txt")).unwrap(), "new");
+    assert_eq!(std::fs::read_to_string(there("moved.txt")).unwrap(), "moved");
+    assert_eq!([there("move.txt").exists(), there("remove.txt").exists()], [false; 2]);
+
+    // The copy is as it is to be: a repair closes nobody, the removal does.
+    let mut copy = scene.place.hold(&there("copy.txt"));
+    scene.install(&product, &["REINSTALL=ALL", "REINSTALLMODE=omus"]).expect_code(0);
+    assert!(copy.runs(), "closed by a repair");
+    scene.place.reseat(&["uninstall", "-q", "Test"]).expect_code(0);
+    assert_eq!(copy.signal(), Some(15));
+    assert!(other.runs());
+}
+
+#[test]
 fn a_registered_file_is_released_before_it_is_removed() {
     let scene = Scene::new();
     scene.install(&Product::new().with_file("Readme", "readme.txt", "one"), &[]).expect_code(0);

@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::path::Path;
+
 use serde_json::Value;
 use support::product::Product;
 use support::scene::Scene;
@@ -35,9 +37,13 @@ impl Held {
 
     /// Runs `reseat` from a process that holds the file: it is critical, as the installer descends from it.
     fn critical(&self, arguments: &[&str]) -> Ran {
+        self.critical_with(&self.file(), arguments)
+    }
+
+    fn critical_with(&self, file: &Path, arguments: &[&str]) -> Ran {
         let place = &self.0.place;
         let mut command = place.command("sh");
-        command.args(["-c", "exec 3<\"$0\"; \"$@\" 3<&-; exit $?"]).arg(self.file());
+        command.args(["-c", "exec 3<\"$0\"; \"$@\" 3<&-; exit $?"]).arg(file);
         command.arg(env!("CARGO_BIN_EXE_reseat")).arg("--prefix").arg(place.prefix());
         run(command.args(arguments))
     }
@@ -105,6 +111,36 @@ fn a_file_that_is_held_is_removed_at_the_next_start_with_its_folder() {
     assert_eq!(held.pending()[0], (PATH.to_owned(), None));
     held.apply();
     assert!(!held.0.place.drive_c("Program Files/Test").exists());
+}
+
+#[test]
+fn copies_and_moved_files_that_are_held_wait_too() {
+    let held = Held::new();
+    let there = |name: &str| held.0.place.drive_c(&format!("There/{name}"));
+    let text = |name: &str| std::fs::read_to_string(there(name)).ok();
+    std::fs::create_dir(there("")).unwrap();
+    let product = product("2.0.0", "two")
+        .with_standard_actions(&[("MoveFiles", 3800)])
+        .with_property("THERE", r"C:\There")
+        .with_row("DuplicateFile", &["Copy", "Main", "Readme", "copy.txt", "THERE"])
+        .with_row("MoveFile", &["Move", "Main", "move.txt", "moved.txt", "THERE", "THERE", "1"]);
+    let package = product.save(&held.0.place, "test.msi");
+    let install = ["install", "-q", package.to_str().unwrap()];
+    for (name, before) in [
+        ("copy.txt", [Some("old"), None, Some("move")]),
+        ("move.txt", [Some("two"), Some("move"), Some("move")]),
+        ("moved.txt", [Some("two"), None, Some("old")]),
+    ] {
+        held.0.place.reseat(&["uninstall", "-q", "Test"]);
+        for (name, text) in [("copy.txt", "old"), ("move.txt", "move"), ("moved.txt", "old")] {
+            std::fs::write(there(name), text).unwrap();
+        }
+        held.critical_with(&there(name), &install).expect_code(10);
+        let found = || ["copy.txt", "move.txt", "moved.txt"].map(text);
+        assert_eq!(found(), before.map(|text| text.map(str::to_owned)), "{name} is in use");
+        held.apply();
+        assert_eq!(found(), [Some("two"), None, Some("move")].map(|text| text.map(str::to_owned)), "{name}");
+    }
 }
 
 #[test]

@@ -31,7 +31,14 @@ pub fn remove_duplicate_files(session: &mut Session<'_, '_>) -> Result<(), Engin
     remove_empty(session, folders)
 }
 
-fn copies(session: &Session<'_, '_>, doing: Doing) -> Result<Vec<(WindowsPath, WindowsPath)>, EngineError> {
+/// The copies of components to which this is done: the file, and its copy.
+///
+/// # Errors
+/// When a row names no file, or a path is wrong.
+pub fn copies(
+    session: &Session<'_, '_>,
+    doing: Doing,
+) -> Result<Vec<(WindowsPath, WindowsPath)>, EngineError> {
     let selection = session.selection()?;
     let mut copies = Vec::new();
     for row in session.package.rows::<DuplicateFile>()?.iter() {

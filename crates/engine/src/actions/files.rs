@@ -68,39 +68,11 @@ pub fn install_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
 
 /// Removes the files of components that are removed, what the RemoveFile table names, and folders that are empty then.
 pub fn remove_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
-    let package = session.package.clone();
     let mut removed = HashSet::new();
-    let mut folders = Vec::new();
-    for row in package.rows::<RemoveFile>()?.iter() {
-        let selection = session.selection()?;
-        let wanted = (row.on_install() && selection.does(&row.component, Doing::Install))
-            || (row.on_uninstall() && selection.does(&row.component, Doing::Remove));
-        // The column names a property: a folder of the Directory table, or one that was searched for.
-        let Some(folder) = session.directory(&row.directory).filter(|folder| wanted && !folder.is_empty())
-        else {
-            continue;
-        };
-        let folder = session.windows_path("RemoveFile", &row.key, &folder)?;
-        match &row.name {
-            None => folders.push(folder),
-            Some(pattern) => {
-                if session.machine().metadata(&folder)?.is_none() {
-                    continue;
-                }
-                for entry in session.machine().read_folder(&folder)? {
-                    if entry.kind == FileKind::File && pattern.matches(&entry.name) {
-                        let path = session.windows_path(
-                            "RemoveFile",
-                            &row.key,
-                            &format!("{folder}\\{}", entry.name),
-                        )?;
-                        remove(session, &mut removed, path)?;
-                    }
-                }
-            }
-        }
+    let NamedToRemove { files, mut folders } = named_to_remove(session)?;
+    for path in files {
+        remove(session, &mut removed, path)?;
     }
-
     isolated_components::remove(session)?;
     for path in files_to_remove(session)? {
         folders.extend(path.parent());
@@ -112,6 +84,49 @@ pub fn remove_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     }
     // A folder goes when its last file goes.
     remove_empty(session, folders)
+}
+
+/// What the RemoveFile table names.
+#[derive(Default)]
+pub struct NamedToRemove {
+    /// The files that there are.
+    pub files: Vec<WindowsPath>,
+    /// The folders, which go when they are empty.
+    pub folders: Vec<WindowsPath>,
+}
+
+/// What the rows of the RemoveFile table name whose time has come.
+///
+/// # Errors
+/// When a path is wrong or a folder cannot be read.
+pub fn named_to_remove(session: &Session<'_, '_>) -> Result<NamedToRemove, EngineError> {
+    let mut named = NamedToRemove::default();
+    for row in session.package.rows::<RemoveFile>()?.iter() {
+        let selection = session.selection()?;
+        let wanted = (row.on_install() && selection.does(&row.component, Doing::Install))
+            || (row.on_uninstall() && selection.does(&row.component, Doing::Remove));
+        // The column names a property: a folder of the Directory table, or one that was searched for.
+        let Some(folder) = session.directory(&row.directory).filter(|folder| wanted && !folder.is_empty())
+        else {
+            continue;
+        };
+        let folder = session.windows_path("RemoveFile", &row.key, &folder)?;
+        match &row.name {
+            None => named.folders.push(folder),
+            Some(pattern) => {
+                if session.machine().metadata(&folder)?.is_none() {
+                    continue;
+                }
+                for entry in session.machine().read_folder(&folder)? {
+                    if entry.kind == FileKind::File && pattern.matches(&entry.name) {
+                        let path = format!("{folder}\\{}", entry.name);
+                        named.files.push(session.windows_path("RemoveFile", &row.key, &path)?);
+                    }
+                }
+            }
+        }
+    }
+    Ok(named)
 }
 
 /// The files of components that are removed.

@@ -8,9 +8,8 @@ use reseat_machine::WindowsPath;
 use reseat_package::InstallState;
 use reseat_restart_manager::{ApplicationList, ApplicationStatus, Error};
 
-use crate::actions::files::files_to_remove;
+use crate::actions::affected_files::{AffectedFiles, affected_files};
 use crate::client::ui_level;
-use crate::decision::decide_file;
 use crate::error::EngineError;
 use crate::interface::{Answer, FilesInUseAnswer, Message, Question};
 use crate::log::{plain, service};
@@ -18,14 +17,13 @@ use crate::numbered_message::NumberedMessage;
 use crate::plan::{self, VolumePlan};
 use crate::request::UiLevel;
 use crate::restart::{Conversation, SESSION_KEY_PROPERTY, Shutdown};
-use crate::selection::Doing;
 use crate::sequence::is_dialog;
 use crate::session::{Purpose, Session};
 
 /// Checks the disk space, closes what uses files that will be replaced or removed, and clears the session key.
 pub fn install_validate(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     log_states(session)?;
-    let Affected { files, bytes } = affected(session)?;
+    let AffectedFiles { files, bytes } = affected_files(session)?;
     check_space(session, bytes)?;
     let result = free_files(session, &files);
     // Also when this fails: nobody may join any more.
@@ -67,41 +65,7 @@ fn log_states(session: &Session<'_, '_>) -> Result<(), EngineError> {
 /// # Errors
 /// When nothing was costed, or a file cannot be looked at.
 pub(crate) fn bytes_needed(session: &mut Session<'_, '_>) -> Result<u64, EngineError> {
-    Ok(affected(session)?.bytes)
-}
-
-/// What the installation will do to files.
-struct Affected {
-    /// Existing files that will be replaced or removed.
-    files: Vec<WindowsPath>,
-    /// Bytes that will be written.
-    bytes: u64,
-}
-
-fn affected(session: &Session<'_, '_>) -> Result<Affected, EngineError> {
-    let selection = session.selection()?;
-    let mut affected = Affected { files: Vec::new(), bytes: 0 };
-    for file in selection.files() {
-        if !selection.does(&file.row.component, Doing::Install) {
-            continue;
-        }
-        let path = session.file_path(file)?;
-        session.machine().may_change(&path)?;
-        if decide_file(session, file, &path)?.overwrite {
-            affected.bytes = affected.bytes.saturating_add(file.row.bytes());
-            affected.files.push(path);
-        }
-    }
-    affected.files.extend(files_to_remove(session)?);
-    let machine = session.machine();
-    let mut existing = Vec::with_capacity(affected.files.len());
-    for path in affected.files {
-        if machine.metadata(&path)?.is_some() {
-            existing.push(path);
-        }
-    }
-    affected.files = existing;
-    Ok(affected)
+    Ok(affected_files(session)?.bytes)
 }
 
 fn check_space(session: &mut Session<'_, '_>, needed: u64) -> Result<(), EngineError> {

@@ -49,6 +49,17 @@ pub fn remove(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     Ok(())
 }
 
+/// The copies beside the applications to which this is done: the file, and its copy.
+///
+/// # Errors
+/// When a path is wrong.
+pub fn copies(
+    session: &Session<'_, '_>,
+    doing: Doing,
+) -> Result<Vec<(WindowsPath, WindowsPath)>, EngineError> {
+    Ok(pairs(session, doing)?.into_iter().flat_map(|pair| pair.copies).collect())
+}
+
 /// The copies for one application.
 struct Pair {
     copies: Vec<(WindowsPath, WindowsPath)>,

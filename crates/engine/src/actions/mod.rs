@@ -1,6 +1,7 @@
 //! The standard actions, one file for each or for its family.
 
 pub mod administrative;
+pub mod affected_files;
 pub mod app_search;
 pub mod assemblies;
 pub mod class_info;

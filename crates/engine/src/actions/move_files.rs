@@ -12,6 +12,32 @@ use crate::session::Session;
 
 /// Copies or moves files for components that are installed. They stay when the product is removed.
 pub fn move_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    for Moved { from, to, goes } in moves(session)? {
+        session.tell_file(&from, None);
+        session.add(match goes {
+            true => script::MoveFile { from, to }.into(),
+            false => script::DuplicateFile { from, to }.into(),
+        })?;
+    }
+    Ok(())
+}
+
+/// A file of the computer that gets another place.
+pub struct Moved {
+    /// Where it is.
+    pub from: WindowsPath,
+    /// Where it goes.
+    pub to: WindowsPath,
+    /// Whether it is gone from its old place then.
+    pub goes: bool,
+}
+
+/// The files that rows of components that are installed find.
+///
+/// # Errors
+/// When a path is wrong or a folder cannot be read.
+pub fn moves(session: &Session<'_, '_>) -> Result<Vec<Moved>, EngineError> {
+    let mut moves = Vec::new();
     let package = session.package.clone();
     for row in package.rows::<MoveFile>()?.iter() {
         if !session.selection()?.does(&row.component, Doing::Install) {
@@ -36,15 +62,10 @@ pub fn move_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
             if from == to {
                 continue;
             }
-            session.tell_file(&from, None);
-            session.add(if row.moves() {
-                script::MoveFile { from, to }.into()
-            } else {
-                script::DuplicateFile { from, to }.into()
-            })?;
+            moves.push(Moved { from, to, goes: row.moves() });
         }
     }
-    Ok(())
+    Ok(moves)
 }
 
 /// The path in a property or of a folder; nothing when that is not a full path.

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use reseat_machine::{Bitness, Machine};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use tempfile::TempDir;
 
 /// A folder of a test's own, with a prefix in it; everything goes with it.
@@ -253,8 +254,14 @@ impl Holder {
         self.child.try_wait().expect("a child").is_none()
     }
 
-    /// The signal that ended it.
+    /// The signal that ended it; it has a minute for that.
     pub fn signal(&mut self) -> Option<i32> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let process =
+            rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).expect("a child");
+        let longest = Timespec { tv_sec: 60, tv_nsec: 0 };
+        let ended = rustix::event::poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&longest));
+        assert_eq!(ended, Ok(1), "the program that holds {} does not end", self.file.display());
         std::os::unix::process::ExitStatusExt::signal(&self.child.wait().expect("a child"))
     }
 }
