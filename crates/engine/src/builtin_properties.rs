@@ -10,7 +10,6 @@ use reseat_package::{PropertyRow, is_public};
 use crate::actions::administrative;
 use crate::client;
 use crate::error::EngineError;
-use crate::interface::Message;
 use crate::session::Session;
 use crate::suspension::RESUME;
 
@@ -125,9 +124,8 @@ fn set_context(session: &mut Session<'_, '_>) -> bool {
         Some("2") => session.set_property("ALLUSERS", "1"),
         Some("1") | None => {}
         Some(other) => {
-            let text =
-                format!("ALLUSERS is '{other}', which is not documented; the installation is for the user");
-            session.tell(&Message::Warning(text));
+            let other = other.to_owned();
+            session.warn(2601, &["ALLUSERS", &other], "the installation is for the user");
             session.set_property("ALLUSERS", "");
         }
     }

@@ -24,6 +24,7 @@ use crate::host::{Program, ScriptLanguage, ScriptSource, WindowsCode};
 use crate::interface::Message;
 use crate::log::service;
 use crate::request::TopLevel;
+use crate::row_fault::RowFault;
 use crate::sequence::Flow;
 use crate::session::Session;
 pub use concurrent::{PARENT_DATABASE, PARENT_PRODUCT};
@@ -166,11 +167,7 @@ fn language_of(language: PackageLanguage) -> ScriptLanguage {
 }
 
 pub fn decode(row: &CustomAction) -> Result<DecodedAction, EngineError> {
-    row.decode().map_err(|error| EngineError::Row {
-        table: "CustomAction",
-        row: row.action.to_string(),
-        reason: error.to_string(),
-    })
+    row.decode().map_err(|error| EngineError::row("CustomAction", &row.action, RowFault::ActionType(error)))
 }
 
 fn is_windows_program(session: &Session<'_, '_>, name: &str) -> Result<bool, EngineError> {
@@ -186,7 +183,7 @@ fn is_windows_program(session: &Session<'_, '_>, name: &str) -> Result<bool, Eng
 fn skipped_by_user(session: &mut Session<'_, '_>, action: &str) -> bool {
     let skips = session.installation.request.custom_actions.skips(action);
     if skips {
-        session.tell(&Message::Warning(format!("custom action {action} is skipped, as asked")));
+        session.tell(&Message::warning(format!("custom action {action} is skipped, as asked")));
     }
     skips
 }

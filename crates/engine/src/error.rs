@@ -8,10 +8,12 @@ use std::path::PathBuf;
 use reseat_database::{DatabaseError, Guid, PatchError, ProductCode};
 use reseat_machine::{MachineError, WindowsPath};
 use reseat_package::PackageError;
+use reseat_package::feature_state::SelectionError;
 use reseat_restart_manager::Error as RmError;
 use reseat_script::{ActionFailure, ExecutionError};
 
 use crate::host::HostError;
+use crate::row_fault::RowFault;
 
 /// How an installation that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,6 +143,17 @@ pub enum EngineError {
         /// How it ended.
         how: String,
     },
+    /// A custom action that installs another product failed.
+    #[error("the custom action {action} failed to install another product: error {}", source.code())]
+    ConcurrentProduct {
+        /// The action.
+        action: String,
+        /// The name of the product that wants the other one.
+        product: String,
+        /// The cause.
+        #[source]
+        source: Box<EngineError>,
+    },
     /// Windows code of a custom action returned an error.
     #[error("the custom action {action} returned {code}")]
     WindowsAction {
@@ -176,14 +189,14 @@ pub enum EngineError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A row of a table says something impossible.
-    #[error("table {table}, row {row}: {reason}")]
+    #[error("table {table}, row {row}: {fault}")]
     Row {
         /// The table.
         table: &'static str,
         /// The row's key.
         row: String,
         /// What is wrong.
-        reason: String,
+        fault: RowFault,
     },
     /// An action stands before one that it needs.
     #[error("action {action} is sequenced before {needed}, which it needs")]
@@ -346,6 +359,9 @@ pub enum EngineError {
     /// The rollback script of an earlier installation cannot be read.
     #[error(transparent)]
     Journal(#[from] reseat_script::JournalError),
+    /// Features and components cannot be selected as the package and the properties want it.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
     /// The package's tables say something wrong.
     #[error(transparent)]
     Package(#[from] PackageError),
@@ -370,6 +386,17 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// What is wrong with a row of a table.
+    pub(crate) fn row(table: &'static str, row: impl ToString, fault: impl Into<RowFault>) -> Self {
+        Self::Row { table, row: row.to_string(), fault: fault.into() }
+    }
+
+    /// A component that has to have a file as its key path has none.
+    pub(crate) fn no_key_file(table: &'static str, row: impl ToString, component: &str) -> Self {
+        let reason = format!("the component {component} has no file as its key path");
+        Self::row(table, row, RowFault::Value { column: "Component_", reason })
+    }
+
     /// The number that Windows Installer documents for this error.
     pub fn code(&self) -> u32 {
         match self {
@@ -422,6 +449,7 @@ impl EngineError {
             Self::InstallerVersion { .. } => "--installer chooses what is presented".to_owned(),
             Self::CustomAction { action, .. }
             | Self::WindowsAction { action, .. }
+            | Self::ConcurrentProduct { action, .. }
             | Self::CustomActionHost { action, .. } => {
                 format!("--skip-custom-action {action} installs without it")
             }

@@ -5,11 +5,14 @@ use std::error::Error;
 use std::io;
 
 use reseat_cabinet::CabinetError;
+use reseat_database::TransformError;
 use reseat_machine::{MachineError, PathError, RegistryError};
 use reseat_package::{FormatContext, Package};
-use reseat_script::{ActionFailure, ExecutionError, Fault, SourceError};
+use reseat_script::{ActionFailure, ExecutionError, Fault, JournalError, Problem, SourceError};
 
+use crate::database_message::{numbered_cause, of_selection, of_transform};
 use crate::error::EngineError;
+use crate::host::HostError;
 use crate::message_text::Language;
 use crate::numbered_message::NumberedMessage;
 use crate::source::SourceFault;
@@ -21,11 +24,22 @@ impl EngineError {
             Some(NumberedMessage::new(number, fields.iter().map(|field| field.to_string())))
         };
         match self {
-            Self::CustomAction { action, how } => message(1722, &[action, how]),
-            Self::CustomActionHost { number, action, .. } => message(*number, &[action]),
-            Self::SourceAbsent { path, source } => {
-                of_source(source).or_else(|| message(1311, &[&path.display()]))
+            Self::CustomAction { action, how } => message(1722, &[action, &"", &"", how]),
+            Self::CustomActionHost { source: HostError::Crashed { .. }, action, .. } => {
+                message(2735, &[action])
             }
+            Self::CustomActionHost { source: HostError::Source { .. }, action, .. } => {
+                message(2721, &[action])
+            }
+            Self::CustomActionHost { number, action, .. } => message(*number, &[action]),
+            Self::ConcurrentProduct { product, source, .. } => message(1713, &[product, &source.code()]),
+            Self::SourceAbsent { path, source } => of_source(source).or_else(|| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                match name.strip_prefix('#') {
+                    Some(stream) => message(2356, &[&stream]),
+                    None => message(1311, &[&path.display()]),
+                }
+            }),
             Self::DiskSpace { volume, needed, available } => {
                 message(1601, &[volume, &needed.div_ceil(1024), &(available / 1024)])
             }
@@ -33,13 +47,34 @@ impl EngineError {
             Self::NoSource { product, package, looked } => {
                 message(1706, &[&format!("{product} ({package} is not in {looked})")])
             }
-            Self::OlderVersion { product, .. } => message(1714, &[product]),
-            Self::Sequence { action, needed } => message(2613, &[action, needed]),
+            Self::OlderVersion { product, source } => message(1714, &[product, &source.code()]),
+            Self::Sequence { action, needed } => match (action.as_str(), *needed) {
+                ("InstallFinalize", _) => message(2502, &[]),
+                ("RemoveExistingProducts", _) => message(2613, &[]),
+                ("InstallExecute" | "InstallExecuteAgain", "InstallInitialize") => message(2763, &[]),
+                (_, "InstallInitialize") => message(2762, &[]),
+                (_, "CostInitialize") => message(2732, &[]),
+                (_, "CostFinalize") => message(2731, &[]),
+                _ => None,
+            },
             Self::UnknownAction { action } => message(2726, &[action]),
-            Self::ExistingFile { path, .. } => message(1305, &[path]),
+            Self::ExistingFile { path, source } => message(1305, &[path, &system_error(source)]),
             Self::TemporaryPackage { source } => {
                 message(1336, &[&system_error(source), &std::env::temp_dir().display()])
             }
+            Self::Row { table, row, fault } => Some(fault.message(table, row)),
+            Self::Selection(error) => Some(of_selection(error)),
+            Self::PackageOpen { package: path, source } => {
+                numbered_cause(source, &path.display().to_string())
+            }
+            Self::PackageInvalid { package: path, source } | Self::PatchInvalid { patch: path, source } => {
+                numbered_cause(source.as_ref(), &path.display().to_string())
+            }
+            Self::PatchOpen { patch, source } => numbered_cause(source, &patch.display().to_string()),
+            Self::Transform { transform, source } => of_listed_transform(transform, source.as_ref()),
+            Self::Package(error) => numbered_cause(error, ""),
+            Self::Database(error) => numbered_cause(error, ""),
+            Self::Journal(error) => of_journal(error),
             Self::Machine(error) => of_machine(error),
             Self::Execution(error) => of_execution(error),
             _ => None,
@@ -54,11 +89,18 @@ impl EngineError {
         session: Option<&dyn FormatContext>,
     ) -> String {
         let text = match self.numbered() {
-            // What the machine says has facts that the documented message has no fields for.
-            Some(message) if matches!(self, Self::Machine(_)) => {
-                format!("{}: {self}", message.text(language, package, session))
+            Some(message) => {
+                let text = message.text(language, package, session);
+                match self {
+                    // These have facts that the documented message has no fields for.
+                    Self::Machine(_) | Self::Package(_) | Self::Database(_) | Self::Journal(_) => {
+                        format!("{text}: {self}")
+                    }
+                    Self::Row { fault, .. } if message.number() == 2730 => format!("{text}: {fault}"),
+                    Self::Row { .. } | Self::Selection(_) => format!("{text}: {self}"),
+                    _ => text,
+                }
             }
-            Some(message) => message.text(language, package, session),
             None => self.to_string(),
         };
         with_causes(text, self)
@@ -83,16 +125,62 @@ fn of_execution(error: &ExecutionError) -> Option<NumberedMessage> {
     let message = |number, fields: &[&str]| Some(text_message(number, fields));
     match error {
         ExecutionError::Operation { fault, .. } => of_fault(fault),
-        ExecutionError::Action { action, failure: ActionFailure::Returned { .. } } => {
-            message(1722, &[action])
+        ExecutionError::Action { action, failure: failure @ ActionFailure::Returned { .. } } => {
+            message(1722, &[action, "", "", &failure.to_string()])
         }
-        ExecutionError::Action { action, failure: ActionFailure::Host(_) } => message(1721, &[action]),
+        ExecutionError::Action { action, failure: ActionFailure::Host(error) } => {
+            match error.downcast_ref::<EngineError>().and_then(EngineError::numbered) {
+                Some(message) => Some(message),
+                None => message(1721, &[action]),
+            }
+        }
         ExecutionError::Pending { title, .. } => message(1704, &[title]),
         ExecutionError::Registry(_)
         | ExecutionError::Journal(_)
         | ExecutionError::Machine(_)
         | ExecutionError::Sync(_) => message(1711, &[]),
         _ => None,
+    }
+}
+
+/// The message for what went wrong at the end of a transaction.
+pub(crate) fn of_problem(problem: &Problem) -> Option<NumberedMessage> {
+    match problem {
+        Problem::Change { fault: Fault::Machine(MachineError::NotFound { .. }), .. } => {
+            Some(text_message(1712, &[]))
+        }
+        Problem::Change { fault, .. } | Problem::Backup { fault, .. } | Problem::Registry(fault) => {
+            of_fault(fault)
+        }
+        Problem::Sync(_) | Problem::Journal(_) | Problem::Remove(_) => Some(text_message(1711, &[])),
+        Problem::Action { .. } => None,
+    }
+}
+
+/// The message for a transform of a list that cannot be applied.
+fn of_listed_transform(
+    transform: &str,
+    source: &(dyn Error + Send + Sync + 'static),
+) -> Option<NumberedMessage> {
+    match source.downcast_ref::<TransformError>() {
+        Some(error) => of_transform(error, transform, ""),
+        None if transform.starts_with(':') => Some(text_message(2752, &[transform])),
+        None => Some(text_message(2936, &[transform])),
+    }
+}
+
+/// The message for the rollback script of an earlier installation that cannot be read.
+fn of_journal(error: &JournalError) -> Option<NumberedMessage> {
+    match error {
+        JournalError::Machine(error) => of_machine(error),
+        JournalError::Io { path, .. } | JournalError::Line { path, .. } => {
+            Some(text_message(2905, &[path.as_str()]))
+        }
+        JournalError::Version { path, version } => {
+            Some(text_message(2924, &[path.as_str(), &version.to_string()]))
+        }
+        JournalError::Encode { .. } => Some(text_message(1711, &[])),
+        JournalError::Owner { .. } => None,
     }
 }
 
@@ -107,7 +195,7 @@ fn of_fault(fault: &Fault) -> Option<NumberedMessage> {
             message(1401, key)
         }
         Fault::Write { path, source } => message(write_failure(source), path),
-        Fault::Read { path, .. } => message(1305, path),
+        Fault::Read { path, source } => Some(text_message(1305, &[path.as_str(), &system_error(source)])),
         Fault::Source { path, source } => of_source(source).or_else(|| match written(source) {
             Some(error) => message(write_failure(error), path),
             None => message(1305, path),
@@ -124,7 +212,7 @@ fn of_fault(fault: &Fault) -> Option<NumberedMessage> {
 fn of_machine(error: &MachineError) -> Option<NumberedMessage> {
     let message = |number, path: &dyn ToString| Some(text_message(number, &[&path.to_string()]));
     match error {
-        MachineError::Path(error) => of_path(error),
+        MachineError::Path(error) => Some(of_path(error)),
         MachineError::NoDrive { path, .. } => message(1327, path),
         MachineError::ReadOnlyDrive { path, .. } | MachineError::LeadsOut { path, .. } => message(1315, path),
         MachineError::NotFound { path, .. } | MachineError::FolderMissing { path, .. } => message(1314, path),
@@ -140,7 +228,7 @@ fn of_machine(error: &MachineError) -> Option<NumberedMessage> {
     }
 }
 
-fn of_path(error: &PathError) -> Option<NumberedMessage> {
+pub(crate) fn of_path(error: &PathError) -> NumberedMessage {
     let (number, path) = match error {
         PathError::Empty => (1322, ""),
         PathError::Character { path, .. } => (1324, path.as_str()),
@@ -151,7 +239,7 @@ fn of_path(error: &PathError) -> Option<NumberedMessage> {
         | PathError::Relative { path }
         | PathError::TrailingDotOrSpace { path, .. } => (1801, path.as_str()),
     };
-    Some(text_message(number, &[path]))
+    text_message(number, &[path])
 }
 
 fn of_source(error: &SourceError) -> Option<NumberedMessage> {
@@ -183,7 +271,7 @@ fn write_failure(error: &io::Error) -> u32 {
     }
 }
 
-fn system_error(error: &io::Error) -> String {
+pub(crate) fn system_error(error: &io::Error) -> String {
     error.raw_os_error().map(|number| number.to_string()).unwrap_or_default()
 }
 
@@ -195,9 +283,12 @@ fn text_message(number: u32, fields: &[&str]) -> NumberedMessage {
 mod tests {
     use std::path::PathBuf;
 
+    use reseat_database::DatabaseError;
     use reseat_machine::WindowsPath;
+    use reseat_package::PackageError;
 
     use super::*;
+    use crate::row_fault::RowFault;
 
     fn path() -> WindowsPath {
         WindowsPath::parse(r"C:\a.dll").unwrap()
@@ -218,6 +309,9 @@ mod tests {
             })
         };
         let source = |fault: SourceFault| operation(Fault::Source { path: path(), source: fault.into() });
+        let sequence = |action: &str, needed| EngineError::Sequence { action: action.to_owned(), needed };
+        let row = |fault: RowFault| EngineError::row("Font", "key", fault);
+        let transform = |source| EngineError::Transform { transform: "a.mst".to_owned(), source };
         let bad = CabinetError::TooSmall { most: 1 };
         let wrong = |text: &str| EngineError::Machine(WindowsPath::parse(text).unwrap_err().into());
         for (error, number) in [
@@ -237,7 +331,27 @@ mod tests {
             (EngineError::SourceAbsent { path: cabinet(), source: "gone".into() }, 1311),
             (EngineError::DiskSpace { volume: "C:".to_owned(), needed: 3000, available: 1000 }, 1601),
             (EngineError::Interrupted { title: "Test".to_owned() }, 1704),
-            (EngineError::Sequence { action: "A".to_owned(), needed: "B" }, 2613),
+            (sequence("RemoveExistingProducts", "InstallInitialize"), 2613),
+            (sequence("WriteRegistryValues", "InstallInitialize"), 2762),
+            (sequence("InstallFinalize", "InstallInitialize"), 2502),
+            (sequence("FileCost", "CostInitialize"), 2732),
+            (sequence("InstallFiles", "CostFinalize"), 2731),
+            (row(RowFault::NoFile { file: "F".to_owned() }), 2715),
+            (row(RowFault::NoDirectory { directory: "D".to_owned() }), 2727),
+            (row(RowFault::NoMedium { sequence: 7 }), 2602),
+            (row("it is wrong".into()), 2730),
+            (row(WindowsPath::parse(r"C:\a?b").unwrap_err().into()), 1324),
+            (EngineError::Package(PackageError::MissingProperty { property: "ProductCode" }), 2604),
+            (
+                EngineError::PackageInvalid {
+                    package: cabinet(),
+                    source: DatabaseError::MissingStream { name: "_Tables" }.into(),
+                },
+                2219,
+            ),
+            (transform(TransformError::Language { expected: 1033, found: 1031 }.into()), 2745),
+            (transform("nowhere".into()), 2936),
+            (EngineError::SourceAbsent { path: PathBuf::from("#data.cab"), source: "gone".into() }, 2356),
             (EngineError::UnknownAction { action: "A".to_owned() }, 2726),
             (EngineError::ExistingFile { path: path(), source: full() }, 1305),
             (EngineError::TemporaryPackage { source: full() }, 1336),

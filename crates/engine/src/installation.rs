@@ -130,7 +130,7 @@ pub fn install(
     if let Some(conversation) = session.installation.restart.take() {
         let end = conversation.end(restart);
         for failure in end.failures {
-            session.tell(&Message::Warning(failure));
+            session.tell(&Message::warning(failure));
         }
         restarted = end.restarted.into_iter().map(application).collect();
     }
@@ -440,11 +440,11 @@ fn begin<'s, 'm>(
         ended_early: false,
     };
     for warning in std::mem::take(&mut session.basis.patching.warnings) {
-        session.tell(&Message::Warning(warning));
+        session.tell(&Message::warning(warning));
     }
     for warning in session.package.database().warnings() {
         let text = format!("{}: {warning}", session.package_path.display());
-        session.tell(&Message::Warning(text));
+        session.tell(&Message::warning(text));
     }
     session.begin_properties()?;
     Ok(session)
@@ -482,7 +482,7 @@ pub(crate) fn open_restart_manager(session: &mut Session<'_, '_>) -> Result<(), 
         Err(error) => {
             // Without one, files in use are still found, and nobody is closed.
             let text = format!("the Restart Manager is not available: {error}");
-            session.tell(&Message::Warning(text));
+            session.tell(&Message::warning(text));
             return Ok(());
         }
     };

@@ -26,7 +26,12 @@ pub enum Message {
     /// Something worth knowing.
     Information(String),
     /// Something that did not go as it should, without ending the installation.
-    Warning(String),
+    Warning {
+        /// The documented number of the text, if it has one.
+        number: Option<u32>,
+        /// The text.
+        text: String,
+    },
     /// Why the installation ends.
     Error {
         /// The documented number of the text, if it has one.
@@ -34,6 +39,13 @@ pub enum Message {
         /// The text.
         text: String,
     },
+}
+
+impl Message {
+    /// A warning without a documented number.
+    pub fn warning(text: impl Into<String>) -> Self {
+        Self::Warning { number: None, text: text.into() }
+    }
 }
 
 /// The user's answer when applications hold files that are to be replaced (page
@@ -111,14 +123,18 @@ impl Answer {
     }
 
     /// The word on the button. What Windows calls Abort is shown as Cancel, as it does itself.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Ok => "OK",
-            Self::Cancel | Self::Abort => "Cancel",
-            Self::Retry => "Retry",
-            Self::Ignore => "Ignore",
-            Self::Yes => "Yes",
-            Self::No => "No",
+    pub fn label(self, language: Language) -> &'static str {
+        let (english, german) = match self {
+            Self::Ok => ("OK", "OK"),
+            Self::Cancel | Self::Abort => ("Cancel", "Abbrechen"),
+            Self::Retry => ("Retry", "Wiederholen"),
+            Self::Ignore => ("Ignore", "Ignorieren"),
+            Self::Yes => ("Yes", "Ja"),
+            Self::No => ("No", "Nein"),
+        };
+        match language {
+            Language::English => english,
+            Language::German => german,
         }
     }
 }
@@ -150,12 +166,12 @@ impl Question {
 
     /// The answer that a word means: the label of a button or its beginning, in any letter case; nothing typed is the
     /// default button. Nothing when it fits no button.
-    pub fn answer(&self, word: &str) -> Option<Answer> {
+    pub fn answer(&self, word: &str, language: Language) -> Option<Answer> {
         let word = word.trim().to_lowercase();
         if word.is_empty() {
             return Some(self.default_answer());
         }
-        let fits = |answer: &&Answer| answer.label().to_lowercase().starts_with(&word);
+        let fits = |answer: &&Answer| answer.label(language).to_lowercase().starts_with(&word);
         self.buttons.answers().iter().find(fits).copied()
     }
 
@@ -223,8 +239,9 @@ mod tests {
             ("\n", Some(Answer::No)),
             ("maybe", None),
         ] {
-            assert_eq!(question.answer(word), answer, "{word:?}");
+            assert_eq!(question.answer(word, Language::English), answer, "{word:?}");
         }
+        assert_eq!(question.answer("ja", Language::German), Some(Answer::Yes));
         // A default button that is not there is the first one.
         assert_eq!(Question::new(String::new(), 0x305).default_answer(), Answer::Retry);
         assert_eq!(Question::new(String::new(), 0x30).buttons, Buttons::Ok);

@@ -26,7 +26,8 @@
 //! | `restart`, `pending_files` | the conversation with the Restart Manager; files that wait for the next start |
 //! | `builtin_properties`, `variable` | the properties and environment variables that packages see |
 //! | `interface`, `log`, `error`, `secrets` | what is said to whom, and what is not |
-//! | `numbered_message`, `message_text`, `error_message` | messages with documented numbers, our own texts, and which failure has which |
+//! | `numbered_message`, `message_text` | messages with documented numbers, and our own texts of them |
+//! | `error_message`, `database_message`, `row_fault` | which failure has which of them |
 //! | `action_text` | what standard actions do, in our own words |
 //!
 //! The engine knows neither terminals nor Wine, and prints nothing.
@@ -38,6 +39,7 @@ mod builtin_properties;
 mod client;
 mod context;
 mod custom_action;
+mod database_message;
 mod decision;
 mod error;
 mod error_message;
@@ -58,6 +60,7 @@ mod platform;
 mod recovery;
 mod request;
 mod restart;
+mod row_fault;
 mod secrets;
 mod selection;
 mod sequence;
@@ -71,6 +74,7 @@ mod transform_list;
 mod variable;
 
 pub use beside::Beside;
+pub use database_message::{numbered_cause, of_query};
 pub use error::{EngineError, Outcome};
 pub use error_message::with_causes;
 pub use functions::{FunctionAnswer, FunctionCall, Functions, NoFunctions, Value};

@@ -40,7 +40,8 @@ impl NumberedMessage {
         }
     }
 
-    fn record(&self) -> Record {
+    /// The record that the text is formatted by: the number, then the fields.
+    pub(crate) fn record(&self) -> Record {
         let number = Field::Integer(i32::try_from(self.number).unwrap_or(i32::MAX));
         Record::of(std::iter::once(number).chain(self.fields.iter().cloned().map(Field::Text)))
     }

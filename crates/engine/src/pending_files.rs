@@ -159,29 +159,29 @@ pub(crate) fn now(session: &mut Session<'_, '_>, operation: Operation) -> Vec<Op
     operations
 }
 
-/// What was left for the next start: the number of its message, and the operation in words.
-type Scheduled = (u32, String);
+/// What was left for the next start: the number of its message, and the paths that it names.
+type Scheduled = (u32, Vec<WindowsPath>);
 
 /// Gives the new file a place beside the one that something goes on using; nothing when that one is not in use.
 fn replace_later(pending: &mut PendingFiles, path: &mut WindowsPath) -> Option<Scheduled> {
     let new = beside(path).filter(|_| pending.held.contains(path))?;
     pending.wait(PendingOperation::replace(&new, path));
     let old = std::mem::replace(path, new);
-    Some((1902, format!("Renaming file {path} to {old}")))
+    Some((1902, vec![path.clone(), old]))
 }
 
 fn remove_later(pending: &mut PendingFiles, path: &WindowsPath) -> Scheduled {
     pending.wait(PendingOperation::remove(path));
-    (1903, format!("Deleting file {path}"))
+    (1903, vec![path.clone()])
 }
 
 fn superseded(pending: &mut PendingFiles, path: &WindowsPath) -> impl Iterator<Item = Operation> + use<> {
     pending.supersede(path).into_iter().map(|path| RemoveFile { path }.into())
 }
 
-fn say(session: &mut Session<'_, '_>, (number, what): Scheduled) {
-    let text = format!("Scheduling reboot operation: {what}. Must reboot to complete operation.");
-    plain!("Info {number}.{text}");
+fn say(session: &mut Session<'_, '_>, (number, paths): Scheduled) {
+    let fields: Vec<&str> = paths.iter().map(WindowsPath::as_str).collect();
+    plain!("Info {number}.{}", session.logged_text(number, &fields));
     session.installation.restart_required = true;
     session.set_property("ReplacedInUseFiles", "1");
 }

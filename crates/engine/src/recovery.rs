@@ -8,6 +8,7 @@ use reseat_script::{Pending, Recovery};
 
 use crate::actions::execute::Running;
 use crate::error::EngineError;
+use crate::error_message::with_causes;
 use crate::host::CustomActionHost;
 use crate::installation::{RestartedApplication, application};
 use crate::interface::Silent;
@@ -95,18 +96,17 @@ fn end_all(
                 let cut_off = report.interrupted.iter().map(|action| {
                     format!("the commit custom action {action} was cut off and is not run again")
                 });
-                let problems = cut_off.chain(report.problems.iter().map(|it| with_causes(it))).collect();
+                let problems = cut_off.chain(report.problems.iter().map(|it| told(it))).collect();
                 (pending, true, 0, problems)
             }
             Recovery::RolledBack { pending, report, cause } => {
                 let cut_off = pending.running.iter().map(|action| {
                     format!("the custom action {action} was cut off; what it did is undone by rollback actions alone")
                 });
-                let cause = cause
-                    .iter()
-                    .map(|cause| format!("the commit could not be finished: {}", with_causes(cause)));
+                let cause =
+                    cause.iter().map(|cause| format!("the commit could not be finished: {}", told(cause)));
                 let problems: Vec<_> =
-                    cut_off.chain(cause).chain(report.problems.iter().map(|it| with_causes(it))).collect();
+                    cut_off.chain(cause).chain(report.problems.iter().map(|it| told(it))).collect();
                 (pending, false, report.undone, problems)
             }
         };
@@ -120,14 +120,8 @@ fn end_all(
 }
 
 /// What went wrong at the end of a transaction, and why.
-pub(crate) fn with_causes(problem: &dyn Error) -> String {
-    let mut text = problem.to_string();
-    let mut cause = problem.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
+fn told(problem: &dyn Error) -> String {
+    with_causes(problem.to_string(), problem)
 }
 
 /// What was being installed; one that was cut off before its first change was not written down yet.

@@ -27,6 +27,9 @@ pub enum Flow {
 /// So many sequences and actions run within one another.
 const MOST_NESTED: u32 = 16;
 
+/// What is said in place of the name of a table that the property SEQUENCE names.
+pub const NAMED_SEQUENCE: &str = "named by SEQUENCE";
+
 /// Standard actions that do not run in the execution sequence when they ran in that of the user interface (pages
 /// `appsearch-action.md`, `ccpsearch-action.md`, `rmccpsearch-action.md`, `findrelatedproducts-action.md`,
 /// `migratefeaturestates-action.md`).
@@ -45,12 +48,8 @@ pub fn run_table(session: &mut Session<'_, '_>, table: SequenceTable) -> Result<
 /// When there is no such table, or as an action fails.
 pub fn run_named(session: &mut Session<'_, '_>, name: &str) -> Result<Flow, EngineError> {
     match session.package.other_sequence(name)? {
-        Some(sequence) => run_sequence(session, "named by SEQUENCE", &sequence),
-        None => Err(EngineError::Row {
-            table: "Property",
-            row: "SEQUENCE".to_owned(),
-            reason: format!("the package has no table '{name}'"),
-        }),
+        Some(sequence) => run_sequence(session, NAMED_SEQUENCE, &sequence),
+        None => Err(EngineError::row("Property", "SEQUENCE", format!("the package has no table '{name}'"))),
     }
 }
 
@@ -63,11 +62,11 @@ pub fn nested<T>(
     run: impl FnOnce(&mut Session<'_, '_>) -> Result<T, EngineError>,
 ) -> Result<T, EngineError> {
     if session.nested >= MOST_NESTED {
-        return Err(EngineError::Row {
-            table: session.top_level.sequence().name(),
-            row: session.action.clone(),
-            reason: format!("more than {MOST_NESTED} actions run within one another"),
-        });
+        return Err(EngineError::row(
+            session.top_level.sequence().name(),
+            &session.action,
+            format!("more than {MOST_NESTED} actions run within one another"),
+        ));
     }
     session.nested += 1;
     let outer = session.action.clone();
@@ -214,7 +213,7 @@ pub fn refuse(session: &mut Session<'_, '_>, part: String) -> Result<(), EngineE
         plan.obstacle(format!("not supported yet: {part}"));
         Ok(())
     } else if session.installation.request.skip_unsupported {
-        session.tell(&Message::Warning(format!("skipped, not supported yet: {part}")));
+        session.tell(&Message::warning(format!("skipped, not supported yet: {part}")));
         Ok(())
     } else {
         Err(EngineError::Unsupported { parts: vec![part] })

@@ -30,13 +30,16 @@ use crate::host::CustomActionHost;
 use crate::installation::ProductChange;
 use crate::interface::{Message, UserInterface};
 use crate::log::{plain, service};
+use crate::message_text::Language;
 use crate::numbered_message::NumberedMessage;
 use crate::pending_files::{self, PendingFiles};
 use crate::plan::Draft;
 use crate::request::{Request, TopLevel};
 use crate::restart::Conversation;
+use crate::row_fault::RowFault;
 use crate::secrets;
 use crate::selection::{PlannedFile, Selection};
+use crate::sequence::NAMED_SEQUENCE;
 use crate::source::Sources;
 use crate::subject::Basis;
 
@@ -227,10 +230,16 @@ impl<'s, 'm> Session<'s, 'm> {
 
     /// Evaluates a condition from a table.
     pub(crate) fn holds(&self, table: &'static str, row: &str, condition: &str) -> Result<bool, EngineError> {
-        let condition = Condition::parse(condition).map_err(|error| EngineError::Row {
-            table,
-            row: row.to_owned(),
-            reason: format!("the condition '{condition}' is wrong: {error}"),
+        let condition = Condition::parse(condition).map_err(|cause| {
+            let condition = condition.to_owned();
+            let fault = match table.contains("Sequence") || table == NAMED_SEQUENCE {
+                true => RowFault::ActionCondition { condition, cause },
+                false => {
+                    let reason = format!("the condition '{condition}' is wrong: {cause}");
+                    RowFault::Value { column: "Condition", reason }
+                }
+            };
+            EngineError::row(table, row, fault)
         })?;
         Ok(condition.evaluate(&self.context()))
     }
@@ -260,17 +269,14 @@ impl<'s, 'm> Session<'s, 'm> {
         row: &str,
         text: &str,
     ) -> Result<WindowsPath, EngineError> {
-        WindowsPath::parse(text).map_err(|error| EngineError::Row {
-            table,
-            row: row.to_owned(),
-            reason: error.to_string(),
-        })
+        WindowsPath::parse(text).map_err(|error| EngineError::row(table, row, error))
     }
 
     /// Tells the watcher.
     pub(crate) fn tell(&mut self, message: &Message) {
         match message {
-            Message::Warning(text) => plain!("Warning. {text}"),
+            Message::Warning { number: Some(number), text } => plain!("Warning {number}. {text}"),
+            Message::Warning { number: None, text } => plain!("Warning. {text}"),
             Message::Information(text) => plain!("Info. {text}"),
             Message::Error { number: Some(number), text } => plain!("Error {number}. {text}"),
             Message::Error { number: None, text } => plain!("Error. {text}"),
@@ -280,11 +286,35 @@ impl<'s, 'm> Session<'s, 'm> {
         self.installation.interface.message(message);
     }
 
-    /// Warns with a documented message.
-    pub(crate) fn warn(&mut self, message: &NumberedMessage) {
+    /// The text of a documented message: the package's own, else ours.
+    pub(crate) fn message_text(&self, message: &NumberedMessage) -> String {
         let language = self.installation.interface.language();
-        let text = message.text(language, Some(&self.package), Some(&self.context()));
-        self.tell(&Message::Warning(format!("{}. {text}", message.number())));
+        message.text(language, Some(&self.package), Some(&self.context()))
+    }
+
+    /// The text of a documented message for the log, which is in English where the package has no text.
+    pub(crate) fn logged_text(&self, number: u32, fields: &[&str]) -> String {
+        let message = NumberedMessage::new(number, fields.iter().map(|field| (*field).to_owned()));
+        message.text(Language::English, Some(&self.package), Some(&self.context()))
+    }
+
+    /// Warns with a documented message, and says what it has no fields for; the first of the fields is field 2.
+    pub(crate) fn warn(&mut self, number: u32, fields: &[&str], more: &str) {
+        let message = NumberedMessage::new(number, fields.iter().map(|field| (*field).to_owned()));
+        let mut text = self.message_text(&message);
+        if !more.is_empty() {
+            let end = text.trim_end_matches('.').len();
+            text.truncate(end);
+            text = format!("{text}: {more}");
+        }
+        self.tell(&Message::Warning { number: Some(number), text });
+    }
+
+    /// Warns of what would end the installation if it had to succeed.
+    pub(crate) fn warn_of(&mut self, error: &EngineError) {
+        let language = self.installation.interface.language();
+        let text = error.told(language, Some(&self.package), Some(&self.context()));
+        self.tell(&Message::Warning { number: error.numbered().map(|message| message.number()), text });
     }
 
     /// Tells what the running action works on, with the fields that its page documents, from the first one on.
@@ -329,12 +359,19 @@ impl<'s, 'm> Session<'s, 'm> {
         row: &str,
         directory: &str,
     ) -> Result<WindowsPath, EngineError> {
-        let folder = self.directory(directory).ok_or_else(|| EngineError::Row {
-            table,
-            row: row.to_owned(),
-            reason: format!("the Directory table has no row {directory}"),
-        })?;
+        let folder = self
+            .directory(directory)
+            .ok_or_else(|| EngineError::row(table, row, self.no_folder(directory)))?;
         self.windows_path(table, row, &folder)
+    }
+
+    /// Why a directory has no target folder.
+    pub(crate) fn no_folder(&self, directory: &str) -> RowFault {
+        let directory = directory.to_owned();
+        match self.package.directories().is_ok_and(|tree| tree.get(&directory).is_some()) {
+            true => RowFault::NoFolderPath { directory },
+            false => RowFault::NoDirectory { directory },
+        }
     }
 
     /// Sets a directory's target folder, and so those beneath it (custom action type 35).
@@ -355,10 +392,12 @@ impl<'s, 'm> Session<'s, 'm> {
 
     /// The target path of a file.
     pub(crate) fn file_path(&self, file: &PlannedFile) -> Result<WindowsPath, EngineError> {
-        let target = self.selection()?.target(file).ok_or_else(|| EngineError::Row {
-            table: "File",
-            row: file.row.file.to_string(),
-            reason: format!("its component {} has no folder", file.row.component),
+        let target = self.selection()?.target(file).ok_or_else(|| {
+            EngineError::row(
+                "File",
+                &file.row.file,
+                format!("its component {} has no folder", file.row.component),
+            )
         })?;
         self.windows_path("File", &file.row.file, &target)
     }

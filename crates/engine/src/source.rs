@@ -16,6 +16,7 @@ use reseat_script::{Source, SourceError};
 
 use crate::beside::Beside;
 use crate::error::EngineError;
+use crate::row_fault::RowFault;
 use crate::selection::PlannedFile;
 use crate::session::Session;
 
@@ -79,10 +80,8 @@ pub fn of_file(
 ) -> Result<Source, EngineError> {
     if file.row.attributes.is_compressed(session.package.summary()) {
         let position = media.partition_point(|medium| medium.last_sequence < file.row.sequence);
-        let medium = media.get(position).ok_or_else(|| EngineError::Row {
-            table: "File",
-            row: file.row.file.to_string(),
-            reason: format!("no row of the Media table reaches sequence number {}", file.row.sequence),
+        let medium = media.get(position).ok_or_else(|| {
+            EngineError::row("File", &file.row.file, RowFault::NoMedium { sequence: file.row.sequence })
         })?;
         if medium.cabinet().is_some() {
             return Ok(Source::Cabinet {

@@ -40,7 +40,7 @@ pub fn check(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         return Err(EngineError::Unsupported { parts });
     }
     for part in parts {
-        session.tell(&Message::Warning(format!("will be skipped, not supported yet: {part}")));
+        session.tell(&Message::warning(format!("will be skipped, not supported yet: {part}")));
     }
     Ok(())
 }

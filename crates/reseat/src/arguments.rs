@@ -6,7 +6,7 @@ pub mod package;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use reseat_engine::{InstallerVersion, WindowsVersion};
+use reseat_engine::{InstallerVersion, Language, WindowsVersion};
 
 use crate::restart_arguments::{Free, Rm, Stale, Who};
 
@@ -218,6 +218,20 @@ Exit codes: 0 nothing is stale or all of it was restarted, 10 something has to b
 }
 
 impl Command {
+    /// The language of messages, where the command line names one.
+    pub fn language(&self) -> Option<Language> {
+        let presented = match self {
+            Self::Install(arguments) | Self::Advertise(arguments) => &arguments.presented,
+            Self::Uninstall(arguments) => &arguments.presented,
+            Self::Plan(arguments) => &arguments.presented,
+            Self::Repair(arguments) => &arguments.presented,
+            Self::Patch(arguments) => &arguments.presented,
+            Self::Admin(arguments) => &arguments.presented,
+            _ => return None,
+        };
+        presented.language.map(Language::from)
+    }
+
     /// Whether it reads or changes what is installed in a prefix, and may start programs there.
     pub fn works_on_prefix(&self) -> bool {
         matches!(
@@ -251,6 +265,9 @@ pub struct Presented {
     /// The Windows Installer that the package sees [default: 5.0]
     #[arg(long, value_name = "VERSION")]
     pub installer: Option<InstallerVersion>,
+    /// The language of the installer's messages that the package has no text for [default: by LC_ALL, LC_MESSAGES or LANG]
+    #[arg(long, value_enum, value_name = "LANGUAGE")]
+    pub language: Option<MessageLanguage>,
     /// Undo or finish an interrupted installation first
     #[arg(long)]
     pub recover: bool,
@@ -278,6 +295,24 @@ pub struct Presented {
     /// What only Microsoft's command line can ask for.
     #[arg(skip)]
     pub manner: Manner,
+}
+
+/// A language in which there are messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MessageLanguage {
+    /// English
+    En,
+    /// German
+    De,
+}
+
+impl From<MessageLanguage> for Language {
+    fn from(language: MessageLanguage) -> Self {
+        match language {
+            MessageLanguage::En => Self::English,
+            MessageLanguage::De => Self::German,
+        }
+    }
 }
 
 /// How an installation is shown, in what only Microsoft's command line can ask for.

@@ -4,8 +4,9 @@ use std::error::Error;
 use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
-use reseat_engine::{EngineError, Language, masked};
+use reseat_engine::{EngineError, Language, masked, numbered_cause};
 use reseat_machine::MachineError;
 use serde_json::json;
 
@@ -31,7 +32,8 @@ impl Failure {
 
     /// The command failed: exit code 1.
     pub fn new(error: &(dyn Error + 'static)) -> Self {
-        Self { message: with_causes(error), hint: None, code: None, number: None, exit: 1 }
+        let number = numbered_cause(error, "").map(|message| message.number());
+        Self { number, ..Self::message(numbered(number, &with_causes(error))) }
     }
 
     /// The command failed because of a file: exit code 1.
@@ -53,6 +55,11 @@ impl Failure {
     /// The same with what the user can do about it.
     pub fn with_hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// The same with the number of a message, which the text is not given.
+    pub fn with_number(self, number: Option<u32>) -> Self {
+        Self { number, ..self }
     }
 
     /// The same in other words.
@@ -109,8 +116,19 @@ pub fn numbered(number: Option<u32>, text: &str) -> String {
     number.map_or_else(|| text.to_owned(), |number| format!("{number}. {text}"))
 }
 
-/// The language of messages: that of the locale, as every program finds it.
+/// The language that the command line names.
+static LANGUAGE: OnceLock<Language> = OnceLock::new();
+
+/// Makes this the language of messages, unless one was named before.
+pub fn speak(language: Language) {
+    LANGUAGE.get_or_init(|| language);
+}
+
+/// The language of messages: the one that was named, else that of the locale, as every program finds it.
 pub fn language() -> Language {
+    if let Some(language) = LANGUAGE.get() {
+        return *language;
+    }
     let names = ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
     Language::of_locale(&names.into_iter().find(|name| !name.is_empty()).unwrap_or_default())
 }

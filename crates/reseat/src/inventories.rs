@@ -36,7 +36,7 @@ struct Quiet;
 
 impl UserInterface for Quiet {
     fn message(&mut self, message: &Message) {
-        if let Message::Warning(text) = message {
+        if let Message::Warning { text, .. } = message {
             eprintln!("reseat: warning: {text}");
         }
     }

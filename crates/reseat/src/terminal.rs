@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reseat_engine::{Answer, FilesInUseAnswer, Language, Message, Question, UserInterface, masked};
-use reseat_restart_manager::{ApplicationList, CancelToken};
+use reseat_restart_manager::{Application, ApplicationList, CancelToken};
 
 use crate::arguments::{Global, Progress};
 use crate::failure::{self, language};
@@ -82,6 +82,64 @@ impl Terminal {
     }
 }
 
+/// The question about files in use, in a language.
+struct Words {
+    in_use: &'static str,
+    process: &'static str,
+    starts_again: &'static str,
+    stays_closed: &'static str,
+    close_or_not: &'static str,
+    close_yourself: &'static str,
+    /// What may be typed for each answer, beside its first letter.
+    answers: [(&'static str, FilesInUseAnswer); 5],
+}
+
+impl Words {
+    fn of(language: Language) -> &'static Self {
+        use FilesInUseAnswer::{Cancel, Ignore, No, Retry, ShutDown};
+        match language {
+            Language::English => &Self {
+                in_use: "These applications use files that are about to be replaced:",
+                process: "process",
+                starts_again: "will be started again",
+                stays_closed: "will stay closed",
+                close_or_not: "[c]lose them, [n]o, [i]gnore, [r]etry, [q]uit? ",
+                close_yourself: "Close them yourself and [r]etry, [i]gnore, [q]uit? ",
+                answers: [
+                    ("close", ShutDown),
+                    ("no", No),
+                    ("ignore", Ignore),
+                    ("retry", Retry),
+                    ("quit", Cancel),
+                ],
+            },
+            Language::German => &Self {
+                in_use: "Diese Anwendungen verwenden Dateien, die ersetzt werden sollen:",
+                process: "Prozess",
+                starts_again: "wird wieder gestartet",
+                stays_closed: "bleibt geschlossen",
+                close_or_not: "[s]chließen, [n]ein, [i]gnorieren, [w]iederholen, [a]bbrechen? ",
+                close_yourself: "Schließen Sie sie selbst und [w]iederholen, [i]gnorieren, [a]bbrechen? ",
+                answers: [
+                    ("schließen", ShutDown),
+                    ("nein", No),
+                    ("ignorieren", Ignore),
+                    ("wiederholen", Retry),
+                    ("abbrechen", Cancel),
+                ],
+            },
+        }
+    }
+
+    /// The answer that was typed: a word or its first letter.
+    fn answer(&self, line: &str) -> Option<FilesInUseAnswer> {
+        let typed = line.trim().to_lowercase();
+        let means =
+            |word: &str| typed == word || word.chars().next().is_some_and(|it| typed == it.to_string());
+        self.answers.iter().find(|(word, _)| means(word)).map(|(_, answer)| *answer)
+    }
+}
+
 impl UserInterface for Terminal {
     fn message(&mut self, message: &Message) {
         match message {
@@ -106,8 +164,9 @@ impl UserInterface for Terminal {
                     self.line(text);
                 }
             }
-            Message::Warning(text) => {
-                self.warnings.push(masked(text));
+            Message::Warning { number, text } => {
+                let text = failure::numbered(*number, text);
+                self.warnings.push(masked(&text));
                 self.line(&format!("reseat: warning: {text}"));
             }
             // The command prints the error that it gets.
@@ -119,17 +178,14 @@ impl UserInterface for Terminal {
         if !self.asks {
             return FilesInUseAnswer::ShutDown;
         }
-        let question = if may_shut_down {
-            "[c]lose them, [n]o, [i]gnore, [r]etry, [q]uit? "
-        } else {
-            "Close them yourself and [r]etry, [i]gnore, [q]uit? "
-        };
+        let words = Words::of(self.language());
+        let question = if may_shut_down { words.close_or_not } else { words.close_yourself };
         self.bar.suspend(|| {
-            eprintln!("These applications use files that are about to be replaced:");
+            eprintln!("{}", words.in_use);
             for application in applications.running() {
-                let again =
-                    if application.restartable { "will be started again" } else { "will stay closed" };
-                eprintln!("  {} (process {}), {again}", application.name, application.process.pid);
+                let again = if application.restartable { words.starts_again } else { words.stays_closed };
+                let Application { name, process, .. } = application;
+                eprintln!("  {name} ({} {}), {again}", words.process, process.pid);
             }
             loop {
                 eprint!("{question}");
@@ -139,13 +195,10 @@ impl UserInterface for Terminal {
                     Ok(0) | Err(_) => return FilesInUseAnswer::Cancel,
                     Ok(_) => {}
                 }
-                match line.trim().to_lowercase().as_str() {
-                    "c" | "close" if may_shut_down => return FilesInUseAnswer::ShutDown,
-                    "n" | "no" if may_shut_down => return FilesInUseAnswer::No,
-                    "i" | "ignore" => return FilesInUseAnswer::Ignore,
-                    "r" | "retry" => return FilesInUseAnswer::Retry,
-                    "q" | "quit" => return FilesInUseAnswer::Cancel,
-                    _ => {}
+                match words.answer(&line) {
+                    Some(FilesInUseAnswer::ShutDown | FilesInUseAnswer::No) if !may_shut_down => {}
+                    Some(answer) => return answer,
+                    None => {}
                 }
             }
         })
@@ -161,18 +214,20 @@ impl UserInterface for Terminal {
             return question.default_answer();
         }
         let default = question.default_answer();
-        let words: Vec<&str> = question.buttons.answers().iter().map(|answer| answer.label()).collect();
+        let language = self.language();
+        let words = question.buttons.answers().iter().map(|answer| answer.label(language));
+        let words = words.collect::<Vec<_>>().join(", ");
         self.bar.suspend(|| {
             eprintln!("{}", masked(&question.text));
             loop {
-                eprint!("{} ({})? ", words.join(", "), default.label());
+                eprint!("{words} ({})? ", default.label(language));
                 let _ = std::io::stderr().flush();
                 let mut line = String::new();
                 match std::io::stdin().lock().read_line(&mut line) {
                     Ok(0) | Err(_) => return default,
                     Ok(_) => {}
                 }
-                if let Some(answer) = question.answer(&line) {
+                if let Some(answer) = question.answer(&line, language) {
                     return answer;
                 }
             }

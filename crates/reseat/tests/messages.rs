@@ -86,3 +86,74 @@ fn a_property_of_a_shortcut_is_set_or_warned_of() {
     assert!(!ran.expect_code(0).err.contains("1946"), "{}", ran.err);
     assert_eq!(properties(), []);
 }
+
+#[test]
+fn what_is_wrong_with_a_table_has_its_number() {
+    let scene = Scene::new();
+    let product = || Product::new().with_file("Readme", "readme.txt", "one");
+    let lost = || product().with_row("DuplicateFile", &["Copy", "Main", "NoFile"]);
+    for (product, number, named) in [
+        (
+            product().with_row("InstallExecuteSequence", &["InstallServices", "(", "1100"]),
+            2717,
+            "InstallServices",
+        ),
+        (lost(), 2715, "NoFile"),
+        (product().with_row("CreateFolder", &["Nowhere", "Main"]), 2727, "Nowhere"),
+        (
+            product()
+                .with_row("LaunchCondition", &["A B", "No."])
+                .with_row("InstallExecuteSequence", &["LaunchConditions", "", "100"]),
+            2730,
+            "LaunchCondition",
+        ),
+        (
+            product()
+                .with_row("CustomAction", &["Odd", "63", "a", "b"])
+                .with_row("InstallExecuteSequence", &["Odd", "", "1100"]),
+            2723,
+            "Odd",
+        ),
+    ] {
+        let text = format!("error 1603: {number}. ");
+        install(&scene, &product, "", &[]).expect_failure(&[&text, named]);
+        let log = scene.log().join("\n");
+        assert!(log.contains(&format!("\nError {number}. ")), "{log}");
+        let json = install(&scene, &product, "", &["--json"]).expect_code(1).out.clone();
+        assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["number"], number, "{json}");
+    }
+    install(&scene, &product(), "", &["ADDLOCAL=None"]).expect_failure(&["error 1603: 2711. ", "'None'"]);
+    install(&scene, &product(), "", &["TRANSFORMS=:none"]).expect_failure(&["error 1624: 2752. ", ":none"]);
+    let words = lost().with_row("Error", &["2715", "[ProductName] lost [2]."]);
+    install(&scene, &words, "de_DE", &[]).expect_failure(&["2715. Test lost NoFile."]);
+}
+
+#[test]
+fn a_damaged_package_and_a_wrong_query_have_their_numbers() {
+    let scene = Scene::new();
+    let package = Product::new().save(&scene.place, "test.msi");
+    let text = scene.place.write("text.msi", "no package");
+    let ran = |arguments: &[&str]| run(&mut scene.place.reseat_command(arguments));
+    ran(&["install", "-q", text.to_str().unwrap()]).expect_failure(&["error 1620: 2219. "]);
+    ran(&["install", "-q", &scene.path("absent.msi")]).expect_failure(&["error 1619: 2203. "]);
+    ran(&["tables", text.to_str().unwrap()]).expect_failure(&["text.msi: 2219. "]);
+    for (query, number) in [
+        ("SELECT * FROM Nowhere", 2228),
+        ("SELECT Nothing FROM Property", 2235),
+        ("SELECT Property Property", 2238),
+        ("CREATE TABLE A (B NUMBER PRIMARY KEY B)", 2244),
+    ] {
+        let json = ran(&["sql", package.to_str().unwrap(), query, "--json"]).expect_code(1).out.clone();
+        assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["number"], number, "{json}");
+    }
+}
+
+#[test]
+fn the_language_of_messages_can_be_named() {
+    let scene = Scene::new();
+    install(&scene, &failing(), "de_DE", &["--language", "en"])
+        .expect_failure(&["1722. A program of the package"]);
+    install(&scene, &failing(), "", &["--language", "de"]).expect_failure(&["1722. Ein Programm des Pakets"]);
+    let unknown = install(&scene, &failing(), "", &["--language", "fr"]);
+    assert!(unknown.expect_code(2).err.contains("possible values: en, de"));
+}

@@ -106,11 +106,10 @@ fn is_local(row: &Class) -> bool {
 
 /// The server's path, for a process with its arguments: a command line, so that a path with spaces is quoted.
 fn server(session: &Session<'_, '_>, row: &Class) -> Result<String, EngineError> {
-    let path = session.selection()?.key_path_file(&row.component).ok_or_else(|| EngineError::Row {
-        table: "Class",
-        row: row.clsid.to_string(),
-        reason: format!("its component {} has no file as its key path", row.component),
-    })?;
+    let path = session
+        .selection()?
+        .key_path_file(&row.component)
+        .ok_or_else(|| EngineError::no_key_file("Class", &row.clsid, &row.component))?;
     let is_relative = row.attributes.is_some_and(|attributes| attributes & RELATIVE_PATH != 0);
     let path = match path.rsplit_once('\\') {
         Some((_, name)) if is_relative => name.to_owned(),

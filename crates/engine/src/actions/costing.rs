@@ -105,10 +105,7 @@ pub fn decide(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
             context: &session.context(),
             installed: &known,
         };
-        select(&input).map_err(|error| EngineError::PackageInvalid {
-            package: session.package_path.clone(),
-            source: error.into(),
-        })?
+        select(&input)?
     };
     for (component, wanted) in &session.component_requests {
         if let Some(state) = states.components.get_mut(component.as_str()) {

@@ -8,6 +8,7 @@ use reseat_script as script;
 use crate::actions::files::NAMES;
 use crate::actions::folders::remove_empty;
 use crate::error::EngineError;
+use crate::row_fault::RowFault;
 use crate::selection::Doing;
 use crate::session::Session;
 
@@ -45,10 +46,8 @@ pub fn copies(
         if !selection.does(&row.component, doing) {
             continue;
         }
-        let file = selection.file(&row.file).ok_or_else(|| EngineError::Row {
-            table: "DuplicateFile",
-            row: row.key.to_string(),
-            reason: format!("the File table has no row {}", row.file),
+        let file = selection.file(&row.file).ok_or_else(|| {
+            EngineError::row("DuplicateFile", &row.key, RowFault::NoFile { file: row.file.to_string() })
         })?;
         let from = session.file_path(file)?;
         let folder = match &row.folder {

@@ -9,6 +9,7 @@ use reseat_package::{EnvironmentRow, VariableInstall, VariableName, VariableValu
 use reseat_script::{RemoveRegistryValue, SetRegistryValue};
 
 use crate::error::EngineError;
+use crate::row_fault::RowFault;
 use crate::selection::Doing;
 use crate::session::Session;
 
@@ -62,10 +63,9 @@ pub fn remove_environment_strings(session: &mut Session<'_, '_>) -> Result<(), E
 }
 
 fn name(row: &EnvironmentRow) -> Result<VariableName, EngineError> {
-    VariableName::parse(&row.name).map_err(|error| EngineError::Row {
-        table: "Environment",
-        row: row.environment.to_string(),
-        reason: error.to_string(),
+    VariableName::parse(&row.name).map_err(|error| {
+        let fault = RowFault::Value { column: "Name", reason: error.to_string() };
+        EngineError::row("Environment", &row.environment, fault)
     })
 }
 

@@ -12,18 +12,18 @@ use std::sync::Arc;
 use reseat_machine::{Hive, Machine, RegistryKey, RegistryValue, View};
 use reseat_package::Package;
 use reseat_script::{
-    ActionFailure, Environment, Execution, Operation, Phase, Rollback, ScheduledAction, Source, SourceError,
-    Step,
+    ActionFailure, Environment, Execution, Operation, Phase, Problem, Rollback, ScheduledAction, Source,
+    SourceError, Step,
 };
 
 use crate::custom_action;
 use crate::custom_action::asynchronous::{self, AsynchronousScheduled};
 use crate::error::EngineError;
+use crate::error_message::{of_problem, with_causes};
 use crate::functions::Surroundings;
 use crate::host::CustomActionHost;
 use crate::interface::{Message, UserInterface};
 use crate::log::service;
-use crate::recovery::with_causes;
 use crate::request::TopLevel;
 use crate::session::{Purpose, Session};
 use crate::source::Sources;
@@ -119,7 +119,7 @@ fn commit(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         match committed {
             Ok(report) => {
                 for problem in report.problems {
-                    session.tell(&Message::Warning(format!("commit: {}", with_causes(&problem))));
+                    warn_of_problem(session, "commit", &problem);
                 }
             }
             Err(failure) => {
@@ -130,6 +130,12 @@ fn commit(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         }
     }
     Ok(())
+}
+
+/// Says what went wrong at the end of a transaction.
+fn warn_of_problem(session: &mut Session<'_, '_>, when: &str, problem: &Problem) {
+    let text = format!("{when}: {}", with_causes(problem.to_string(), problem));
+    session.tell(&Message::Warning { number: of_problem(problem).map(|message| message.number()), text });
 }
 
 /// Ends a sequence before InstallFinalize, which would have executed and committed the script: nothing of it remains.
@@ -154,11 +160,11 @@ pub fn roll_back(session: &mut Session<'_, '_>) {
         let report = transaction.roll_back(&mut environment);
         drop(environment);
         for problem in report.problems {
-            session.tell(&Message::Warning(format!("rollback: {}", with_causes(&problem))));
+            warn_of_problem(session, "rollback", &problem);
         }
         if !report.complete && !report.disabled {
             let text = "the installation could not be undone to its end; 'reseat recover' tries again";
-            session.tell(&Message::Warning(text.to_owned()));
+            session.tell(&Message::warning(text.to_owned()));
         }
     }
 }
@@ -176,7 +182,7 @@ pub fn disable_rollback(session: &mut Session<'_, '_>) -> Result<(), EngineError
 /// Tells what it means.
 fn warn_of_disabled(session: &mut Session<'_, '_>, what: &str) {
     let text = format!("{what}: a failure, a cancel or a power loss leaves what was done by then");
-    session.tell(&Message::Warning(text));
+    session.tell(&Message::warning(text));
 }
 
 /// The policy DisableRollback (page `disablerollback.md`): that of the user for an installation for this user, else that of the

@@ -66,11 +66,10 @@ fn verb_entries(
     shell: &RegistryKey,
     verbs: &[&Verb],
 ) -> Result<Vec<Entry>, EngineError> {
-    let program = session.selection()?.key_path_file(&row.component).ok_or_else(|| EngineError::Row {
-        table: "Extension",
-        row: row.extension.to_string(),
-        reason: format!("its component {} has no file as its key path", row.component),
-    })?;
+    let program = session
+        .selection()?
+        .key_path_file(&row.component)
+        .ok_or_else(|| EngineError::no_key_file("Extension", &row.extension, &row.component))?;
     let descriptor = servers::descriptor(session, &row.feature, &row.component)?;
     let mut entries = Vec::new();
     let mut ordered: Vec<_> = verbs.iter().filter_map(|verb| Some((verb.sequence?, &*verb.verb))).collect();

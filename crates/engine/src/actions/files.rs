@@ -37,7 +37,7 @@ pub fn install_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
             continue;
         }
         if !targets.insert(path.clone()) {
-            session.tell(&Message::Warning(format!(
+            session.tell(&Message::warning(format!(
                 "table File, row {}: {path} is also the target of another row; the later one wins",
                 file.row.file
             )));

@@ -5,6 +5,7 @@ use reseat_package::Font;
 use reseat_script::{RegisterFont, RemoveRegistryValue};
 
 use crate::error::EngineError;
+use crate::row_fault::RowFault;
 use crate::selection::Doing;
 use crate::session::Session;
 
@@ -45,10 +46,8 @@ fn fonts(session: &Session<'_, '_>, doing: Doing) -> Result<Vec<(WindowsPath, Op
     let selection = session.selection()?;
     let mut fonts = Vec::new();
     for row in session.package.rows::<Font>()?.iter() {
-        let file = selection.file(&row.file).ok_or_else(|| EngineError::Row {
-            table: "Font",
-            row: row.file.to_string(),
-            reason: "the File table has no such row".to_owned(),
+        let file = selection.file(&row.file).ok_or_else(|| {
+            EngineError::row("Font", &row.file, RowFault::NoFile { file: row.file.to_string() })
         })?;
         if selection.does(&file.row.component, doing) {
             fonts.push((session.file_path(file)?, row.title.as_deref().map(str::to_owned)));

@@ -7,6 +7,7 @@ use reseat_script::{EditIniFile, IniChange, IniEdit, RemoveFolder};
 
 use crate::actions::files::NAMES;
 use crate::error::EngineError;
+use crate::row_fault::RowFault;
 use crate::selection::Doing;
 use crate::session::Session;
 
@@ -91,11 +92,11 @@ pub fn remove_ini_values(session: &mut Session<'_, '_>) -> Result<(), EngineErro
             }
             IniAction::RemoveLine => IniChange::Remove,
             IniAction::AddLine | IniAction::CreateLine | IniAction::AddTag => {
-                return Err(EngineError::Row {
-                    table: "RemoveIniFile",
-                    row: row.key.to_string(),
-                    reason: format!("the action {} is none that removes", row.action as i32),
-                });
+                return Err(EngineError::row(
+                    "RemoveIniFile",
+                    &row.key,
+                    RowFault::IniAction { action: row.action as i32 },
+                ));
             }
         };
         let path = path(session, "RemoveIniFile", &row.key, &row.name, row.directory.as_deref())?;

@@ -111,7 +111,7 @@ fn free_files(session: &mut Session<'_, '_>, affected: &[WindowsPath]) -> Result
 /// Without a user interface applications are always closed, as far as that is allowed; gives who goes on.
 fn close_silently(session: &mut Session<'_, '_>, files: &[PathBuf]) -> Result<ApplicationList, EngineError> {
     let list = users(session, files)?;
-    log_users(&list);
+    log_users(session, &list);
     if list.running().next().is_none() || !may_shut_down(session) {
         return Ok(list);
     }
@@ -129,7 +129,7 @@ fn ask(session: &mut Session<'_, '_>, files: &[PathBuf]) -> Result<ApplicationLi
     let mut with_restart_manager = offered && may_shut_down(session);
     loop {
         let list = users(session, files)?;
-        log_users(&list);
+        log_users(session, &list);
         // The removal of an older product does not close what the user has let go on.
         if list.running().next().is_none() || session.installation.ignores_files_in_use {
             return Ok(list);
@@ -143,7 +143,7 @@ fn ask(session: &mut Session<'_, '_>, files: &[PathBuf]) -> Result<ApplicationLi
                 with_restart_manager = false;
             }
             FilesInUseAnswer::No if with_restart_manager && has_dialog => {
-                let question = Question::new(say(session, 1610), 1);
+                let question = Question::new(session.message_text(&NumberedMessage::new(1610, [])), 1);
                 if session.installation.interface.question(&question) == Answer::Cancel {
                     return Err(EngineError::UserExit);
                 }
@@ -182,20 +182,14 @@ fn shut_down(session: &mut Session<'_, '_>) -> Result<bool, EngineError> {
         Ok(()) => Ok(true),
         Err(Error::Cancelled) => Err(EngineError::UserExit),
         Err(error) => {
-            session.tell(&Message::Warning(error.to_string()));
+            session.tell(&Message::warning(error.to_string()));
             if session.installation.request.ui_level != UiLevel::Silent {
-                let text = say(session, 1611);
+                let text = session.message_text(&NumberedMessage::new(1611, []));
                 session.tell(&Message::Information(text));
             }
             Ok(false)
         }
     }
-}
-
-/// The text of a message without fields.
-fn say(session: &Session<'_, '_>, number: u32) -> String {
-    let language = session.installation.interface.language();
-    NumberedMessage::new(number, []).text(language, Some(&session.package), Some(&session.context()))
 }
 
 /// Takes note of the files that something goes on using: they are replaced or removed when the system starts again.
@@ -243,21 +237,18 @@ pub(crate) fn hold(
 
 /// Notes that something goes on with old files.
 fn replaced_in_use(session: &mut Session<'_, '_>, warning: String) {
-    session.tell(&Message::Warning(warning));
+    session.tell(&Message::warning(warning));
     session.installation.restart_required = true;
     session.set_property("ReplacedInUseFiles", "1");
 }
 
-fn log_users(list: &ApplicationList) {
+fn log_users(session: &Session<'_, '_>, list: &ApplicationList) {
     for application in &list.applications {
         for file in &application.files {
-            plain!(
-                "Info 1603. The file {} is being held in use by the following process: Name: {}, Id: {}, Window Title: '{}'.",
-                file.display(),
-                application.name,
-                application.process.pid,
-                application.window.as_deref().unwrap_or_default()
-            );
+            let (file, pid) = (file.display().to_string(), application.process.pid.to_string());
+            let window = application.window.as_deref().unwrap_or_default();
+            let fields = [&file, "", &application.name, &pid, window];
+            plain!("Info 1603. {}", session.logged_text(1603, &fields));
         }
     }
 }

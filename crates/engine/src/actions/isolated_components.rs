@@ -8,6 +8,7 @@ use reseat_package::{IsolatedComponent, NameForm};
 use reseat_script::{DuplicateFile, RemoveFile, WriteFile};
 
 use crate::error::EngineError;
+use crate::row_fault::RowFault;
 use crate::selection::Doing;
 use crate::session::Session;
 
@@ -76,10 +77,8 @@ fn pairs(session: &Session<'_, '_>, doing: Doing) -> Result<Vec<Pair>, EngineErr
         if !selection.does(&row.application, doing) {
             continue;
         }
-        let program = selection.key_path_file(&row.application).ok_or_else(|| EngineError::Row {
-            table: "IsolatedComponent",
-            row: row.application.to_string(),
-            reason: "the application's component has no file as its key path".to_owned(),
+        let program = selection.key_path_file(&row.application).ok_or_else(|| {
+            EngineError::row("IsolatedComponent", &row.application, RowFault::IsolatedKeyFile)
         })?;
         let wrong = |text: &str| session.windows_path("IsolatedComponent", &row.shared, text);
         let program = wrong(&program)?;

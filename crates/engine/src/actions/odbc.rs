@@ -14,6 +14,7 @@ use reseat_package::{
 use reseat_script::{RemoveRegistryKey, RemoveRegistryValue, SetRegistryValue};
 
 use crate::error::EngineError;
+use crate::row_fault::RowFault;
 use crate::selection::Doing;
 use crate::session::Session;
 
@@ -192,11 +193,10 @@ fn set(
 }
 
 fn file_path(session: &Session<'_, '_>, file: &str) -> Result<String, EngineError> {
-    session.selection()?.file_target(file).ok_or_else(|| EngineError::Row {
-        table: "ODBCDriver",
-        row: file.to_owned(),
-        reason: format!("the File table has no row {file}"),
-    })
+    session
+        .selection()?
+        .file_target(file)
+        .ok_or_else(|| EngineError::row("ODBCDriver", file, RowFault::NoFile { file: file.to_owned() }))
 }
 
 /// The library of a driver: of this package, else of one that is registered; its name when neither has it.

@@ -52,11 +52,7 @@ fn prog_ids(session: &Session<'_, '_>) -> Result<Vec<Server>, EngineError> {
             versioned = parent;
             steps += 1;
             if steps > rows.len() {
-                return Err(EngineError::Row {
-                    table: "ProgId",
-                    row: row.prog_id.to_string(),
-                    reason: "its parents lead back to itself".to_owned(),
-                });
+                return Err(EngineError::row("ProgId", &row.prog_id, "its parents lead back to itself"));
             }
         }
         let of_class = versioned.class.and_then(|class| by_class.get(&class)).into_iter().flatten();

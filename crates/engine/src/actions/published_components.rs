@@ -14,6 +14,7 @@ use reseat_script::{RemoveRegistryValue, SetRegistryValue};
 
 use crate::actions::servers::{Fate, fate};
 use crate::error::EngineError;
+use crate::row_fault::RowFault;
 use crate::session::Session;
 
 /// Publishes the components of features that are installed.
@@ -43,10 +44,13 @@ fn publish(session: &mut Session<'_, '_>, when: Fate) -> Result<(), EngineError>
     for row in package.rows::<PublishComponent>()?.iter() {
         let fate = fate(session, &row.feature, &row.component)?;
         let component = package.find::<Component>(&row.component)?.and_then(|component| component.id);
-        let component = component.ok_or_else(|| EngineError::Row {
-            table: "PublishComponent",
-            row: row.qualifier.to_string(),
-            reason: format!("its component {} has no code", row.component),
+        let component = component.ok_or_else(|| {
+            let reason = format!("the component {} has no code", row.component);
+            EngineError::row(
+                "PublishComponent",
+                &row.qualifier,
+                RowFault::Value { column: "Component_", reason },
+            )
         })?;
         let category = row.id.to_packed();
         let key = match session.install_context() {

@@ -25,6 +25,7 @@ use crate::actions::{patches, shared_libraries};
 use crate::custom_action::PARENT_PRODUCT;
 use crate::error::EngineError;
 use crate::request::TopLevel;
+use crate::row_fault::RowFault;
 use crate::session::Session;
 use crate::transform_list;
 
@@ -66,10 +67,13 @@ fn key_path(session: &Session<'_, '_>, component: &Component) -> Result<String, 
         KeyPath::File(_) => selection.key_path_file(name).unwrap_or_default(),
         KeyPath::OdbcDataSource(source) => source.to_string(),
         KeyPath::Registry(row) => {
-            let row = session.package.find::<RegistryRow>(&row)?.ok_or_else(|| EngineError::Row {
-                table: "Component",
-                row: name.to_string(),
-                reason: format!("its key path {row} is not in the Registry table"),
+            let row = session.package.find::<RegistryRow>(&row)?.ok_or_else(|| {
+                let (column, value) = ("KeyPath", row.to_string());
+                EngineError::row(
+                    "Component",
+                    name,
+                    RowFault::ForeignKey { column, value, target: "Registry" },
+                )
             })?;
             let root = match row.root {
                 RegistryRoot::ClassesRoot => 0,

@@ -9,6 +9,7 @@ use reseat_package::{
 use reseat_script::{CreateRegistryKey, RemoveRegistryKey, RemoveRegistryValue, SetRegistryValue};
 
 use crate::error::EngineError;
+use crate::row_fault::RowFault;
 use crate::selection::Doing;
 use crate::session::{Again, Session};
 
@@ -155,10 +156,9 @@ pub fn value(
     name: &str,
 ) -> Result<RegistryValue, EngineError> {
     let text = session.format(row.value.as_deref().unwrap_or_default()).text;
-    let data = RegistryData::parse(&text).map_err(|error| EngineError::Row {
-        table: "Registry",
-        row: row.registry.to_string(),
-        reason: error.to_string(),
+    let data = RegistryData::parse(&text).map_err(|error| {
+        let fault = RowFault::Value { column: "Value", reason: error.to_string() };
+        EngineError::row("Registry", &row.registry, fault)
     })?;
     Ok(match data {
         RegistryData::String(text) => RegistryValue::String(text),

@@ -7,10 +7,11 @@ use reseat_package::{ProductVersion, Upgrade, UpgradeAttributes};
 
 use crate::actions::costing;
 use crate::error::EngineError;
+use crate::error_message::with_causes;
 use crate::installation;
-use crate::interface::Message;
 use crate::log::service;
 use crate::plan::ReplacedProduct;
+use crate::row_fault::RowFault;
 use crate::session::Session;
 use crate::suspension::RESUME;
 
@@ -69,10 +70,13 @@ pub fn remove_existing_products(session: &mut Session<'_, '_>) -> Result<(), Eng
         }
         let codes = session.property(&row.property).unwrap_or_default().to_owned();
         for code in codes.split(';').filter(|code| !code.is_empty()) {
-            let product: ProductCode = code.parse().map_err(|_| EngineError::Row {
-                table: "Upgrade",
-                row: row.property.to_string(),
-                reason: format!("the property holds '{code}', which is no product code"),
+            let product: ProductCode = code.parse().map_err(|_| {
+                let reason = format!("the property holds '{code}', which is no product code");
+                EngineError::row(
+                    "Upgrade",
+                    &row.property,
+                    RowFault::Value { column: "ActionProperty", reason },
+                )
             })?;
             // It may be gone already: two rows can find the same product.
             let Some(installed) = products::product(session.machine().registry()?, product) else { continue };
@@ -93,7 +97,11 @@ pub fn remove_existing_products(session: &mut Session<'_, '_>) -> Result<(), Eng
                 if !row.attributes.has(UpgradeAttributes::IGNORE_REMOVE_FAILURE) {
                     return Err(error);
                 }
-                session.tell(&Message::Warning(format!("{} was not removed: {error}", installed.name)));
+                session.warn(
+                    1714,
+                    &[&installed.name, &error.code().to_string()],
+                    &with_causes(error.to_string(), &error),
+                );
             }
         }
     }

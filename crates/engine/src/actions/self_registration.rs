@@ -11,6 +11,7 @@ use crate::custom_action;
 use crate::error::EngineError;
 use crate::host::Program;
 use crate::interface::Message;
+use crate::row_fault::RowFault;
 use crate::selection::Doing;
 use crate::session::Session;
 
@@ -73,10 +74,8 @@ fn modules(session: &Session<'_, '_>, doing: Doing) -> Result<Vec<(String, Strin
     let mut modules = Vec::new();
     for row in session.package.rows::<SelfReg>()?.iter() {
         let selection = session.selection()?;
-        let file = selection.file(&row.file).ok_or_else(|| EngineError::Row {
-            table: "SelfReg",
-            row: row.file.to_string(),
-            reason: "it is no row of table File".to_owned(),
+        let file = selection.file(&row.file).ok_or_else(|| {
+            EngineError::row("SelfReg", &row.file, RowFault::NoFile { file: row.file.to_string() })
         })?;
         let is_program = file.row.name.long().to_ascii_lowercase().ends_with(".exe");
         if is_program || !selection.does(&file.row.component, doing) {

@@ -7,7 +7,7 @@ use reseat_script::{RemoveRegistryValue, SetRegistryValue};
 
 use crate::actions::services;
 use crate::error::EngineError;
-use crate::interface::Message;
+use crate::row_fault::RowFault;
 use crate::selection::Doing;
 use crate::session::Session;
 
@@ -32,10 +32,9 @@ pub fn configure_services(session: &mut Session<'_, '_>) -> Result<(), EngineErr
         };
         let argument = session.format(row.argument.as_deref().unwrap_or_default()).text;
         let number = || {
-            argument.trim().parse().map(RegistryValue::Dword).map_err(|_| EngineError::Row {
-                table,
-                row: row.key.to_string(),
-                reason: format!("'{argument}' is not a number"),
+            argument.trim().parse().map(RegistryValue::Dword).map_err(|_| {
+                let reason = format!("'{argument}' is not a number");
+                EngineError::row(table, &row.key, RowFault::Value { column: "Argument", reason })
             })
         };
         let (value_name, value) = match row.config_type {
@@ -46,8 +45,8 @@ pub fn configure_services(session: &mut Session<'_, '_>) -> Result<(), EngineErr
             7 if argument.is_empty() => ("PreshutdownTimeout", RegistryValue::Dword(PRESHUTDOWN_TIMEOUT)),
             7 => ("PreshutdownTimeout", number()?),
             other => {
-                let text = format!("table {table}, row {}: {other} is no setting of a service", row.key);
-                session.tell(&Message::Warning(text));
+                let why = format!("table {table}, row {}: {other} is no setting of a service", row.key);
+                session.warn(1939, &[&name, &name], &why);
                 continue;
             }
         };
@@ -113,7 +112,8 @@ fn wanted(
         return Ok(Some(name));
     }
     if now != ON_UNINSTALL {
-        session.tell(&Message::Warning(format!("table {table}, row {key}: there is no service {name}")));
+        let why = format!("table {table}, row {key}: there is no such service");
+        session.warn(1939, &[&name, &name], &why);
     }
     Ok(None)
 }
@@ -131,11 +131,7 @@ fn failure_actions(
         let text = session.format(text.as_deref().unwrap_or_default()).text;
         list(&text).iter().map(|number| number.parse().ok()).collect()
     };
-    let wrong = |reason: &str| EngineError::Row {
-        table: "MsiServiceConfigFailureActions",
-        row: row.key.to_string(),
-        reason: reason.to_owned(),
-    };
+    let wrong = |reason: &str| EngineError::row("MsiServiceConfigFailureActions", &row.key, reason);
     let actions = numbers(&row.actions).ok_or_else(|| wrong("an action is not a number"))?;
     let delays = numbers(&row.delays).ok_or_else(|| wrong("a delay is not a number"))?;
     if actions.len() != delays.len() {

@@ -38,12 +38,15 @@ pub fn install_services(session: &mut Session<'_, '_>) -> Result<(), EngineError
         let values = match values(session, row, &name) {
             Ok(values) => values,
             Err(reason) if row.is_vital() => {
-                let row = row.key.to_string();
-                return Err(EngineError::Row { table: "ServiceInstall", row, reason });
+                return Err(EngineError::row("ServiceInstall", &row.key, reason));
             }
             Err(reason) => {
-                let text = format!("table ServiceInstall, row {}: {reason}; it is not installed", row.key);
-                session.tell(&Message::Warning(text));
+                let shown = session.format(row.display_name.as_deref().unwrap_or(&row.name)).text;
+                session.warn(
+                    1923,
+                    &[&shown, &name],
+                    &format!("table ServiceInstall, row {}: {reason}", row.key),
+                );
                 continue;
             }
         };
@@ -52,7 +55,7 @@ pub fn install_services(session: &mut Session<'_, '_>) -> Result<(), EngineError
         if account.is_some_and(|account| !account.is_empty()) && row.password.is_some() {
             let text =
                 format!("the password of service {name} is not kept: services run as the prefix's user");
-            session.tell(&Message::Warning(text));
+            session.tell(&Message::warning(text));
         }
         let key = key(&name);
         for (name, value) in values {
@@ -150,7 +153,7 @@ pub fn start_services(session: &mut Session<'_, '_>) -> Result<(), EngineError> 
             Some(DISABLED) => "it is disabled".to_owned(),
             Some(_) => format!("'wine net start \"{name}\"' starts it"),
         };
-        session.tell(&Message::Warning(format!("service {name} was not started: {how}")));
+        session.tell(&Message::warning(format!("service {name} was not started: {how}")));
     }
     Ok(())
 }
@@ -189,11 +192,7 @@ pub fn controlled(
             || (row.events.has(on_uninstall) && selection.does(&row.component, Doing::Remove));
         let name = session.format(&row.name).text;
         if wanted && !names.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
-            check_name(&name).map_err(|reason| EngineError::Row {
-                table: "ServiceControl",
-                row: row.key.to_string(),
-                reason,
-            })?;
+            check_name(&name).map_err(|reason| EngineError::row("ServiceControl", &row.key, reason))?;
             names.push(name);
         }
     }

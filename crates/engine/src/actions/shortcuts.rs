@@ -11,8 +11,6 @@ use crate::actions::files::NAMES;
 use crate::actions::servers::{self, Fate};
 use crate::actions::{folders, registration};
 use crate::error::EngineError;
-use crate::interface::Message;
-use crate::numbered_message::NumberedMessage;
 use crate::selection::Doing;
 use crate::session::{Again, Session};
 
@@ -34,11 +32,8 @@ pub fn create_shortcuts(session: &mut Session<'_, '_>) -> Result<(), EngineError
         }
         let path = path(session, row)?;
         let Some(mut link) = link(session, row)? else {
-            let text = format!(
-                "table Shortcut, row {}: {} is no path; no shortcut is made",
-                row.shortcut, row.target_text
-            );
-            session.tell(&Message::Warning(text));
+            let why = format!("table Shortcut, row {}: {} is no path", row.shortcut, row.target_text);
+            session.warn(1909, &[path.as_str()], &why);
             continue;
         };
         let rows = properties_of.get(&*row.shortcut).map(Vec::as_slice).unwrap_or_default();
@@ -67,7 +62,7 @@ fn properties(
                 properties.retain(|earlier| !earlier.is_same_as(&known));
                 properties.push(known);
             }
-            None => session.warn(&NumberedMessage::new(1946, [name, path.to_string()])),
+            None => session.warn(1946, &[&name, path.as_str()], ""),
         }
     }
     properties

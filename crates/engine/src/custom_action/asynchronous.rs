@@ -135,7 +135,7 @@ pub fn end(session: &mut Session<'_, '_>, has_succeeded: bool) {
     }
     for one in std::mem::take(&mut session.asynchronous) {
         let text = format!("custom action {}, which ran asynchronously, was ended", one.action);
-        session.tell(&Message::Warning(text));
+        session.tell(&Message::warning(text));
     }
 }
 
@@ -229,7 +229,7 @@ pub fn end_scheduled(
             for one in std::mem::take(&mut surroundings.asynchronous.running) {
                 let text =
                     format!("custom action {}, which ran asynchronously, was ended", one.action.action);
-                surroundings.interface.message(&Message::Warning(text));
+                surroundings.interface.message(&Message::warning(text));
             }
             break;
         }

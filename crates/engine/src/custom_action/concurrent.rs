@@ -50,19 +50,16 @@ pub fn run(
             Ok(Flow::GoOn)
         }
         Err(error @ (EngineError::UserExit | EngineError::Suspended { .. })) => Err(error),
-        Err(error) => Err(EngineError::CustomAction {
+        Err(error) => Err(EngineError::ConcurrentProduct {
             action: row.action.to_string(),
-            how: format!(
-                "failed to install another product: error {}: {}",
-                error.code(),
-                windows::error_line(&error)
-            ),
+            product: session.package.name().to_string(),
+            source: error.into(),
         }),
     }
 }
 
 fn wrong(row: &CustomAction, reason: String) -> EngineError {
-    EngineError::Row { table: "CustomAction", row: row.action.to_string(), reason }
+    EngineError::row("CustomAction", &row.action, reason)
 }
 
 fn install(

@@ -12,6 +12,7 @@ use crate::functions::{Caller, FunctionAnswer, FunctionCall, Functions, Immediat
 use crate::host::{CallResult, CustomActionHost, HostError, Program, ProgramCall, RunningCode, finish};
 use crate::interface::Message;
 use crate::log::{plain, service};
+use crate::row_fault::RowFault;
 use crate::sequence::Flow;
 use crate::session::Session;
 
@@ -55,27 +56,26 @@ fn prepare(
         }
         Ok(session.machine().unix_path(&session.windows_path("CustomAction", &row.action, text)?)?)
     };
-    let wrong =
-        |reason: String| EngineError::Row { table: "CustomAction", row: row.action.to_string(), reason };
+    let wrong = |fault: RowFault| EngineError::row("CustomAction", &row.action, fault);
     let program = match source {
         ProgramSource::Binary(name) => binary(session, name),
         ProgramSource::File(file) => {
-            let path =
-                session.selection()?.file_target(file).ok_or_else(|| wrong(format!("no file {file}")))?;
+            let absent = || wrong(RowFault::ActionFile { file: file.to_string() });
+            let path = session.selection()?.file_target(file).ok_or_else(absent)?;
             Program::File(unix(&path)?)
         }
         ProgramSource::Directory(directory) => {
             if let Some(directory) = directory {
-                let folder =
-                    session.directory(directory).ok_or_else(|| wrong(format!("no directory {directory}")))?;
+                let folder = session.directory(directory);
+                let folder = folder.ok_or_else(|| wrong(session.no_folder(directory)))?;
                 let folder = unix(&folder)?;
                 working_folder = folder.is_dir().then_some(folder);
             }
             Program::FirstArgument
         }
         ProgramSource::Property(property) => {
-            let path =
-                session.property(property).ok_or_else(|| wrong(format!("property {property} is not set")))?;
+            let absent = || wrong(RowFault::from(format!("property {property} is not set")));
+            let path = session.property(property).ok_or_else(absent)?;
             Program::File(unix(path)?)
         }
     };
@@ -123,8 +123,8 @@ fn run_now(
             service!("Custom action {name} {how}; its result is ignored");
             Ok(Flow::GoOn)
         }
-        Err(EngineError::CustomActionHost { source, .. }) if ignores_result(action) => {
-            session.tell(&Message::Warning(format!("custom action {} did not run: {source}", call.action)));
+        Err(error @ EngineError::CustomActionHost { .. }) if ignores_result(action) => {
+            session.warn_of(&error);
             Ok(Flow::GoOn)
         }
         flow => flow,
@@ -153,7 +153,8 @@ pub fn judge(action: &str, result: Result<CallResult, HostError>) -> Result<Flow
     }
 }
 
-fn not_run(action: &str, source: HostError) -> EngineError {
+/// The documented error for a program that could not be run: 1721.
+pub fn not_run(action: &str, source: HostError) -> EngineError {
     EngineError::CustomActionHost { number: 1721, action: action.to_owned(), source }
 }
 

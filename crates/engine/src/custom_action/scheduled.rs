@@ -6,7 +6,7 @@ use reseat_script::{ActionFailure, ActionKind, Operation, Phase, ScheduledAction
 use serde::{Deserialize, Serialize};
 
 use super::asynchronous::{self, Kind};
-use super::program::{describe, start};
+use super::program::{self, describe, start};
 use super::{ignores_result, windows};
 use crate::error::EngineError;
 use crate::functions::{DeferredCaller, DeferredFacts, DeferredFunctions, Surroundings};
@@ -81,11 +81,7 @@ pub fn schedule(
     let text = serde_json::to_string(&call).unwrap_or_default();
     call.secrets = secrets::within(&format!("{text}{custom_action_data}"));
     let call = serde_json::to_value(&call);
-    let call = call.map_err(|error| EngineError::Row {
-        table: "CustomAction",
-        row: row.action.to_string(),
-        reason: error.to_string(),
-    })?;
+    let call = call.map_err(|error| EngineError::row("CustomAction", &row.action, error.to_string()))?;
     session.add(Operation::CustomAction(ScheduledAction {
         action: row.action.to_string(),
         kind,
@@ -119,7 +115,7 @@ pub fn run_scheduled<'h>(
             (Kind::Windows(call.code), started, facts)
         }
     };
-    let mut code = started.map_err(|error| ActionFailure::Host(error.into()))?;
+    let mut code = started.map_err(|error| not_run(action, &kind, error))?;
     let mut caller = DeferredCaller::new(surroundings.machine, action, facts, phase);
     if scheduled.asynchronous && asynchronous::may_run_beside(phase) {
         surroundings.asynchronous.begin(action, kind, code, caller);
@@ -162,6 +158,15 @@ pub fn judge(
         Ok(result @ CallResult::Killed(_)) => {
             Err(ActionFailure::Returned { code: 1603, message: describe(&result) })
         }
-        Err(error) => Err(ActionFailure::Host(error.into())),
+        Err(error) => Err(not_run(action, kind, error)),
     }
+}
+
+/// The code of an action could not be run.
+fn not_run(action: &ScheduledAction, kind: &Kind, source: HostError) -> ActionFailure {
+    let error = match kind {
+        Kind::Program => program::not_run(&action.action, source),
+        Kind::Windows(code) => windows::cannot_run(&action.action, code, source),
+    };
+    ActionFailure::Host(error.into())
 }

@@ -16,6 +16,7 @@ use crate::host::{CallResult, HostError, Program, ScriptSource, WindowsCall, Win
 use crate::interface::Message;
 use crate::log::{plain, service};
 use crate::request::UiLevel;
+use crate::row_fault::RowFault;
 use crate::sequence::{Flow, refuse};
 use crate::session::Session;
 
@@ -28,16 +29,15 @@ pub fn run(
     if let Some(what) = unsupported(session, row)? {
         let part = format!("custom action {} ({what})", row.action);
         if ignores_result(action) {
-            session.tell(&Message::Warning(format!("{part} did not run")));
+            session.tell(&Message::warning(format!("{part} did not run")));
         } else {
             refuse(session, part)?;
         }
         return Ok(Flow::GoOn);
     }
-    let wrong =
-        |reason: String| EngineError::Row { table: "CustomAction", row: row.action.to_string(), reason };
+    let wrong = |fault: RowFault| EngineError::row("CustomAction", &row.action, fault);
     let file = |session: &Session<'_, '_>, file: &str| {
-        file_path(session, file).ok_or_else(|| wrong(format!("file {file} has no path yet")))
+        file_path(session, file).ok_or_else(|| wrong(RowFault::ActionFile { file: file.to_owned() }))
     };
     let code = match &action.kind {
         CustomActionKind::Library { source, entry_point } => {
@@ -45,7 +45,7 @@ pub fn run(
                 CodeSource::File(key) => Program::File(file(session, key)?),
                 CodeSource::Binary(name) => binary(session, name),
                 CodeSource::Inline | CodeSource::Property(_) => {
-                    return Err(wrong("a library is a file or a stream".to_owned()));
+                    return Err(wrong("a library is a file or a stream".into()));
                 }
             };
             WindowsCode::Library { library, entry_point: entry_point.to_string() }
@@ -72,7 +72,7 @@ pub fn run(
                 is_64_bit: action.script_64_bit,
             }
         }
-        _ => return Err(wrong("it has no Windows code".to_owned())),
+        _ => return Err(wrong("it has no Windows code".into())),
     };
     let call = WindowsCall { action: row.action.to_string(), code, session_handle: SESSION };
     if matches!(action.execution, Execution::Immediate(_)) {
@@ -182,7 +182,7 @@ fn returned(action: &str, result: &CallResult) -> Result<Flow, EngineError> {
 }
 
 /// The documented error for code that could not be run: 1720 for a script, 1723 for a library.
-fn cannot_run(action: &str, code: &WindowsCode, source: HostError) -> EngineError {
+pub fn cannot_run(action: &str, code: &WindowsCode, source: HostError) -> EngineError {
     let number = match code {
         WindowsCode::Script { .. } => 1720,
         WindowsCode::Library { .. } => 1723,

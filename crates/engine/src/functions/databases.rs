@@ -15,6 +15,7 @@ use super::code::Code;
 use super::general::{ActiveDatabase, General};
 use super::handles::{DatabaseHandle, Object};
 use super::{Value, summaries, views};
+use crate::numbered_message::NumberedMessage;
 
 /// Carries out a function about databases.
 pub fn call(
@@ -71,7 +72,7 @@ fn open(general: &mut General<'_>, arguments: Arguments<'_>, active: &dyn Active
     match read(general, path, active) {
         Ok(database) => general.output(Object::Database(DatabaseHandle::Opened(Rc::new(database)))),
         Err(code) => {
-            general.fail(2203, [path.to_owned(), "110".to_owned()]);
+            general.fail(&NumberedMessage::new(2203, [path.to_owned(), "110".to_owned()]));
             Err(code)
         }
     }

@@ -4,13 +4,14 @@
 //! `obtaining-context-information-for-deferred-execution-custom-actions.md`).
 
 use reseat_database::Database;
-use reseat_database::record::{Field, Record};
+use reseat_database::record::Record;
 use reseat_machine::Machine;
 
 use super::arguments::{Answer, Arguments, done, returns};
 use super::code::Code;
 use super::handles::{Handles, Object};
 use super::{FunctionAnswer, databases, products, records, summaries, views};
+use crate::numbered_message::NumberedMessage;
 
 /// The database of the package that is being installed.
 pub trait ActiveDatabase {
@@ -90,10 +91,9 @@ impl<'g> General<'g> {
         super::arguments::values([handle.into()])
     }
 
-    /// Remembers what went wrong: a number of the page `windows-installer-error-messages.md` and what its text refers to.
-    pub fn fail(&mut self, number: i32, parts: impl IntoIterator<Item = String>) {
-        let parts = parts.into_iter().map(Field::Text);
-        self.last_error = Some(Record::of(std::iter::once(Field::Integer(number)).chain(parts)));
+    /// Remembers what went wrong.
+    pub fn fail(&mut self, message: &NumberedMessage) {
+        self.last_error = Some(message.record());
     }
 
     fn last_error_record(&mut self) -> Answer {

@@ -106,7 +106,7 @@ pub fn read(kind: i32, record: &Record, sender: &Sender<'_>) -> Option<(Said, Op
             // An error that an action reports does not end the installation: what the action returns does.
             let said = match message {
                 kind::USER => Message::Information(text.clone()),
-                _ => Message::Warning(text.clone()),
+                _ => Message::warning(text.clone()),
             };
             match Question::new(text, style) {
                 question if question.buttons == Buttons::Ok => Said::Message(said),
@@ -181,7 +181,8 @@ pub fn say(said: Said, interface: &mut dyn UserInterface, is_silent: bool) -> i3
 
 /// The text says itself of what kind it is, where the package has given it a number.
 fn log(message: &Message) {
-    if let Message::Warning(text) | Message::Information(text) | Message::Error { text, .. } = message {
+    if let Message::Warning { text, .. } | Message::Information(text) | Message::Error { text, .. } = message
+    {
         plain!("{text}");
     }
 }

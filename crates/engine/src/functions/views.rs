@@ -2,7 +2,7 @@
 
 use reseat_database::Database;
 use reseat_database::record::{Field, Record};
-use reseat_database::sql::{CursorError, Mode, SqlCause, SqlError};
+use reseat_database::sql::{CursorError, Mode, SqlError};
 use reseat_package::Condition;
 
 use super::arguments::{Answer, Arguments, done, returns, values};
@@ -10,6 +10,7 @@ use super::code::Code;
 use super::general::{ActiveDatabase, General};
 use super::handles::{DatabaseHandle, Object};
 use super::{FunctionAnswer, Value};
+use crate::database_message::{of_cursor, of_query};
 
 /// Carries out a function about views.
 pub fn call(
@@ -151,34 +152,16 @@ fn code(error: &CursorError) -> Code {
 fn remember(general: &mut General<'_>, error: &CursorError, active: &dyn ActiveDatabase) {
     let path = active.path();
     tracing::debug!("view: {error}");
-    match error {
-        CursorError::Sql(error) => remember_sql(general, error, "", path),
-        CursorError::NotExecuted => general.fail(2209, [path]),
-        CursorError::Denied { .. } => general.fail(2207, [path]),
-        CursorError::Value { column, .. } => general.fail(2210, [path, column.clone()]),
-        _ => general.fail(2259, [path]),
+    if let Some(message) = of_cursor(error, &path) {
+        general.fail(&message);
     }
 }
 
 /// Remembers what is wrong with a query.
 pub fn remember_sql(general: &mut General<'_>, error: &SqlError, query: &str, path: String) {
     tracing::debug!("query '{query}': {error}");
-    let part = || query.get(error.span.clone()).unwrap_or_default().to_owned();
-    match &error.cause {
-        SqlCause::UnknownTable { table } => {
-            general.fail(2228, [path, table.clone(), query.to_owned()]);
-        }
-        SqlCause::UnknownColumn { column } | SqlCause::AmbiguousColumn { column } => {
-            general.fail(2235, [path, column.clone(), query.to_owned()]);
-        }
-        SqlCause::NoParameter { .. } => general.fail(2208, [path]),
-        SqlCause::Duplicate { name } => general.fail(2242, [path, name.clone()]),
-        SqlCause::ValueCount { .. } => general.fail(2239, [path]),
-        SqlCause::DuplicateKey { .. } | SqlCause::Null { .. } | SqlCause::OutOfRange { .. } => {
-            general.fail(2259, [path]);
-        }
-        _ if query.is_empty() => general.fail(2259, [path]),
-        _ => general.fail(2232, [path, part(), query.to_owned()]),
+    if let Some(message) = of_query(error, query, &path) {
+        general.fail(&message);
     }
 }
 

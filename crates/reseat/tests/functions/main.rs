@@ -328,13 +328,13 @@ fn messages_reach_the_user_and_answers_come_back() {
     let mut watcher = Watcher { answer: Answer::No, ..Watcher::new() };
     install_with(&place, &product, &host, &mut watcher, |request| request.ui_level = UiLevel::Basic).unwrap();
     let said = |watcher: &Watcher, message: &Message| watcher.messages.iter().any(|said| said == message);
-    assert!(said(&watcher, &Message::Warning("Warning 25001. No luck in Test".to_owned())));
+    assert!(said(&watcher, &Message::warning("Warning 25001. No luck in Test")));
     assert!(said(&watcher, &Message::ActionData("hole 3 of 9".to_owned())));
     assert!(said(&watcher, &Message::ActionData("said".to_owned())));
     let dig = Message::ActionStart { action: "Dig".to_owned(), description: "Digging".to_owned() };
     assert!(said(&watcher, &dig));
     assert!(!watcher.messages.iter().any(|said| format!("{said:?}").contains("for the log")));
-    assert!(said(&watcher, &Message::Warning("Error 25001. No time in ".to_owned())));
+    assert!(said(&watcher, &Message::warning("Error 25001. No time in ")));
     assert_eq!(watcher.questions.len(), 1);
     assert_eq!(
         (watcher.questions[0].text.as_str(), watcher.questions[0].buttons),
