@@ -94,10 +94,12 @@ impl EngineError {
                 match self {
                     // These have facts that the documented message has no fields for.
                     Self::Machine(_) | Self::Package(_) | Self::Database(_) | Self::Journal(_) => {
-                        format!("{text}: {self}")
+                        followed_by(text, &self.to_string())
                     }
-                    Self::Row { fault, .. } if message.number() == 2730 => format!("{text}: {fault}"),
-                    Self::Row { .. } | Self::Selection(_) => format!("{text}: {self}"),
+                    Self::Row { fault, .. } if message.number() == 2730 => {
+                        followed_by(text, &fault.to_string())
+                    }
+                    Self::Row { .. } | Self::Selection(_) => followed_by(text, &self.to_string()),
                     _ => text,
                 }
             }
@@ -113,11 +115,18 @@ pub fn with_causes(mut text: String, error: &dyn Error) -> String {
     while let Some(error) = cause {
         let more = error.to_string();
         if !text.ends_with(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
+            text = followed_by(text, &more);
         }
         cause = error.source();
     }
+    text
+}
+
+/// A sentence with the facts behind it.
+pub(crate) fn followed_by(mut text: String, more: &str) -> String {
+    text.truncate(text.trim_end_matches('.').len());
+    text.push_str(": ");
+    text.push_str(more);
     text
 }
 
@@ -163,7 +172,7 @@ fn of_listed_transform(
     source: &(dyn Error + Send + Sync + 'static),
 ) -> Option<NumberedMessage> {
     match source.downcast_ref::<TransformError>() {
-        Some(error) => of_transform(error, transform, ""),
+        Some(error) => of_transform(error, transform, transform),
         None if transform.starts_with(':') => Some(text_message(2752, &[transform])),
         None => Some(text_message(2936, &[transform])),
     }

@@ -25,6 +25,7 @@ use crate::client::{self, Client};
 use crate::context::Context;
 use crate::custom_action::asynchronous::Asynchronous;
 use crate::error::EngineError;
+use crate::error_message::followed_by;
 use crate::functions::messages::format_by;
 use crate::host::CustomActionHost;
 use crate::installation::ProductChange;
@@ -303,9 +304,7 @@ impl<'s, 'm> Session<'s, 'm> {
         let message = NumberedMessage::new(number, fields.iter().map(|field| (*field).to_owned()));
         let mut text = self.message_text(&message);
         if !more.is_empty() {
-            let end = text.trim_end_matches('.').len();
-            text.truncate(end);
-            text = format!("{text}: {more}");
+            text = followed_by(text, more);
         }
         self.tell(&Message::Warning { number: Some(number), text });
     }

@@ -48,7 +48,7 @@ fn the_words_of_the_package_come_first_and_may_name_properties() {
     let scene = Scene::new();
     let authored = failing().with_row("Error", &["1722", "[ProductName] is sorry: [2] failed.{{ Tell us.}}"]);
     let ran = install(&scene, &authored, "de_DE.UTF-8", &[]);
-    ran.expect_failure(&["error 1603: 1722. Test is sorry: Fails failed."]);
+    ran.expect_failure(&["error 1603: 1722. Test is sorry: Fails failed: it returned 7"]);
     assert!(!ran.err.contains("Tell us"), "{}", ran.err);
 }
 
@@ -125,7 +125,8 @@ fn what_is_wrong_with_a_table_has_its_number() {
     install(&scene, &product(), "", &["ADDLOCAL=None"]).expect_failure(&["error 1603: 2711. ", "'None'"]);
     install(&scene, &product(), "", &["TRANSFORMS=:none"]).expect_failure(&["error 1624: 2752. ", ":none"]);
     let words = lost().with_row("Error", &["2715", "[ProductName] lost [2]."]);
-    install(&scene, &words, "de_DE", &[]).expect_failure(&["2715. Test lost NoFile."]);
+    install(&scene, &words, "de_DE", &[])
+        .expect_failure(&["2715. Test lost NoFile: table DuplicateFile, row Copy: "]);
 }
 
 #[test]
