@@ -9,23 +9,20 @@ mod inflate;
 
 use crate::block::BLOCK_SIZE;
 use crate::error::DecodeError;
-use inflate::{Inflate, SLACK};
-
-/// Bytes of the buffer; more than the dictionary and a block, so that the dictionary is seldom moved.
-const BUFFER_SIZE: usize = 8 * BLOCK_SIZE;
+use inflate::{Buffer, Inflate, USABLE};
 
 /// A folder's MSZIP decoder.
 pub(crate) struct Mszip {
     inflate: Inflate,
     /// What was decompressed last; the last block is `start..end`.
-    buffer: Vec<u8>,
+    buffer: Box<Buffer>,
     start: usize,
     end: usize,
 }
 
 impl Mszip {
     pub fn new() -> Self {
-        Self { inflate: Inflate::new(), buffer: vec![0; BUFFER_SIZE + SLACK], start: 0, end: 0 }
+        Self { inflate: Inflate::new(), buffer: Box::new([0; _]), start: 0, end: 0 }
     }
 
     /// Decompresses one block to exactly `size` bytes, at most 32768.
@@ -33,7 +30,7 @@ impl Mszip {
         let Some(deflated) = input.strip_prefix(b"CK") else {
             return Err(DecodeError::MszipSignature { found: input.iter().take(2).copied().collect() });
         };
-        if self.end + size > BUFFER_SIZE {
+        if self.end + size > USABLE {
             let dictionary = self.end - BLOCK_SIZE.min(self.end)..self.end;
             let kept = dictionary.len();
             self.buffer.copy_within(dictionary, 0);

@@ -90,10 +90,14 @@ impl<const SIZE: usize> Table<SIZE> {
         let mut free = 1 << bits;
         let mut second = (0, usize::MAX, 0);
         for (length, count) in counts.iter().enumerate().skip(1) {
+            if length <= bits {
+                // What is there so far stands for codes with either next bit.
+                self.entries.copy_within(..1 << (length - 1), 1 << (length - 1));
+            }
             for left in (1..=*count).rev() {
                 let meaning = symbols.next().unwrap_or(SPECIAL);
                 if length <= bits {
-                    self.repeat(code, 1 << length, 1 << bits, entry(meaning, length));
+                    self.set(code, entry(meaning, length));
                 } else {
                     let prefix = code & ((1 << bits) - 1);
                     if second.1 != prefix {
@@ -146,15 +150,11 @@ fn entry(meaning: u32, length: usize) -> u32 {
         + (length as u32) * u32::from(meaning & (LITERAL | SPECIAL) != 0)
 }
 
-/// The code after this one of the same length, both bit-reversed.
+/// The code after this one of the same length, both bit-reversed: the highest zero becomes one, and what is above it zero.
 fn next(code: usize, length: usize) -> usize {
-    let mut bit = 1 << (length - 1);
-    let mut code = code;
-    while code & bit != 0 {
-        code &= !bit;
-        bit >>= 1;
-    }
-    code | bit
+    let zeros = !code & ((1 << length) - 1);
+    let bit = zeros.checked_ilog2().map_or(0, |bit| 1_usize << bit);
+    code & bit.saturating_sub(1) | bit
 }
 
 /// An element that is there, or the last one.

@@ -1,15 +1,22 @@
 //! Deflate (RFC 1951) into a buffer that has what came before.
 
-use super::bits::Bits;
+use super::bits::{Bits, Input};
 use super::codes::{END, LITERAL, SPECIAL, TABLE, Table, number};
 use crate::error::DecodeError;
 use crate::window::repeat;
 
-/// Room behind the output that a step of the inner loop may write to.
-pub(super) const SLACK: usize = 3 + LONGEST_MATCH + STEP;
 const LONGEST_MATCH: usize = 258;
 /// Bytes of a match that are copied at once.
 const STEP: usize = 16;
+/// Bytes that a match may write behind its end.
+const SURPLUS: usize = 2 * STEP;
+/// A place in the buffer, masked: the compiler sees that it is in it.
+const MASK: usize = (1 << 18) - 1;
+/// What came before, the output, and room behind it that a step of the inner loop may write to.
+pub(super) type Buffer = [u8; MASK + 1 + STEP];
+/// The end of the output is never beyond this.
+pub(super) const USABLE: usize = MASK + 1 - 3 - LONGEST_MATCH - SURPLUS;
+
 /// Bits of the first tables.
 const SYMBOL_BITS: usize = 11;
 const DISTANCE_BITS: usize = 8;
@@ -21,8 +28,40 @@ const LENGTH_ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 
 /// The longest match has a symbol of its own, the last one.
 const LENGTH_SYMBOLS: u32 = 29;
 
-/// The tables of the codes, which are made anew for each deflate block.
+/// Inflates streams, one after the other.
 pub(super) struct Inflate {
+    input: Input,
+    codes: Codes,
+}
+
+impl Inflate {
+    pub fn new() -> Self {
+        Self { input: Input::new(), codes: Codes::new() }
+    }
+
+    /// Inflates a whole stream to `buffer[start..end]`; matches may reach back to the buffer's start. The end is [`USABLE`] at
+    /// most.
+    pub fn run(
+        &mut self,
+        input: &[u8],
+        buffer: &mut Buffer,
+        start: usize,
+        end: usize,
+    ) -> Result<(), DecodeError> {
+        self.input.set(input);
+        let Self { input, codes } = self;
+        let mut bits = input.bits();
+        let mut out = Output { buffer, start, position: start, end };
+        let result = codes.stream(&mut bits, &mut out);
+        match bits.is_beyond() {
+            true => Err(DecodeError::InputEnds { output: out.written() }),
+            false => result,
+        }
+    }
+}
+
+/// The tables of the codes, which are made anew for each deflate block.
+struct Codes {
     symbols: Table<4096>,
     distances: Table<512>,
     lengths: Table<128>,
@@ -31,8 +70,8 @@ pub(super) struct Inflate {
     length_meanings: [u32; 19],
 }
 
-impl Inflate {
-    pub fn new() -> Self {
+impl Codes {
+    fn new() -> Self {
         let mut symbol_meanings = [SPECIAL; SYMBOLS];
         let (literals, others) = symbol_meanings.split_at_mut(256);
         for (byte, meaning) in (0..).zip(literals) {
@@ -73,29 +112,20 @@ impl Inflate {
         }
     }
 
-    /// Inflates a whole stream to `buffer[start..end]`; matches may reach back to the buffer's start. Behind `end` there have
-    /// to be [`SLACK`] bytes.
-    pub fn run(
-        &mut self,
-        input: &[u8],
-        buffer: &mut [u8],
-        start: usize,
-        end: usize,
-    ) -> Result<(), DecodeError> {
-        let mut bits = Bits::new(input);
-        let mut out = Output { buffer, start, position: start, end };
+    /// The blocks of a stream.
+    fn stream(&mut self, bits: &mut Bits, out: &mut Output) -> Result<(), DecodeError> {
         loop {
             bits.refill();
             let is_last = bits.number(1) == 1;
             match bits.number(2) {
-                0 => out.stored(&mut bits)?,
+                0 => out.stored(bits)?,
                 1 => {
                     self.fixed_codes()?;
-                    self.block(&mut bits, &mut out)?;
+                    self.block(bits, out)?;
                 }
                 2 => {
-                    self.read_codes(&mut bits, &out)?;
-                    self.block(&mut bits, &mut out)?;
+                    self.read_codes(bits, out)?;
+                    self.block(bits, out)?;
                 }
                 _ => return Err(out.damaged("a block of a type that is not defined")),
             }
@@ -103,7 +133,7 @@ impl Inflate {
                 return Err(DecodeError::InputEnds { output: out.written() });
             }
             if is_last {
-                return match out.position == end {
+                return match out.position == out.end {
                     true => Ok(()),
                     false => Err(out.wrong_length()),
                 };
@@ -176,36 +206,26 @@ impl Inflate {
         self.distances.build("distance", distances, &self.distance_meanings, DISTANCE_BITS)
     }
 
-    /// The symbols of one block.
+    /// The symbols of one block. All that a step needs is in variables here, and the places of both buffers are masked, so
+    /// that the loop has no branch but those that the data asks for.
     fn block(&self, bits: &mut Bits, out: &mut Output) -> Result<(), DecodeError> {
-        match self.symbols::<true>(bits, out)? {
-            Reached::End => Ok(()),
-            Reached::Limit => match self.symbols::<false>(bits, out)? {
-                Reached::End => Ok(()),
-                Reached::Limit => Err(out.wrong_length()),
-            },
-        }
-    }
-
-    /// The symbols of one block as far as its end, or as far as a step cannot pass the end of the output; `AMID` the input as
-    /// well. All that a step needs is in variables here.
-    fn symbols<const AMID: bool>(&self, bits: &mut Bits, out: &mut Output) -> Result<Reached, DecodeError> {
         const MAIN: u64 = (1 << SYMBOL_BITS) - 1;
         const DISTANCE: u64 = (1 << DISTANCE_BITS) - 1;
         let (symbols, distances) = (self.symbols.entries(), self.distances.entries());
         let look = |place: u64| symbols.get(place as usize & 4095).copied().unwrap_or(SPECIAL);
+        let look_far = |place: u64| distances.get(place as usize & 511).copied().unwrap_or(SPECIAL);
         let mut at = *bits;
-        let refill = |at: &mut Bits| if AMID { at.refill_amid() } else { at.refill() };
         let end = out.end;
         let mut position = out.position;
         let buffer = &mut *out.buffer;
-        // Input that ends is met with zeros: what they stand for grows the output until its end, or ends the block.
-        let reached = loop {
-            if position > end || (AMID && !at.is_amid(2)) {
-                break Reached::Limit;
+        at.refill();
+        let mut entry = look(at.peek() & MAIN);
+        // Here at least AT_HAND bits are at hand, of which none of `entry` is taken. Input that ends is met with other bytes:
+        // what they stand for grows the output until its end, or ends the block.
+        let result = loop {
+            if position > end {
+                break Err(Stop::Length);
             }
-            refill(&mut at);
-            let mut entry = look(at.peek() & MAIN);
             // Three literals take 33 bits, a length 20 more at most.
             if entry & LITERAL != 0 {
                 at.take(entry);
@@ -221,6 +241,8 @@ impl Inflate {
                         at.take(entry);
                         put(buffer, position, entry);
                         position += 1;
+                        entry = look(at.peek() & MAIN);
+                        at.refill();
                         continue;
                     }
                 }
@@ -233,55 +255,71 @@ impl Inflate {
                         at.take(entry);
                         put(buffer, position, entry);
                         position += 1;
+                        entry = look(at.peek() & MAIN);
+                        at.refill();
                         continue;
                     }
                 }
                 if entry & END != 0 {
                     at.take(entry);
-                    break Reached::End;
+                    break Ok(());
                 }
                 if entry & SPECIAL != 0 {
-                    return Err(DecodeError::UnusedCode { tree: "main" });
+                    break Err(Stop::Main);
                 }
             }
             let length = value(&mut at, entry);
-            refill(&mut at);
-            let mut entry = distances.get((at.peek() & DISTANCE) as usize).copied().unwrap_or(SPECIAL);
+            entry = look_far(at.peek() & DISTANCE);
+            at.refill();
             if entry & SPECIAL != 0 {
                 if entry & TABLE != 0 {
                     at.take(entry);
-                    let more = at.peek() as usize & ((1 << (entry >> 8 & 0xf)) - 1);
-                    let place = (entry >> 16 & 0x1ff) as usize + more;
-                    entry = distances.get(place & 511).copied().unwrap_or(SPECIAL);
+                    let more = at.peek() & ((1 << (entry >> 8 & 0xf)) - 1);
+                    entry = look_far(u64::from(entry >> 16) + more);
                 }
                 if entry & SPECIAL != 0 {
-                    return Err(DecodeError::UnusedCode { tree: "distance" });
+                    break Err(Stop::Distance);
                 }
             }
             let distance = value(&mut at, entry);
             if distance > position {
-                let (distance, available) = (distance as u64, position as u64);
-                return Err(DecodeError::MatchStart { distance, available });
+                break Err(Stop::Start(distance));
             }
+            // A distance takes 28 bits at most: the next symbol is at hand, and found while the match is copied.
+            entry = look(at.peek() & MAIN);
+            at.refill();
             copy(buffer, position, distance, length);
             position += length;
         };
         (*bits, out.position) = (at, position);
-        if position > end { Err(out.wrong_length()) } else { Ok(reached) }
+        match result {
+            _ if position > end => Err(out.wrong_length()),
+            Ok(()) => Ok(()),
+            Err(Stop::Length) => Err(out.wrong_length()),
+            Err(Stop::Main) => Err(DecodeError::UnusedCode { tree: "main" }),
+            Err(Stop::Distance) => Err(DecodeError::UnusedCode { tree: "distance" }),
+            Err(Stop::Start(distance)) => {
+                Err(DecodeError::MatchStart { distance: distance as u64, available: position as u64 })
+            }
+        }
     }
 }
 
-/// How far the symbols of a block were taken.
-enum Reached {
-    /// Its end.
-    End,
-    /// Its end is not reached yet.
-    Limit,
+/// Why the symbols of a block end before its end.
+enum Stop {
+    /// More output than there may be.
+    Length,
+    /// A bit pattern that stands for no symbol.
+    Main,
+    /// The same in the code of distances.
+    Distance,
+    /// A match from so far back that nothing is there.
+    Start(usize),
 }
 
 /// Where the bytes go.
 struct Output<'b> {
-    buffer: &'b mut [u8],
+    buffer: &'b mut Buffer,
     start: usize,
     position: usize,
     end: usize,
@@ -334,35 +372,42 @@ fn value(bits: &mut Bits, entry: u32) -> usize {
 }
 
 #[inline(always)]
-fn put(buffer: &mut [u8], position: usize, entry: u32) {
-    if let Some(place) = buffer.get_mut(position) {
+fn put(buffer: &mut Buffer, position: usize, entry: u32) {
+    if let Some(place) = buffer.get_mut(position & MASK) {
         *place = (entry >> 16) as u8;
     }
 }
 
-/// Copies a match; up to [`STEP`] bytes too many are written.
+/// Copies [`STEP`] bytes.
 #[inline(always)]
-fn copy(buffer: &mut [u8], target: usize, distance: usize, length: usize) {
+fn copy_step(buffer: &mut Buffer, source: usize, target: usize) {
+    let (source, target) = (source & MASK, target & MASK);
+    let step = buffer.get(source..source + STEP).and_then(|step| step.first_chunk::<STEP>()).copied();
+    let place = buffer.get_mut(target..target + STEP).and_then(|place| place.first_chunk_mut::<STEP>());
+    if let (Some(step), Some(place)) = (step, place) {
+        *place = step;
+    }
+}
+
+/// Copies a match; up to [`SURPLUS`] bytes too many are written.
+#[inline(always)]
+fn copy(buffer: &mut Buffer, target: usize, distance: usize, length: usize) {
     let source = target - distance;
     if distance >= STEP {
-        let mut done = 0;
-        loop {
-            let step = buffer.get(source + done..).and_then(|rest| rest.first_chunk::<STEP>()).copied();
-            let place = buffer.get_mut(target + done..).and_then(|rest| rest.first_chunk_mut::<STEP>());
-            if let (Some(step), Some(place)) = (step, place) {
-                *place = step;
-            }
+        copy_step(buffer, source, target);
+        copy_step(buffer, source + STEP, target + STEP);
+        let mut done = 2 * STEP;
+        while done < length {
+            copy_step(buffer, source + done, target + done);
             done += STEP;
-            if done >= length {
-                return;
-            }
         }
+        return;
     }
     copy_overlapping(buffer, source, target, length);
 }
 
 /// Copies a match that repeats what it writes, seldom enough to be apart.
 #[inline(never)]
-fn copy_overlapping(buffer: &mut [u8], source: usize, target: usize, length: usize) {
+fn copy_overlapping(buffer: &mut Buffer, source: usize, target: usize, length: usize) {
     repeat(buffer, source, target, length);
 }
