@@ -3,8 +3,8 @@
 //! The map:
 //! - `set`: [`CabinetSet`], one or more cabinets as one list of files, and copying their content.
 //! - `folder`: the blocks of a folder across cabinets, read in order; `block`: one of them with its checksum.
-//! - `decoder`: what a folder is compressed with; `mszip`, `lzx`, `quantum`: the decoders; `window`, `slots`: what the last
-//!   two share.
+//! - `decoder`: what a folder is compressed with; `mszip`, `lzx`, `quantum`: the decoders; `padded`: their input; `window`,
+//!   `slots`: what the last two share.
 //! - `header`: the raw tables, read and written; `part`: one file of a set, read with checked offsets.
 //! - `file`, `date_time`: what a cabinet says about a file.
 //! - `writer`, `set_writer`: [`CabinetWriter`] and [`CabinetSetWriter`], new cabinets: stored, MSZIP or LZX; `contents`: what they
@@ -47,6 +47,7 @@ mod header;
 mod layout;
 mod lzx;
 mod mszip;
+mod padded;
 mod part;
 mod quantum;
 mod set;

@@ -18,11 +18,12 @@ mod translation;
 
 use crate::block::BLOCK_SIZE;
 use crate::error::DecodeError;
+use crate::padded::Padded;
 use crate::slots;
 use crate::window::Window;
 use bits::Bits;
 use code_lengths::read_lengths;
-use huffman::{Huffman, MAX_LENGTH};
+use huffman::Huffman;
 use translation::Translation;
 
 pub(crate) use compressor::{Compressor, MOST_FRAMES};
@@ -36,12 +37,24 @@ const MAX_SLOTS: usize = 50;
 const MAIN_SYMBOLS: usize = LITERALS + MAX_SLOTS * LENGTHS_PER_SLOT;
 const LENGTH_SYMBOLS: usize = 249;
 const MIN_MATCH: usize = 2;
+/// The length of a match whose symbol does not say all of it.
+const LONGER: usize = LENGTHS_PER_SLOT - 1 + MIN_MATCH;
+/// The meaning of a symbol that is a literal.
+const LITERAL: u32 = 1 << 31;
 
 /// For each position slot: the first formatted offset, and how many bits follow.
 const SLOTS: [(u32, u32); MAX_SLOTS] = slots::with_bases([
     0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14,
     15, 15, 16, 16, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17, 17,
 ]);
+
+/// The same with room for a masked index.
+const SLOT_TABLE: [(u32, u32); 64] = {
+    let mut table = [(0, 0); 64];
+    let (slots, _) = table.split_at_mut(MAX_SLOTS);
+    slots.copy_from_slice(&SLOTS);
+    table
+};
 
 /// Position slots of a window of 2^`bits` bytes.
 fn slots_of_window(bits: u32) -> usize {
@@ -61,6 +74,12 @@ enum BlockKind {
 
 /// A folder's LZX decoder.
 pub(crate) struct Lzx {
+    input: Padded,
+    state: State,
+}
+
+/// All of it but the input.
+struct State {
     window: Window,
     repeated: [u32; 3],
     kind: BlockKind,
@@ -84,6 +103,23 @@ pub(crate) struct Lzx {
 impl Lzx {
     /// A decoder for a window of 2^`window_bits` bytes, 15 to 21.
     pub fn new(window_bits: u32) -> Self {
+        Self { input: Padded::new(), state: State::new(window_bits) }
+    }
+
+    /// Decompresses one frame to exactly `size` bytes, at most 32768.
+    pub fn decode(&mut self, input: &[u8], size: usize) -> Result<(), DecodeError> {
+        self.input.set(input);
+        self.state.decode(Bits::new(&self.input), size)
+    }
+
+    /// The bytes of the frame decoded last.
+    pub fn output(&self) -> &[u8] {
+        self.state.output()
+    }
+}
+
+impl State {
+    fn new(window_bits: u32) -> Self {
         let main_symbols = LITERALS + slots_of_window(window_bits) * LENGTHS_PER_SLOT;
         Self {
             window: Window::new(1 << window_bits),
@@ -94,7 +130,7 @@ impl Lzx {
             main_symbols: main_symbols.min(MAIN_SYMBOLS),
             main_lengths: [0; MAIN_SYMBOLS],
             length_lengths: [0; LENGTH_SYMBOLS],
-            main: Huffman::new("main"),
+            main: Huffman::with_meanings("main", meaning),
             length: Huffman::new("length"),
             aligned: Huffman::new("aligned offset"),
             pretree: Huffman::new("pre"),
@@ -103,14 +139,12 @@ impl Lzx {
         }
     }
 
-    /// Decompresses one frame to exactly `size` bytes, at most 32768.
-    pub fn decode(&mut self, input: &[u8], size: usize) -> Result<(), DecodeError> {
+    fn decode(&mut self, mut bits: Bits<'_>, size: usize) -> Result<(), DecodeError> {
         if self.previous != BLOCK_SIZE {
             return Err(DecodeError::AfterShortBlock { previous: self.previous });
         }
         self.previous = size;
         self.window.start_block();
-        let mut bits = Bits::new(input);
         if self.translation.is_none() {
             self.translation = Some(read_translation(&mut bits));
         }
@@ -135,8 +169,7 @@ impl Lzx {
         Ok(())
     }
 
-    /// The bytes of the frame decoded last.
-    pub fn output(&self) -> &[u8] {
+    fn output(&self) -> &[u8] {
         let translated = self.translation.as_ref().and_then(Translation::translated);
         translated.unwrap_or_else(|| self.window.block())
     }
@@ -213,68 +246,93 @@ impl Lzx {
         Ok(())
     }
 
-    /// Decodes symbols until `run` bytes are written.
+    /// Decodes symbols until `run` bytes are written. All that a step needs is in variables here.
     #[inline(never)]
     fn decode_run<const ALIGNED: bool>(
         &mut self,
         stream: &mut Bits<'_>,
         run: usize,
     ) -> Result<(), DecodeError> {
-        // Local copies stay in registers.
+        let unused = |tree| DecodeError::UnusedCode { tree };
+        let table = self.main.table();
+        let Some(mut cursor) = self.window.cursor() else { return Err(unused("main")) };
         let mut bits = *stream;
         let [mut r0, mut r1, mut r2] = self.repeated;
-        let mut cursor = self.window.cursor();
         let start = cursor.position;
         let end = start + run;
-        'run: while cursor.position < end {
+        bits.refill();
+        let mut entry = table.look(&bits);
+        // Here 48 bits are available, of which none of `entry` is taken.
+        while cursor.position < end {
+            if entry == 0 {
+                entry = self.main.find_long(bits.peek()).ok_or_else(|| unused("main"))?;
+            }
+            bits.consume(entry);
+            if entry & LITERAL != 0 {
+                cursor.push((entry >> 8) as u8);
+                entry = table.look(&bits);
+                // One more is at hand, even after a long code.
+                if entry & LITERAL != 0 && cursor.position < end {
+                    bits.consume(entry);
+                    cursor.push((entry >> 8) as u8);
+                    entry = table.look(&bits);
+                }
+                bits.refill();
+                continue;
+            }
+            let mut length = (entry >> 8 & 0xff) as usize;
+            let slot = entry >> 16;
+            if length == LONGER {
+                bits.refill();
+                length += self.length.decode(&mut bits)? as usize;
+            }
+            let distance = if slot > 2 {
+                let (base, extra) = SLOT_TABLE.get(slot as usize & 63).copied().unwrap_or_default();
+                let follows = if ALIGNED && extra >= 3 {
+                    let high = bits.take(extra - 3) << 3;
+                    high + self.aligned.decode(&mut bits)?
+                } else {
+                    bits.take(extra)
+                };
+                (r1, r2) = (r0, r1);
+                base + follows - 2
+            } else {
+                match slot {
+                    0 => r0,
+                    1 => std::mem::replace(&mut r1, r0),
+                    _ => std::mem::replace(&mut r2, r0),
+                }
+            };
+            r0 = distance;
+            // The next symbol is at hand, and found while the match is copied.
+            entry = table.look(&bits);
             bits.refill();
-            let mut symbol = self.main.decode(&mut bits)?;
-            while symbol < LITERALS {
-                cursor.push(symbol as u8);
-                if cursor.position >= end {
-                    break 'run;
-                }
-                if bits.available() < MAX_LENGTH as u32 {
-                    bits.refill();
-                }
-                symbol = self.main.decode(&mut bits)?;
-            }
-            bits.refill();
-            let symbol = symbol - LITERALS;
-            let mut length = symbol % LENGTHS_PER_SLOT;
-            if length == LENGTHS_PER_SLOT - 1 {
-                length += self.length.decode(&mut bits)?;
-            }
-            length += MIN_MATCH;
-            let slot = symbol / LENGTHS_PER_SLOT;
-            match slot {
-                0 => {}
-                1 => std::mem::swap(&mut r0, &mut r1),
-                2 => std::mem::swap(&mut r0, &mut r2),
-                _ => {
-                    let (base, extra) = SLOTS.get(slot).copied().unwrap_or((0, 0));
-                    let follows = if ALIGNED && extra >= 3 {
-                        let high = bits.take(extra - 3) << 3;
-                        high + self.aligned.decode(&mut bits)? as u32
-                    } else {
-                        bits.take(extra)
-                    };
-                    r2 = r1;
-                    r1 = r0;
-                    r0 = base + follows - 2;
-                }
-            }
-            let left = end - cursor.position;
+            let (left, written) = (end - cursor.position, cursor.position - start);
             if length > left {
                 return Err(DecodeError::MatchEnd { length, left });
             }
-            let written = cursor.position - start;
-            cursor.copy(r0 as usize, length, written)?;
+            if !cursor.reaches(distance as usize, written) {
+                return Err(cursor.beyond(distance as usize, written));
+            }
+            cursor.copy(distance as usize, length);
         }
         self.repeated = [r0, r1, r2];
         self.window.advance(run);
         *stream = bits;
         Ok(())
+    }
+}
+
+/// What a symbol of the main tree stands for: a literal from bit 8 on, or the length of a match there, [`LONGER`] when more of it
+/// follows, and its position slot from bit 16 on.
+fn meaning(symbol: u16) -> u32 {
+    let symbol = u32::from(symbol);
+    match symbol.checked_sub(LITERALS as u32) {
+        None => LITERAL | symbol << 8,
+        Some(symbol) => {
+            let (slot, length) = (symbol / LENGTHS_PER_SLOT as u32, symbol % LENGTHS_PER_SLOT as u32);
+            slot << 16 | (length + MIN_MATCH as u32) << 8
+        }
     }
 }
 

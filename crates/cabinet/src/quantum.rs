@@ -111,7 +111,11 @@ impl Quantum {
         if length > left {
             return Err(Some(DecodeError::MatchEnd { length, left }));
         }
-        self.window.cursor().copy(distance, length, 0).map_err(Some)?;
+        let mut cursor = self.window.cursor().ok_or(None)?;
+        if !cursor.reaches(distance, 0) {
+            return Err(Some(cursor.beyond(distance, 0)));
+        }
+        cursor.copy(distance, length);
         self.window.advance(length);
         Ok(())
     }

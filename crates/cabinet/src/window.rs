@@ -3,13 +3,17 @@
 use crate::block::BLOCK_SIZE;
 use crate::error::DecodeError;
 
-/// Bytes that one step of a long match copies at once.
+/// Bytes that one step of a match copies at once.
 const STEP: usize = 16;
+/// Every ring is shorter: what is masked with this is in it, and the compiler sees that.
+const MASK: usize = (1 << 22) - 1;
+/// The ring, room that nothing ever touches, and what surplus writes go to.
+type Bytes = [u8; MASK + 1 + STEP];
 
 /// A ring of the window's size plus one block, so that a match may write up to [`STEP`] bytes too many ahead of the
 /// current position without touching bytes that are still within reach of a match. A block never crosses the ring's end.
 pub(crate) struct Window {
-    /// The ring, and [`STEP`] bytes more that only take surplus writes.
+    /// As long as [`Bytes`]. What is behind the ring and its surplus is never touched, so it takes no memory.
     bytes: Box<[u8]>,
     /// Length of the ring, a multiple of 32 KB.
     ring: usize,
@@ -25,7 +29,7 @@ impl Window {
     /// A window of `size` bytes, a multiple of 32 KB.
     pub fn new(size: usize) -> Self {
         let ring = size + BLOCK_SIZE;
-        let bytes = vec![0; ring + STEP].into_boxed_slice();
+        let bytes = vec![0; size_of::<Bytes>()].into_boxed_slice();
         Self { bytes, ring, position: 0, reach: 0, size, block_start: 0 }
     }
 
@@ -48,9 +52,10 @@ impl Window {
     }
 
     /// The bytes, the write position and the reach, for the inner loop, which gives position and reach back with
-    /// [`Window::advance`].
-    pub fn cursor(&mut self) -> Cursor<'_> {
-        Cursor { position: self.position, reach: self.reach, ring: self.ring, bytes: &mut self.bytes }
+    /// [`Window::advance`]. There always is one.
+    pub fn cursor(&mut self) -> Option<Cursor<'_>> {
+        let bytes = self.bytes.first_chunk_mut()?;
+        Some(Cursor { position: self.position, reach: self.reach, ring: self.ring, bytes })
     }
 
     /// Takes `count` bytes as written after the position.
@@ -71,7 +76,7 @@ impl Window {
 
 /// The window in the inner loop: everything in registers.
 pub(crate) struct Cursor<'a> {
-    bytes: &'a mut [u8],
+    bytes: &'a mut Bytes,
     ring: usize,
     /// Where the next byte goes.
     pub position: usize,
@@ -82,33 +87,40 @@ impl Cursor<'_> {
     /// Appends one byte.
     #[inline(always)]
     pub fn push(&mut self, byte: u8) {
-        if let Some(place) = self.bytes.get_mut(self.position) {
+        if let Some(place) = self.bytes.get_mut(self.position & MASK) {
             *place = byte;
         }
         self.position += 1;
     }
 
-    /// Appends `length` bytes from `distance` bytes back. `written` is what this cursor has appended so far.
+    /// Whether a match may start `distance` bytes back. `written` is what this cursor has appended so far.
     #[inline(always)]
-    pub fn copy(&mut self, distance: usize, length: usize, written: usize) -> Result<(), DecodeError> {
-        if distance > self.reach + written || distance == 0 {
-            let available = (self.reach + written) as u64;
-            return Err(DecodeError::MatchStart { distance: distance as u64, available });
-        }
+    pub fn reaches(&self, distance: usize, written: usize) -> bool {
+        // A distance of 0 is beyond reach as well.
+        distance.wrapping_sub(1) < self.reach + written
+    }
+
+    /// The error for a match that starts too far back.
+    #[cold]
+    pub fn beyond(&self, distance: usize, written: usize) -> DecodeError {
+        DecodeError::MatchStart { distance: distance as u64, available: (self.reach + written) as u64 }
+    }
+
+    /// Appends `length` bytes from `distance` bytes back, which has to be within reach.
+    #[inline(always)]
+    pub fn copy(&mut self, distance: usize, length: usize) {
         let target = self.position;
         self.position += length;
         if distance < STEP || distance > target {
             copy_overlapping_or_wrapped(self.bytes, self.ring, target, distance, length);
-            return Ok(());
+            return;
         }
         let source = target - distance;
-        let mut done = 0;
-        loop {
+        copy_step(self.bytes, source, target);
+        let mut done = STEP;
+        while done < length {
             copy_step(self.bytes, source + done, target + done);
             done += STEP;
-            if done >= length {
-                return Ok(());
-            }
         }
     }
 }
@@ -116,7 +128,13 @@ impl Cursor<'_> {
 /// Copies a match whose source ends in what it writes, or lies across the ring's end. It takes the cursor apart, so that
 /// the inner loop can keep its fields in registers.
 #[inline(never)]
-fn copy_overlapping_or_wrapped(bytes: &mut [u8], ring: usize, target: usize, distance: usize, length: usize) {
+fn copy_overlapping_or_wrapped(
+    bytes: &mut Bytes,
+    ring: usize,
+    target: usize,
+    distance: usize,
+    length: usize,
+) {
     if distance > target {
         let source = target + ring - distance;
         let first = length.min(ring - source);
@@ -151,9 +169,11 @@ pub(crate) fn repeat(bytes: &mut [u8], source: usize, target: usize, length: usi
 }
 
 #[inline(always)]
-fn copy_step(bytes: &mut [u8], source: usize, target: usize) {
-    let Some(step) = bytes.get(source..).and_then(|rest| rest.first_chunk::<STEP>()).copied() else { return };
-    if let Some(place) = bytes.get_mut(target..).and_then(|rest| rest.first_chunk_mut::<STEP>()) {
+fn copy_step(bytes: &mut Bytes, source: usize, target: usize) {
+    let (source, target) = (source & MASK, target & MASK);
+    let step = bytes.get(source..source + STEP).and_then(|step| step.first_chunk::<STEP>()).copied();
+    let place = bytes.get_mut(target..target + STEP).and_then(|place| place.first_chunk_mut::<STEP>());
+    if let (Some(step), Some(place)) = (step, place) {
         *place = step;
     }
 }

@@ -44,6 +44,7 @@ impl BitWriter {
 mod tests {
     use super::*;
     use crate::lzx::bits::Bits;
+    use crate::padded::Padded;
 
     #[test]
     fn written_bits_are_read() {
@@ -54,7 +55,9 @@ mod tests {
         values.iter().for_each(|&value| writer.put(masked(value), value.1));
         let bytes = writer.take();
         assert!(bytes.len().is_multiple_of(2));
-        let mut bits = Bits::new(&bytes);
+        let mut input = Padded::new();
+        input.set(&bytes);
+        let mut bits = Bits::new(&input);
         for &value in &values {
             assert_eq!(bits.read(value.1), masked(value));
         }

@@ -1,55 +1,35 @@
 //! The bit stream of LZX: 16-bit little-endian words, the highest bit of each first ([MS-PATCH] 2.1).
 
-/// Reads bits from one block's stored bytes. Past the end it yields zeros; [`Bits::overrun`] tells afterwards, which keeps
-/// the check out of the inner loop.
+use crate::padded::{Padded, View};
+
+/// Reads bits from one block's stored bytes. Past the end it yields others; [`Bits::overrun`] tells afterwards, which keeps the
+/// check out of the inner loop.
 #[derive(Clone, Copy)]
 pub(crate) struct Bits<'a> {
-    data: &'a [u8],
+    input: View<'a>,
     /// Where the next word to load starts. May pass the end.
     position: usize,
     /// The next bits, highest first. Bits below the counted ones are either zero or already those that follow.
     buffer: u64,
-    /// Counted bits in `buffer`.
+    /// Counted bits in `buffer`, in the lowest eight bits; above them is what is left of the numbers that were taken from it.
     count: u32,
 }
 
 impl<'a> Bits<'a> {
-    /// Bits that [`Bits::refill`] guarantees: a main symbol (16), a length symbol (16) and 16 more.
-    pub const REFILLED: u32 = 48;
-
-    pub fn new(data: &'a [u8]) -> Self {
-        Self { data, position: 0, buffer: 0, count: 0 }
+    pub fn new(input: &'a Padded) -> Self {
+        Self { input: input.view(), position: 0, buffer: 0, count: 0 }
     }
 
-    /// Makes at least [`Bits::REFILLED`] bits available.
+    /// Makes at least 48 bits available: a main symbol (16), and either a length symbol (16) or up to 17 more.
     #[inline(always)]
     pub fn refill(&mut self) {
-        let Some(bytes) = self.data.get(self.position..).and_then(|rest| rest.first_chunk::<8>()) else {
-            *self = self.refilled_at_end();
-            return;
-        };
         // Four words, the first one highest: reverse all bytes, then exchange the two of each word back.
-        let reversed = u64::from_be_bytes(*bytes);
+        let reversed = u64::from_be_bytes(self.input.word(self.position));
         let words = ((reversed & 0x00ff_00ff_00ff_00ff) << 8) | ((reversed >> 8) & 0x00ff_00ff_00ff_00ff);
         // Without a condition: what is there already is the same as what is added to it.
-        self.buffer |= words >> self.count;
-        let loaded = (63 - self.count) / 16;
-        self.position += loaded as usize * 2;
-        self.count += loaded * 16;
-    }
-
-    /// By value, so that the reader of an inner loop can stay in registers.
-    #[cold]
-    #[inline(never)]
-    fn refilled_at_end(mut self) -> Self {
-        while self.count < Self::REFILLED {
-            let low = self.data.get(self.position).copied().unwrap_or(0);
-            let high = self.data.get(self.position + 1).copied().unwrap_or(0);
-            self.buffer |= u64::from(u16::from_le_bytes([low, high])) << (48 - self.count);
-            self.position += 2;
-            self.count += 16;
-        }
-        self
+        self.buffer |= words >> (self.count & 63);
+        self.position += 2 * (3 - (self.count >> 4 & 3)) as usize;
+        self.count |= 48;
     }
 
     /// The next 64 bits, of which only those that a refill guarantees are meaningful.
@@ -58,17 +38,11 @@ impl<'a> Bits<'a> {
         self.buffer
     }
 
-    /// Counted bits.
-    #[inline(always)]
-    pub fn available(&self) -> u32 {
-        self.count
-    }
-
-    /// Drops `count` bits, which have to be available.
+    /// Drops bits, which have to be available; only the lowest eight bits of the number count.
     #[inline(always)]
     pub fn consume(&mut self, count: u32) {
-        self.buffer <<= count;
-        self.count -= count;
+        self.buffer <<= count & 63;
+        self.count = self.count.wrapping_sub(count);
     }
 
     /// Takes 0 to 32 available bits.
@@ -87,26 +61,26 @@ impl<'a> Bits<'a> {
 
     /// True when more bits were taken than there are.
     pub fn overrun(&self) -> bool {
-        self.place() > self.data.len()
+        self.place() > self.input.len()
     }
 
     /// Drops 1 to 16 bits up to the start of a word and gives the offset in bytes of that word: where the raw bytes of an
     /// uncompressed block start. An aligned stream loses a whole word.
     pub fn skip_to_bytes(&mut self) -> usize {
         self.refill();
-        let partial = self.count % 16;
+        let partial = self.count & 15;
         self.consume(if partial == 0 { 16 } else { partial });
         self.place()
     }
 
     /// The bytes from `offset` on, as far as they go.
     pub fn bytes_from(&self, offset: usize) -> &'a [u8] {
-        self.data.get(offset..).unwrap_or_default()
+        self.input.from(offset)
     }
 
     /// Offset of the next byte when no bits are held.
     pub fn place(&self) -> usize {
-        self.position.saturating_sub(self.count as usize / 8)
+        self.position.saturating_sub((self.count >> 3 & 7) as usize)
     }
 
     /// Goes on with bits at a byte offset.
@@ -121,6 +95,12 @@ impl<'a> Bits<'a> {
 mod tests {
     use super::*;
 
+    fn padded(bytes: &[u8]) -> Padded {
+        let mut padded = Padded::new();
+        padded.set(bytes);
+        padded
+    }
+
     #[test]
     fn bits_come_highest_first_from_little_endian_words() {
         let data: Vec<u8> = (0u8..40).map(|index| index.wrapping_mul(37)).collect();
@@ -129,8 +109,9 @@ mod tests {
             let word = u16::from_le_bytes(*word);
             expected.extend((0..16).rev().map(|bit| u32::from(word >> bit & 1)));
         }
+        let input = padded(&data);
         for width in 1..=17 {
-            let mut bits = Bits::new(&data);
+            let mut bits = Bits::new(&input);
             for chunk in expected.chunks_exact(width) {
                 let value = chunk.iter().fold(0, |value, bit| value << 1 | bit);
                 assert_eq!(bits.read(width as u32), value);
@@ -141,7 +122,8 @@ mod tests {
 
     #[test]
     fn reading_past_the_end_yields_zeros_and_is_told() {
-        let mut bits = Bits::new(&[0xff, 0xff]);
+        let input = padded(&[0xff, 0xff]);
+        let mut bits = Bits::new(&input);
         assert_eq!(bits.read(16), 0xffff);
         assert!(!bits.overrun());
         assert_eq!(bits.read(1), 0);
@@ -150,9 +132,9 @@ mod tests {
 
     #[test]
     fn raw_bytes_start_at_the_next_word_and_never_at_once() {
-        let data = [0; 12];
+        let input = padded(&[0; 12]);
         for (taken, offset) in [(0, 2), (1, 2), (15, 2), (16, 4), (17, 4), (32, 6)] {
-            let mut bits = Bits::new(&data);
+            let mut bits = Bits::new(&input);
             bits.read(taken);
             assert_eq!(bits.skip_to_bytes(), offset, "after {taken} bits");
         }

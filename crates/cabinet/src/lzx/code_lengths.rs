@@ -25,13 +25,13 @@ pub(crate) fn read_lengths(
     let mut rest = lengths;
     while let Some(first) = rest.first().copied() {
         bits.refill();
-        let symbol = pretree.decode(bits)?;
+        let symbol = pretree.decode(bits)? as usize;
         let (run, length) = match symbol {
             SHORT_ZEROS => (4 + bits.take(4) as usize, 0),
             LONG_ZEROS => (20 + bits.take(5) as usize, 0),
             SAME => {
                 let run = 4 + bits.take(1) as usize;
-                let symbol = pretree.decode(bits)?;
+                let symbol = pretree.decode(bits)? as usize;
                 (run, shorter_by(first, symbol).ok_or(DecodeError::UnusedCode { tree: "pre" })?)
             }
             symbol => (1, shorter_by(first, symbol).ok_or(DecodeError::UnusedCode { tree: "pre" })?),
@@ -111,6 +111,7 @@ fn pieces(before: &[u8], lengths: &[u8]) -> Vec<Piece> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::padded::Padded;
 
     #[test]
     fn written_lengths_are_read() {
@@ -123,7 +124,9 @@ mod tests {
         let bytes = out.take();
         let mut read = before.clone();
         let mut pretree = Huffman::new("pre");
-        read_lengths(&mut Bits::new(&bytes), &mut pretree, &mut read, "main").unwrap();
+        let mut input = Padded::new();
+        input.set(&bytes);
+        read_lengths(&mut Bits::new(&input), &mut pretree, &mut read, "main").unwrap();
         assert_eq!(read, lengths);
     }
 }

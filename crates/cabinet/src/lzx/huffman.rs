@@ -8,10 +8,13 @@ pub(crate) const MAX_LENGTH: usize = 16;
 
 /// A Huffman decoder with a table of `SIZE` = 2^`BITS` entries. Codes may be incomplete: a bit pattern without a symbol is
 /// an error only where it occurs, because compressors leave the length tree empty when they do not use it.
+///
+/// An entry has in its lowest eight bits how many bits the code has, and above them what its symbol stands for.
 pub(crate) struct Huffman<const BITS: u32, const SIZE: usize> {
     tree: &'static str,
-    /// By the next `BITS` bits: symbol · 32 + length, or 0 for a longer code.
-    table: Box<[u16; SIZE]>,
+    meaning: fn(u16) -> u32,
+    /// By the next `BITS` bits: an entry, or 0 for a longer code.
+    table: Box<[u32; SIZE]>,
     /// Symbols in the order of their codes.
     symbols: Vec<u16>,
     /// Per length: the first code of the next greater length, as 16 bits. Codes below it have at most this length.
@@ -23,9 +26,15 @@ pub(crate) struct Huffman<const BITS: u32, const SIZE: usize> {
 impl<const BITS: u32, const SIZE: usize> Huffman<BITS, SIZE> {
     /// A code without symbols; `tree` is its name in errors.
     pub fn new(tree: &'static str) -> Self {
+        Self::with_meanings(tree, |symbol| u32::from(symbol) << 8)
+    }
+
+    /// The same with what symbols stand for, above the lowest eight bits, in place of their numbers.
+    pub fn with_meanings(tree: &'static str, meaning: fn(u16) -> u32) -> Self {
         debug_assert_eq!(SIZE, 1 << BITS);
         Self {
             tree,
+            meaning,
             table: Box::new([0; SIZE]),
             symbols: Vec::new(),
             limits: [0; MAX_LENGTH + 1],
@@ -90,46 +99,59 @@ impl<const BITS: u32, const SIZE: usize> Huffman<BITS, SIZE> {
             let span = 1 << (BITS as usize - length);
             for symbol in symbols.by_ref().take(*count as usize) {
                 let Some((entries, rest)) = free.split_at_mut_checked(span) else { return };
-                entries.fill((symbol << 5) | length as u16);
+                entries.fill((self.meaning)(*symbol) | length as u32);
                 free = rest;
             }
         }
         free.fill(0);
     }
 
-    /// Decodes one symbol; 16 bits have to be available.
+    /// The table, for the inner loop.
     #[inline(always)]
-    pub fn decode(&self, bits: &mut Bits<'_>) -> Result<usize, DecodeError> {
-        let index = (bits.peek() >> (64 - BITS)) as usize;
-        let entry = self.table.get(index).copied().unwrap_or(0);
-        if entry != 0 {
-            bits.consume(u32::from(entry & 31));
-            return Ok(usize::from(entry >> 5));
-        }
-        let (symbol, length) = self.find_long((bits.peek() >> 48) as u32)?;
-        bits.consume(length);
-        Ok(symbol)
+    pub fn table(&self) -> Table<'_, BITS, SIZE> {
+        Table(&self.table)
     }
 
-    /// The symbol and the length of a code that is not in the table, from the next 16 bits.
+    /// Takes the next code, for which 16 bits have to be available.
+    #[inline(always)]
+    pub fn decode(&self, bits: &mut Bits<'_>) -> Result<u32, DecodeError> {
+        let entry = match self.table().look(bits) {
+            0 => self.find_long(bits.peek()).ok_or(DecodeError::UnusedCode { tree: self.tree })?,
+            entry => entry,
+        };
+        bits.consume(entry);
+        Ok(entry >> 8)
+    }
+
+    /// The entry of a code that is not in the table, from the next bits.
     #[inline(never)]
-    fn find_long(&self, code: u32) -> Result<(usize, u32), DecodeError> {
-        let lengths = self.limits.iter().zip(&self.bases).enumerate().skip(BITS as usize + 1);
-        for (length, (limit, base)) in lengths {
-            if code < *limit {
-                let index = base.wrapping_add(code >> (MAX_LENGTH - length));
-                let symbol = self.symbols.get(index as usize).copied();
-                let symbol = symbol.ok_or(DecodeError::UnusedCode { tree: self.tree })?;
-                return Ok((usize::from(symbol), length as u32));
-            }
-        }
-        Err(DecodeError::UnusedCode { tree: self.tree })
+    pub fn find_long(&self, bits: u64) -> Option<u32> {
+        let code = (bits >> 48) as u32;
+        let mut lengths = self.limits.iter().zip(&self.bases).enumerate().skip(BITS as usize + 1);
+        let (length, (_, base)) = lengths.find(|(_, (limit, _))| code < **limit)?;
+        let index = base.wrapping_add(code >> (MAX_LENGTH - length));
+        let symbol = self.symbols.get(index as usize).copied()?;
+        Some((self.meaning)(symbol) | length as u32)
+    }
+}
+
+/// The table of a [`Huffman`] decoder.
+#[derive(Clone, Copy)]
+pub(crate) struct Table<'h, const BITS: u32, const SIZE: usize>(&'h [u32; SIZE]);
+
+impl<const BITS: u32, const SIZE: usize> Table<'_, BITS, SIZE> {
+    /// The entry of the next code, which is not taken; 0 when it is longer than the table's bits.
+    #[inline(always)]
+    pub fn look(self, bits: &Bits<'_>) -> u32 {
+        let index = (bits.peek() >> (64 - BITS)) as usize;
+        self.0.get(index).copied().unwrap_or(0)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::padded::Padded;
 
     /// The codes of a canonical code, highest bit first.
     fn codes(lengths: &[u8]) -> Vec<Option<(u32, u32)>> {
@@ -162,9 +184,11 @@ mod tests {
             for (symbol, code) in codes(lengths).into_iter().enumerate() {
                 let Some((code, length)) = code else { continue };
                 let bytes = bytes_of_code(code, length);
-                let mut bits = Bits::new(&bytes);
+                let mut input = Padded::new();
+                input.set(&bytes);
+                let mut bits = Bits::new(&input);
                 bits.refill();
-                assert_eq!(huffman.decode(&mut bits), Ok(symbol));
+                assert_eq!(huffman.decode(&mut bits), Ok(symbol as u32));
             }
         }
     }
@@ -174,7 +198,9 @@ mod tests {
         for lengths in [&[0; 20][..], &[1], &[0, 16], &[2, 2, 2]] {
             let mut huffman = Huffman::<6, 64>::new("length");
             huffman.build(lengths).unwrap();
-            let mut bits = Bits::new(&[0xff; 8]);
+            let mut input = Padded::new();
+            input.set(&[0xff; 8]);
+            let mut bits = Bits::new(&input);
             bits.refill();
             assert_eq!(huffman.decode(&mut bits), Err(DecodeError::UnusedCode { tree: "length" }));
         }

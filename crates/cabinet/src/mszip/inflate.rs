@@ -1,8 +1,9 @@
 //! Deflate (RFC 1951) into a buffer that has what came before.
 
-use super::bits::{Bits, Input};
+use super::bits::Bits;
 use super::codes::{END, LITERAL, SPECIAL, TABLE, Table, number};
 use crate::error::DecodeError;
+use crate::padded::Padded;
 use crate::window::repeat;
 
 const LONGEST_MATCH: usize = 258;
@@ -30,13 +31,13 @@ const LENGTH_SYMBOLS: u32 = 29;
 
 /// Inflates streams, one after the other.
 pub(super) struct Inflate {
-    input: Input,
+    input: Padded,
     codes: Codes,
 }
 
 impl Inflate {
     pub fn new() -> Self {
-        Self { input: Input::new(), codes: Codes::new() }
+        Self { input: Padded::new(), codes: Codes::new() }
     }
 
     /// Inflates a whole stream to `buffer[start..end]`; matches may reach back to the buffer's start. The end is [`USABLE`] at
@@ -50,7 +51,7 @@ impl Inflate {
     ) -> Result<(), DecodeError> {
         self.input.set(input);
         let Self { input, codes } = self;
-        let mut bits = input.bits();
+        let mut bits = Bits::new(input);
         let mut out = Output { buffer, start, position: start, end };
         let result = codes.stream(&mut bits, &mut out);
         match bits.is_beyond() {
