@@ -155,6 +155,48 @@ fn a_package_made_from_nothing_is_whole() {
     assert!(Database::open(&path, Reading::Strict).unwrap().table_names().unwrap().is_empty());
 }
 
+/// How many bytes this thread has read so far.
+fn bytes_read() -> Option<u64> {
+    let counts = std::fs::read_to_string("/proc/thread-self/io").ok()?;
+    counts.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok())
+}
+
+#[test]
+fn a_question_about_one_table_reads_neither_the_streams_nor_the_other_tables() {
+    if bytes_read().is_none() {
+        println!("SKIPPED: the kernel does not count what is read");
+        return;
+    }
+    let column = |name: &str, key: bool| Column {
+        name: name.into(),
+        kind: ColumnType::Long,
+        nullable: !key,
+        key,
+        localizable: false,
+    };
+    let mut database = Database::create();
+    for (name, rows) in [("Small", 10), ("Large", 200_000)] {
+        let mut table = Table::new(name, vec![column("Id", true), column("Number", false)]);
+        (0..rows).for_each(|row| table.push(vec![row.into(), row.into()]));
+        database.put_table(table);
+    }
+    database.put_stream("cabinet", vec![7; 64 << 20]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.msi");
+    database.save(&path).unwrap();
+    let before = bytes_read().unwrap();
+    let read = Database::open(&path, Reading::Strict).unwrap();
+    assert_eq!(read.table("Small").unwrap().unwrap().len(), 10);
+    let small = bytes_read().unwrap() - before;
+    assert_eq!(read.table("Large").unwrap().unwrap().len(), 200_000);
+    let large = bytes_read().unwrap() - before - small;
+    assert!(
+        small < 64 << 10 && large > 1 << 20,
+        "{small} and {large} of {} bytes",
+        std::fs::metadata(&path).unwrap().len()
+    );
+}
+
 #[test]
 fn more_than_65535_strings_are_written_with_references_of_three_bytes() {
     let text = |name: &str, key: bool| Column {

@@ -8,7 +8,7 @@ use super::names::{Names, Place};
 use super::relations;
 use super::rows::Rows;
 use super::statement::{Expression, Operator, Select};
-use super::step::{Tables, Tuples, distinct, filter, hash_join, lookup, product, scan, sort};
+use super::step::{Tables, Tuples, distinct, filter, hash_join, key_join, lookup, product, scan, sort};
 use super::{Parameter, SqlCause, SqlError};
 use crate::{Database, Table, Value};
 
@@ -62,19 +62,31 @@ pub fn matching(
     let condition = condition.map(|condition| Condition::new(condition, names)).transpose()?;
     let mut conditions = condition.map(Condition::conjuncts).unwrap_or_default();
     let mut open: BTreeSet<usize> = (0..tables.len()).collect();
-    let Some(first) = open.pop_first() else { return Ok(Box::new(std::iter::empty())) };
+    // A table of which the conditions name one row comes first: the others may then be found by what that row has.
+    let Some(first) = open
+        .iter()
+        .copied()
+        .find(|&table| key(tables, table, &conditions).is_some())
+        .or(open.first().copied())
+    else {
+        return Ok(Box::new(std::iter::empty()));
+    };
+    open.remove(&first);
     let mut bound = BTreeSet::from([first]);
     let mut steps = source(tables, first, &mut conditions);
     while let Some(&next) = open.iter().find(|&&table| is_joined(&conditions, &bound, table)).or(open.first())
     {
         open.remove(&next);
-        let right = source(tables, next, &mut conditions);
-        let pairs = take(&mut conditions, |condition| equality(condition, &bound, next).is_some());
-        let pairs: Vec<_> = pairs.iter().filter_map(|condition| equality(condition, &bound, next)).collect();
-        steps = if pairs.is_empty() {
-            product::product(steps, right, next)
+        let equal = take(&mut conditions, |condition| equality(condition, &bound, next).is_some());
+        let pairs: Vec<_> = equal.iter().filter_map(|condition| equality(condition, &bound, next)).collect();
+        steps = if let Some(key) = joined_key(tables, next, &pairs) {
+            // What else is asked of the row is looked at below.
+            conditions.extend(equal);
+            key_join::key_join(steps, tables, next, key)
+        } else if pairs.is_empty() {
+            product::product(steps, source(tables, next, &mut conditions), next)
         } else {
-            hash_join::hash_join(steps, tables, right, next, pairs)
+            hash_join::hash_join(steps, tables, source(tables, next, &mut conditions), next, pairs)
         };
         bound.insert(next);
         let ready = take(&mut conditions, |condition| condition.tables().is_subset(&bound));
@@ -93,18 +105,31 @@ fn source(tables: &Tables, table: usize, conditions: &mut Vec<Condition>) -> Tup
     filter::filter(rows, tables, own)
 }
 
+/// The places that hold the primary key of a table, if its whole key has to equal columns of tables that come before.
+fn joined_key(tables: &Tables, table: usize, pairs: &[(Place, Place)]) -> Option<Vec<Place>> {
+    let place = |key: usize| pairs.iter().find(|(_, new)| new.column == key).map(|(old, _)| *old);
+    whole_key(tables, table, place)
+}
+
 /// The primary key that the conditions ask for, if they name it whole.
 fn key(tables: &Tables, table: usize, conditions: &[Condition]) -> Option<Vec<Value>> {
-    let keys = tables.get(table)?.columns().iter().take_while(|column| column.key).count();
     let wanted = |key: usize| {
         conditions.iter().find_map(|condition| match condition {
-            Condition::Constant { column, operator: Operator::Equal, value } if column.column == key => {
+            Condition::Constant { column, operator: Operator::Equal, value }
+                if column.table == table && column.column == key =>
+            {
                 Some(value.clone())
             }
             _ => None,
         })
     };
-    if keys == 0 { None } else { (0..keys).map(wanted).collect() }
+    whole_key(tables, table, wanted)
+}
+
+/// What there is for each column of a table's primary key, if there is something for all of them.
+fn whole_key<T>(tables: &Tables, table: usize, of_column: impl Fn(usize) -> Option<T>) -> Option<Vec<T>> {
+    let keys = tables.get(table)?.columns().iter().take_while(|column| column.key).count();
+    if keys == 0 { None } else { (0..keys).map(of_column).collect() }
 }
 
 fn is_joined(conditions: &[Condition], bound: &BTreeSet<usize>, table: usize) -> bool {

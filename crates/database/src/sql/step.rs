@@ -3,6 +3,7 @@
 pub mod distinct;
 pub mod filter;
 pub mod hash_join;
+pub mod key_join;
 pub mod lookup;
 pub mod product;
 pub mod scan;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Database, Value};
+use crate::{Database, Table, Value};
 
 pub(super) fn shop() -> Database {
     let mut database = Database::create();
@@ -89,6 +89,32 @@ fn an_update_of_several_tables_changes_the_rows_that_the_condition_joins() {
     assert_eq!(error.cause.to_string(), "there is no table 'Other'");
     let error = database.execute("UPDATE Item, `Group` SET `Group` = 'x'", &[]).map(drop).unwrap_err();
     assert!(error.to_string().contains("belongs to the primary key"), "{error}");
+}
+
+#[test]
+fn a_query_on_a_key_and_a_join_on_one_do_not_scan_the_table() {
+    let mut database = Database::create();
+    for (table, reference) in [("A", "B_"), ("B", "C_"), ("C", "D_")] {
+        let create = format!("CREATE TABLE {table} (Id LONG NOT NULL, {reference} LONG PRIMARY KEY Id)");
+        database.execute(&create, &[]).unwrap();
+        let columns = database.columns(table).unwrap();
+        let mut rows = Table::new(table, columns);
+        (0..50_000).for_each(|row| rows.push(vec![Value::Integer(row), Value::Integer(row)]));
+        database.put_table(rows);
+    }
+    let began = std::time::Instant::now();
+    for row in 0..5_000 {
+        let parameters = [Parameter::from(row)];
+        for query in [
+            "SELECT B_ FROM A WHERE Id = ?",
+            "SELECT D_ FROM A, B, C WHERE A.Id = ? AND B.Id = A.B_ AND C.Id = B.C_",
+            "SELECT D_ FROM C, B, A WHERE A.B_ = B.Id AND C.Id = B.C_ AND A.Id = ? AND C.D_ >= 0",
+        ] {
+            assert_eq!(rows(&database, query, &parameters), row.to_string());
+        }
+    }
+    // Fifteen thousand scans of these tables would take an hour.
+    assert!(began.elapsed().as_secs() < 120, "{:?}", began.elapsed());
 }
 
 #[test]
