@@ -90,19 +90,26 @@ pub fn of_file(
             });
         }
     }
-    let form = session.package.source_names();
-    let folder = session
-        .selection()?
-        .tree()
-        .source_path(session.selection()?.component_directory(&file.row.component), form)
-        .unwrap_or_default();
+    let image = session.package.source_image();
+    let selection = session.selection()?;
+    let folder = image.path(selection.tree(), selection.component_directory(&file.row.component));
+    let folder = folder.unwrap_or_default();
     let names: Vec<&str> =
-        folder.split('\\').filter(|name| !name.is_empty()).chain([file.row.name.name(form)]).collect();
+        folder.split('\\').filter(|name| !name.is_empty()).chain([file.row.name.name(image.names)]).collect();
     // What is not there is named by the path that it should have.
     let found = Beside::folder(session.source_folder()).find(names.iter().copied());
     let path =
         found.unwrap_or_else(|| names.iter().fold(session.source_folder(), |path, name| path.join(name)));
     Ok(Source::File { path })
+}
+
+/// What a source says of itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SourceFacts {
+    /// When it was changed.
+    pub modified: Option<SystemTime>,
+    /// How many bytes a loose file has. Those in cabinets have to have as many as the File table says.
+    pub size: Option<u64>,
 }
 
 /// Opens sources while a script runs.
@@ -129,12 +136,11 @@ impl Sources {
         Ok(Self { package, folder, cabinets, open: HashMap::new() })
     }
 
-    /// When a source was changed, as far as it says so. Opens its cabinet: what is missing is found out before anything
-    /// is changed.
+    /// What a source says of itself. Opens its cabinet: what is missing is found out before anything is changed.
     ///
     /// # Errors
     /// [`EngineError::SourceAbsent`] when the cabinet or file is not there.
-    pub fn modified(&mut self, source: &Source) -> Result<Option<SystemTime>, EngineError> {
+    pub fn facts(&mut self, source: &Source) -> Result<SourceFacts, EngineError> {
         match source {
             Source::Cabinet { media, name } => {
                 let path = self.cabinet_path(*media);
@@ -144,7 +150,8 @@ impl Sources {
                 let index = index.ok_or_else(|| {
                     absent(SourceFault::Lacks { cabinet: path.clone(), file: name.clone() }.into())
                 })?;
-                Ok(cabinet.files().get(index).and_then(|file| file.modified).and_then(local_time))
+                let modified = cabinet.files().get(index).and_then(|file| file.modified).and_then(local_time);
+                Ok(SourceFacts { modified, size: None })
             }
             Source::File { path } => {
                 let facts = std::fs::metadata(path);
@@ -152,9 +159,9 @@ impl Sources {
                     path: path.clone(),
                     source: error.into(),
                 })?;
-                Ok(facts.modified().ok())
+                Ok(SourceFacts { modified: facts.modified().ok(), size: Some(facts.len()) })
             }
-            Source::Stream { .. } => Ok(None),
+            Source::Stream { .. } => Ok(SourceFacts::default()),
         }
     }
 

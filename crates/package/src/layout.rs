@@ -15,6 +15,7 @@ use crate::file::{FileRow, Media};
 use crate::file_name::NameForm;
 use crate::package::PackageError;
 use crate::row::{RowError, TableRow, Text};
+use crate::source_image::SourceImage;
 
 /// The cabinet of a merge module (page `mergemodule-cabinet.md`).
 pub const MODULE_CABINET: &str = "MergeModule.CABinet";
@@ -147,7 +148,7 @@ impl Layout {
         // These tables may have very many rows, which are not kept.
         let Some(files) = database.pieces("File")? else { return Ok(problems) };
         let summary = database.summary()?;
-        let form = if summary.has_short_names() { NameForm::Short } else { NameForm::Long };
+        let image = SourceImage::of(&summary);
         let tree = match database.table("Directory")? {
             Some(table) => DirectoryTree::load(&table)?,
             None => DirectoryTree::default(),
@@ -180,14 +181,14 @@ impl Layout {
                     continue;
                 };
                 let place =
-                    folders.entry(directory.clone()).or_insert_with(|| Folder::find(&tree, directory, form));
+                    folders.entry(directory.clone()).or_insert_with(|| Folder::find(&tree, directory, image));
                 let Some(place) = place else {
                     let problem =
                         LayoutProblem::NoDirectory { file: file.file, directory: directory.clone() };
                     problems.push(problem);
                     continue;
                 };
-                let source_name = file.name.name(form);
+                let source_name = file.name.name(image.names);
                 let source_name = (source_name != file.name.long()).then(|| source_name.into());
                 take(LaidOutFile {
                     folder: place.target.clone(),
@@ -217,11 +218,11 @@ struct Folder {
 }
 
 impl Folder {
-    fn find(tree: &DirectoryTree, directory: &str, form: NameForm) -> Option<Self> {
+    fn find(tree: &DirectoryTree, directory: &str, image: SourceImage) -> Option<Self> {
         let known = |directory: &str| system_folder(directory).is_some();
         let (top, names) = tree.target_names(directory, NameForm::Long, known)?;
         let top = top.and_then(|top| system_folder(top)).unwrap_or_default();
-        let source = tree.source_path(directory, form).unwrap_or_default();
+        let source = image.path(tree, directory).unwrap_or_default();
         Some(Self {
             target: top.iter().copied().chain(names).map(str::to_owned).collect(),
             source: source.split('\\').filter(|name| !name.is_empty()).map(str::to_owned).collect(),

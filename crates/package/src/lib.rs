@@ -41,6 +41,7 @@ pub mod search;
 pub mod sequence;
 pub mod service;
 pub mod shortcut;
+mod source_image;
 mod state;
 pub mod upgrade;
 pub mod version;
@@ -86,6 +87,7 @@ pub use service::{
     MsiServiceConfig, MsiServiceConfigFailureActions, ServiceControl, ServiceEvents, ServiceInstall,
 };
 pub use shortcut::{Icon, MsiShortcutProperty, Shortcut, ShortcutTarget};
+pub use source_image::SourceImage;
 pub use state::InstallState;
 pub use upgrade::{Upgrade, UpgradeAttributes};
 pub use version::{FileVersion, ProductVersion, VersionError};

@@ -298,9 +298,9 @@ impl Package {
         self.summary.page_count()
     }
 
-    /// Which form the names at the source have.
-    pub fn source_names(&self) -> crate::NameForm {
-        if self.summary.has_short_names() { crate::NameForm::Short } else { crate::NameForm::Long }
+    /// How loose files lie at the source.
+    pub fn source_image(&self) -> crate::SourceImage {
+        crate::SourceImage::of(&self.summary)
     }
 
     /// The rows of a table, read on first use; none when there is no such table.

@@ -282,3 +282,60 @@ fn a_product_is_removed_from_the_folder_that_it_was_installed_to() {
     place.reseat(&["uninstall", "-q", "Test"]).expect_code(0);
     assert!(!place.drive_c("Elsewhere").exists());
 }
+
+#[test]
+fn the_word_count_and_the_attributes_of_a_file_say_where_it_lies_at_the_source() {
+    const NAMES: [(&str, &str, &str); 3] = [
+        ("Plain", "plain-by-itself.txt", "0"),
+        ("Loose", "loose-by-itself.txt", "8192"),
+        ("Packed", "packed-by-itself.txt", "16384"),
+    ];
+    // Word Count; where the three files come from.
+    for (word_count, expected) in [
+        (0, ["long in the tree", "long in the tree", "in the cabinet"]),
+        (1, ["short in the tree", "short in the tree", "in the cabinet"]),
+        (2, ["in the cabinet", "long at the root", "in the cabinet"]),
+        (3, ["in the cabinet", "short at the root", "in the cabinet"]),
+        (4, ["long in the tree", "long in the tree", "long in the tree"]),
+        (5, ["short in the tree", "short in the tree", "short in the tree"]),
+    ] {
+        let place = Place::with_prefix();
+        let mut product = Product::new()
+            .with_word_count(word_count)
+            .without_row("Directory", "INSTALLDIR")
+            .with_row("Directory", &["INSTALLDIR", "ProgramFiles64Folder", "Test:SOURCE~1|Source Folder"]);
+        for (number, (key, name, attributes)) in NAMES.iter().enumerate() {
+            let text = "in the cabinet";
+            product = product.with_file(key, name, text).without_row("File", key).with_row(
+                "File",
+                &[
+                    key,
+                    "Main",
+                    &format!("{key}.txt|{name}"),
+                    "14",
+                    "",
+                    "",
+                    attributes,
+                    &(number + 1).to_string(),
+                ],
+            );
+            for (form, folder, name) in
+                [("long", "Source Folder", (*name).to_owned()), ("short", "SOURCE~1", format!("{key}.txt"))]
+            {
+                std::fs::create_dir_all(place.path(folder)).unwrap();
+                std::fs::write(place.path(&name), format!("{form} at the root")).unwrap();
+                std::fs::write(place.path(folder).join(&name), format!("{form} in the tree")).unwrap();
+            }
+        }
+        let ran = place.install(&product.save(&place, "test.msi"), &[]);
+        ran.expect_code(0);
+        let found = NAMES.map(|(_, name, _)| place.drive_c(&format!("Program Files/Test/{name}")));
+        let found = found.map(|path| std::fs::read_to_string(path).unwrap());
+        assert_eq!(found, expected, "Word Count {word_count}");
+        // Those that are no 14 bytes long were installed all the same.
+        assert_eq!(
+            ran.err.matches("it is installed as it is").count(),
+            expected.iter().filter(|text| text.len() != 14).count()
+        );
+    }
+}

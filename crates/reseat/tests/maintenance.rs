@@ -120,6 +120,7 @@ fn a_source_that_is_needed_and_gone_is_named_and_can_be_given() {
     std::fs::create_dir_all(place.path("second")).unwrap();
     // The file is beside the package.
     let loose = product()
+        .with_word_count(0)
         .without_row("File", "Readme")
         .with_row("File", &["Readme", "Main", "readme.txt", "4", "", "", "8192", "1"]);
     let package = loose.save(&place, "first/test.msi");

@@ -15,7 +15,7 @@ use crate::interface::Message;
 use crate::log::service;
 use crate::selection::Doing;
 use crate::session::Session;
-use crate::source;
+use crate::source::{self, SourceFacts};
 
 /// Copies the files of components that are installed, in the order of the media.
 pub fn install_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
@@ -44,15 +44,23 @@ pub fn install_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         }
         let source = source::of_file(session, &media, &file)?;
         let mut sources = session.take_sources()?;
-        let modified = sources.modified(&source);
+        let facts = sources.facts(&source);
         session.sources = Some(sources);
-        let modified = modified.map_err(|error| session.basis.origin.explain(error))?;
-        session.tell_file(&path, Some(file.row.bytes()));
+        let SourceFacts { modified, size } = facts.map_err(|error| session.basis.origin.explain(error))?;
+        let promised = file.row.bytes();
+        let size = size.unwrap_or(promised);
+        if size != promised {
+            session.tell(&Message::warning(format!(
+                "table File, row {}: the source has {size} bytes and the table says {promised}; it is installed as it is",
+                file.row.file
+            )));
+        }
+        session.tell_file(&path, Some(size));
         session.add(
             script::InstallFile {
                 source,
                 path,
-                size: file.row.bytes(),
+                size,
                 attributes: Attributes {
                     read_only: file.row.attributes.has(FileAttributes::READ_ONLY),
                     hidden: file.row.attributes.has(FileAttributes::HIDDEN),

@@ -45,11 +45,7 @@ fn source_path(session: &mut Session<'_, '_>, arguments: Arguments<'_>) -> Answe
         None => session.shown_path(&session.source_folder()),
     };
     let root = reseat_package::with_backslash(&root);
-    let beneath = if session.package.summary().is_compressed() {
-        String::new()
-    } else {
-        tree.source_path(directory, session.package.source_names()).unwrap_or_default()
-    };
+    let beneath = session.package.source_image().path(&tree, directory).unwrap_or_default();
     values([format!("{root}{beneath}").into()])
 }
 

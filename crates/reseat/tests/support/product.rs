@@ -179,6 +179,7 @@ pub struct Product {
     binaries: Vec<(String, Vec<u8>)>,
     icons: Vec<(String, Vec<u8>)>,
     cabinet: Cabinet,
+    word_count: i32,
     family: u32,
     code: u32,
 }
@@ -208,6 +209,7 @@ impl Product {
             binaries: Vec::new(),
             icons: Vec::new(),
             cabinet: Cabinet::Embedded,
+            word_count: 2,
             family,
             code: 0,
         };
@@ -307,6 +309,11 @@ impl Product {
     }
 
     /// Adds a custom action and its place in the sequence; it runs when the product is installed.
+    /// Sets the summary property Word Count, which is 2 else: files are in a cabinet, names are long.
+    pub fn with_word_count(self, word_count: i32) -> Self {
+        Self { word_count, ..self }
+    }
+
     pub fn with_action(mut self, name: &str, kind: i32, source: &str, target: &str, sequence: i32) -> Self {
         self.row("CustomAction", &[name, &kind.to_string(), source, target]);
         self.row("InstallExecuteSequence", &[name, "NOT REMOVE", &sequence.to_string()]);
@@ -445,7 +452,7 @@ impl Product {
         summary.set_text(id::TEMPLATE, "x64;1033");
         summary.set_text(id::REVISION_NUMBER, &guid(4, self.code));
         summary.set(id::PAGE_COUNT, PropertyValue::Long(200));
-        summary.set(id::WORD_COUNT, PropertyValue::Long(2));
+        summary.set(id::WORD_COUNT, PropertyValue::Long(self.word_count));
         database.set_summary(summary);
 
         let mut rows = self.rows.clone();
