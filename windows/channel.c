@@ -108,9 +108,33 @@ void send_failed(uint32_t error, const WCHAR *what)
     drop(&frame);
 }
 
-int call_installer(const struct frame *call, struct frame *answer)
+/* RmCancelCurrentTask is for what another thread is in: it cannot wait for that thread's turn to end. */
+static int cancels(const struct frame *call)
 {
-    EnterCriticalSection(&calling);
+    static const WCHAR name[] = L"RmCancelCurrentTask";
+    struct rest rest = {call->bytes, call->length, 0};
+    uint32_t units = get_u32(&rest);
+    if (units != sizeof name / sizeof *name - 1)
+        return 0;
+    for (uint32_t i = 0; i < units; i++) {
+        uint32_t low = get_u8(&rest);
+        if ((get_u8(&rest) << 8 | low) != name[i])
+            return 0;
+    }
+    return 1;
+}
+
+int call_installer(const struct frame *call, struct frame *answer, void *status)
+{
+    if (!TryEnterCriticalSection(&calling)) {
+        if (cancels(call)) {
+            send_frame('c', call);
+            put_u32(answer, ERROR_SUCCESS);
+            put_u8(answer, 0);
+            return !answer->failed;
+        }
+        EnterCriticalSection(&calling);
+    }
     send_frame('C', call);
     for (;;) {
         /* Before it answers, the installer may want to know more. */
@@ -118,20 +142,28 @@ int call_installer(const struct frame *call, struct frame *answer)
         struct rest rest = {answer->bytes, answer->length, 0};
         if (kind == 'R')
             break;
-        if (kind == 'I')
-            mark_process(&rest);
-        else if (kind == 'i')
-            unmark_process();
-        else
+        if (kind == 'N') {
+            list_programs(&rest, kind);
+        } else if (kind == 'e') {
+            forget_programs(get_u32(&rest));
+            send_done(ERROR_SUCCESS);
+        } else if (kind == 'U') {
+            /* It may call us meanwhile. */
+            uint32_t percent = get_u32(&rest);
+            if (status)
+                ((void (*)(UINT))status)(percent);
+            send_done(ERROR_SUCCESS);
+        } else {
             TerminateProcess(GetCurrentProcess(), 3);
+        }
     }
     LeaveCriticalSection(&calling);
     return 1;
 }
 
-__declspec(dllexport) int ReseatCall(const struct frame *call, struct frame *answer)
+__declspec(dllexport) int ReseatCall(const struct frame *call, struct frame *answer, void *status)
 {
-    return call_installer(call, answer);
+    return call_installer(call, answer, status);
 }
 
 __declspec(dllexport) void ReseatDrop(struct frame *frame)

@@ -5,8 +5,9 @@
 #include "frame.h"
 #include "forward.h"
 
-/* The host's own function: sends a call and gives the answer, to be given back with ReseatDrop. */
-typedef int (*call_function)(const struct frame *call, struct frame *answer);
+/* The host's own function: sends a call and gives the answer, to be given back with ReseatDrop. `status` is the caller's
+ * function that is told of progress, or nothing. */
+typedef int (*call_function)(const struct frame *call, struct frame *answer, void *status);
 typedef void (*drop_function)(struct frame *frame);
 
 static call_function call_host;
@@ -92,6 +93,8 @@ static int parameters_of(char letter)
     case 'T':
     case 'U':
         return 2;
+    case 'L':
+        return 3;
     case 'N':
         return 4;
     default:
@@ -294,6 +297,63 @@ static uint32_t give_list(struct rest *rest, const word *given, uint32_t code)
     return code;
 }
 
+/* RM_FILTER_INFO, whose size is another for 32 and 64 bit. */
+struct filter {
+    uint32_t action, trigger, next;
+    union {
+        const WCHAR *text;
+        uint32_t process[PROCESS_SIZE / 4];
+    } subject;
+};
+
+#define TRIGGER_PROCESS 2
+
+/* RmGetFilterList: a buffer, its size and the size needed. The answer has of each filter what it forbids, what it is for,
+ * and a process or a text; behind the structures come the texts. */
+static uint32_t give_filters(struct rest *rest, const word *given, uint32_t code)
+{
+    struct value list;
+    if (code || !get_value(rest, &list))
+        return code ? code : ERROR_BAD_ARGUMENTS;
+    uint32_t count = 0, units = 0;
+    for (struct rest left = {list.bytes, list.length, 0}; left.length && !left.failed; count++) {
+        get_u32(&left);
+        if (get_u32(&left) == TRIGGER_PROCESS) {
+            get_bytes(&left, PROCESS_SIZE);
+        } else {
+            uint32_t length = get_u32(&left);
+            get_bytes(&left, length * 2);
+            units += length + 1;
+        }
+    }
+    uint32_t needed = count * (uint32_t)sizeof(struct filter) + units * 2;
+    if (!given[0] && (uint32_t)given[1])
+        return ERROR_BAD_ARGUMENTS;
+    if (!given[2])
+        return ERROR_MORE_DATA;
+    *(uint32_t *)given[2] = needed;
+    if ((uint32_t)given[1] < needed)
+        return ERROR_MORE_DATA;
+    struct filter *filters = (struct filter *)given[0];
+    WCHAR *text = (WCHAR *)(filters + count);
+    struct rest left = {list.bytes, list.length, 0};
+    for (uint32_t i = 0; i < count; i++) {
+        filters[i].action = get_u32(&left);
+        filters[i].trigger = get_u32(&left);
+        filters[i].next = i + 1 < count ? (uint32_t)sizeof(struct filter) : 0;
+        if (filters[i].trigger == TRIGGER_PROCESS) {
+            memcpy(filters[i].subject.process, get_bytes(&left, PROCESS_SIZE), PROCESS_SIZE);
+        } else {
+            uint32_t length = get_u32(&left);
+            memcpy(text, get_bytes(&left, length * 2), (size_t)length * 2);
+            text[length] = 0;
+            filters[i].subject.text = text;
+            text += length + 1;
+        }
+    }
+    return ERROR_SUCCESS;
+}
+
 static int name_length(const char *name)
 {
     int length = 0;
@@ -302,10 +362,10 @@ static int name_length(const char *name)
     return length;
 }
 
-static uint32_t exchange(const struct frame *call, const char *shape, const word *given, int ansi)
+static uint32_t exchange(const struct frame *call, const char *shape, const word *given, int ansi, void *status)
 {
     struct frame answer = {0};
-    if (call->failed || !call_host || !drop_answer || !call_host(call, &answer))
+    if (call->failed || !call_host || !drop_answer || !call_host(call, &answer, status))
         return ERROR_CALL_NOT_IMPLEMENTED;
     struct rest rest = {answer.bytes, answer.length, 0};
     uint32_t code = get_u32(&rest);
@@ -313,6 +373,10 @@ static uint32_t exchange(const struct frame *call, const char *shape, const word
     for (; *shape && values; shape++) {
         if (*shape == 'N') {
             code = give_list(&rest, given, code);
+            break;
+        }
+        if (*shape == 'L') {
+            code = give_filters(&rest, given, code);
             break;
         }
         if (comes_back(*shape)) {
@@ -336,6 +400,7 @@ uint32_t forward(const char *name, const char *shape, const word *given)
     int bare = ansi || name[length - 1] == 'W' ? length - 1 : length;
     struct frame call = {0};
     int count = 0;
+    void *status = NULL;
 
     put_u32(&call, (uint32_t)bare);
     for (int i = 0; i < bare; i++) {
@@ -347,17 +412,19 @@ uint32_t forward(const char *name, const char *shape, const word *given)
     uint32_t code;
     if (*shape == '-' || *shape == 'x' || *shape == 'z') {
         /* The installer writes down that somebody wanted it. */
-        code = exchange(&call, ".", given, ansi);
+        code = exchange(&call, ".", given, ansi, NULL);
         code = *shape == 'x' ? E_NOTIMPL_RESULT : *shape == 'z' ? 0 : code;
     } else {
         const word *next = given;
         for (const char *letter = shape; *letter; letter++) {
             count += put_argument(&call, *letter, next, ansi);
+            if (*letter == 'k')
+                status = (void *)next[0];
             next += parameters_of(*letter);
         }
         if (!call.failed)
             call.bytes[place] = (unsigned char)count;
-        code = exchange(&call, shape, given, ansi);
+        code = exchange(&call, shape, given, ansi, status);
     }
     give_memory(call.bytes);
     return code;

@@ -7,6 +7,7 @@ function parameters(shape,   count, i, letter) {
   for (i = 1; i <= length(shape); i++) {
     letter = substr(shape, i, 1)
     if (letter == "N") count += 4
+    else if (letter == "L") count += 3
     else if (letter ~ /[BVrTU]/) count += 2
     else if (letter != ".") count += 1
   }

@@ -32,14 +32,9 @@ void WINAPI start(void)
         case 'P':
             run_program(&rest);
             break;
-        case 'I':
-            mark_process(&rest);
-            break;
-        case 'i':
-            unmark_process();
-            break;
         case 'E':
-            list_programs(&rest);
+        case 'N':
+            list_programs(&rest, kind);
             break;
         case 'e':
             forget_programs(get_u32(&rest));

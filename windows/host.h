@@ -15,23 +15,23 @@ void send_done(uint32_t result);
 void send_line(const WCHAR *text);
 /* The request could not be carried out: an error of the system, and at what. */
 void send_failed(uint32_t error, const WCHAR *what);
-/* Calls one of the installer's functions; what the proxies do is found by the name ReseatCall. */
-int call_installer(const struct frame *call, struct frame *answer);
-int ReseatCall(const struct frame *call, struct frame *answer);
+/* Calls one of the installer's functions; what the proxies do is found by the name ReseatCall. `status` is a function that
+ * is told of progress, or nothing. */
+int call_installer(const struct frame *call, struct frame *answer, void *status);
+int ReseatCall(const struct frame *call, struct frame *answer, void *status);
 void ReseatDrop(struct frame *frame);
 
 /* ---- library.c, program.c ---- */
 void run_library(struct rest *request);
 void run_program(struct rest *request);
 
-/* ---- identify.c ---- */
-void mark_process(struct rest *request);
-void unmark_process(void);
-
-/* ---- programs.c, window.c ---- */
-void list_programs(struct rest *request);
+/* ---- programs.c, command_line.c, window.c ---- */
+/* Requests E and N. */
+void list_programs(struct rest *request, char kind);
 /* Takes away what list_programs has mapped into them. */
 void forget_programs(uint32_t milliseconds);
+/* The command line that a program was started with; gives its length, 0 if it cannot be read. */
+uint32_t command_line_of(HANDLE process, WCHAR *to, uint32_t room);
 void ask_windows(struct rest *request);
 
 /* ---- registry.c ---- */

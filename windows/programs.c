@@ -1,8 +1,8 @@
 /* Request E: the programs that run in this Wine, with what only a program among them can tell: the files that they hold
- * without having touched them, and their windows.
+ * without having touched them, and their windows. Request N: only their ids and when they started.
  *
- * So that the installer can tell which process of the machine below each of them is, a file of the installer's is mapped
- * into all of them, at another place of that file into each; request i takes it away again. */
+ * Wine does not say which process of the machine below each of them is. So a file of the installer's is mapped into all of
+ * them, at another place of that file into each, where /proc shows it; request e takes it away again. */
 #include "window.h"
 
 #include <psapi.h>
@@ -75,21 +75,6 @@ static uint32_t find_programs(HANDLE section)
     return ERROR_SUCCESS;
 }
 
-/* The command line that a program was started with; gives its length, 0 if it cannot be read. */
-static uint32_t command_line_of(HANDLE process, WCHAR *to, uint32_t room)
-{
-    PROCESS_BASIC_INFORMATION basic;
-    PEB environment;
-    RTL_USER_PROCESS_PARAMETERS parameters;
-    if (NtQueryInformationProcess(process, ProcessBasicInformation, &basic, sizeof basic, NULL) ||
-        !ReadProcessMemory(process, basic.PebBaseAddress, &environment, sizeof environment, NULL) ||
-        !ReadProcessMemory(process, environment.ProcessParameters, &parameters, sizeof parameters, NULL) ||
-        parameters.CommandLine.Length > 2 * room ||
-        !ReadProcessMemory(process, parameters.CommandLine.Buffer, to, parameters.CommandLine.Length, NULL))
-        return 0;
-    return parameters.CommandLine.Length / 2;
-}
-
 static void put_programs(struct frame *answer)
 {
     put_u32(answer, program_count);
@@ -101,6 +86,19 @@ static void put_programs(struct frame *answer)
             length = 0;
         put_text(answer, path, length);
         put_text(answer, command, programs[i].process ? command_line_of(programs[i].process, command, LONGEST_TEXT) : 0);
+    }
+}
+
+static void put_ids(struct frame *answer)
+{
+    put_u32(answer, program_count);
+    for (uint32_t i = 0; i < program_count; i++) {
+        FILETIME start = {0, 0}, unused;
+        if (programs[i].process)
+            GetProcessTimes(programs[i].process, &start, &unused, &unused, &unused);
+        put_u32(answer, programs[i].pid);
+        put_u32(answer, start.dwLowDateTime);
+        put_u32(answer, start.dwHighDateTime);
     }
 }
 
@@ -194,7 +192,7 @@ static void put_windows(struct frame *answer)
     }
 }
 
-void list_programs(struct rest *request)
+void list_programs(struct rest *request, char kind)
 {
     WCHAR *path = get_text(request);
     uint32_t milliseconds = get_u32(request);
@@ -208,9 +206,13 @@ void list_programs(struct rest *request)
     } else {
         struct frame answer = {0};
         beside(programs, program_count, sizeof *programs, mark_one, milliseconds);
-        put_programs(&answer);
-        put_files(&answer, file);
-        put_windows(&answer);
+        if (kind == 'N') {
+            put_ids(&answer);
+        } else {
+            put_programs(&answer);
+            put_files(&answer, file);
+            put_windows(&answer);
+        }
         if (answer.failed)
             send_failed(ERROR_NOT_ENOUGH_MEMORY, L"programs");
         else

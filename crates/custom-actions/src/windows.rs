@@ -5,7 +5,7 @@
 //! | `host`, `script` | starting actions; the text of scripts |
 //! | `action` | an action that runs: serving its calls, what its end means |
 //! | `process`, `frame` | one host process, and what is said on its two pipes |
-//! | `manager`, `identify` | the Restart Manager's functions; which process an id of Windows means |
+//! | `manager`, `ids` | the Restart Manager's functions; which process an id of Windows means |
 //! | `registry` | the registry while Wine runs |
 //! | `inside`, `mappings`, `command_line` | the programs of a Wine that runs: what they hold, their windows, their command lines |
 //! | `site`, `wine`, `files` | starting hosts, starting Wine; the built Windows side and its copy in the prefix |
@@ -16,7 +16,7 @@ mod command_line;
 mod files;
 mod frame;
 mod host;
-mod identify;
+mod ids;
 mod image;
 mod inside;
 mod manager;

@@ -112,8 +112,8 @@ fn compile_with(compiler: &str, options: &[&str], source: &Path, target: &Path) 
     let compiler = Command::new(compiler)
         .args(["-Os", "-s", "-Wall", "-Werror", "-o"])
         .arg(target)
-        .args(options)
         .arg(source)
+        .args(options)
         .arg("-lmsi")
         .status();
     assert!(compiler.unwrap().success(), "{} does not compile", source.display());
@@ -455,6 +455,33 @@ fn libraries_of_32_bit_run_where_wine_has_that_part() {
         .with_action("WixRegisterRestartResources", 1, "WixCA", "WixRegisterRestartResources", 1350);
     windows.install(&place, &product, &[]).expect_code(0);
     assert!(!holder.runs(), "the holder was not closed");
+}
+
+#[test]
+fn a_library_calls_all_functions_of_the_restart_manager_as_an_installer_of_its_own() {
+    let Some((windows, _turn)) = windows() else { return };
+    let place = Place::new();
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = here.join("tests/windows_code");
+    let side = format!("-I{}", here.join("../../windows").display());
+    let options = ["-shared", &side, "-lrstrtmgr", "-lntdll"];
+    let library = compile(&options, &sources.join("manager.c"), &place.path("manager.dll"));
+    let program = windows.drive_c("holder.exe");
+    compile(&["-municode"], &sources.join("holder.c"), &program);
+    let held = windows.drive_c("held by all.txt");
+    fs::write(&held, "text").unwrap();
+    let mut outside = place.hold(&held);
+    let product = windows
+        .product()
+        .with_binary("manager", library)
+        .with_property("OUTSIDE", &outside.pid().to_string())
+        .with_action("Manages", 1, "manager", "Manages", 1350);
+    let log = place.path("log");
+    let ran = windows.install(&place, &product, &["--log", log.to_str().unwrap()]);
+    let text = fs::read_to_string(&log).unwrap_or_default();
+    assert_eq!(ran.status.code(), Some(0), "{}\n{text}", ran.err);
+    assert!(outside.runs(), "what was filtered was closed:\n{text}");
+    windows.reseat(&place, &["uninstall", "-q", "Test"]).expect_code(0);
 }
 
 #[test]

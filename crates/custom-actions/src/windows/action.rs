@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use reseat_engine::{CallResult, Functions, HostError, RunningCode};
 
+mod manager_call;
+
 use super::files::Bits;
 use super::frame::{Frame, Said};
-use super::identify;
 use super::manager::ManagerSessions;
 use super::process::{HostProcess, ProcessError};
 use super::site::Site;
@@ -102,18 +103,11 @@ impl<'h> Action<'h> {
             }
             match process.hear(self.deadline.min(Instant::now() + ANSWER_LIMIT))? {
                 Said::Call(call) if ManagerSessions::serves(&call.name) => {
-                    let mut trouble = None;
-                    let (site, deadline) = (self.site, self.deadline);
-                    let answer = self.manager.call(&call, &mut |windows_pid| {
-                        let found = find_process(site, process, windows_pid, deadline);
-                        found.unwrap_or_else(|error| {
-                            trouble = Some(error);
-                            None
-                        })
-                    });
-                    trouble.map_or(Ok(()), Err)?;
+                    let answer = self.manage(process, &call, functions, output)?;
                     process.say(Frame::answer(&answer), self.deadline)?;
                 }
+                // What it was to cancel has come to its end.
+                Said::Cancel(_) => {}
                 Said::Call(call) => {
                     let answer = functions.call(&call);
                     // What it called may have taken long: another action, or a question to the user.
@@ -122,16 +116,23 @@ impl<'h> Action<'h> {
                 }
                 Said::Line(line) => self.say(&line, output),
                 Said::Done(code) => return Ok(Some(CallResult::Exited(code.cast_signed()))),
-                Said::Failed { error, what } => {
-                    let text = format!("cannot use {what}: error {error}{}", meaning(error));
-                    return Err(trouble(&self.name, text).into());
-                }
-                Said::Crashed { exception, place } => {
-                    return Err(HostError::Crashed { action: self.name.clone(), exception, place }.into());
-                }
-                Said::Hello { .. } => return Err(ProcessError::OutOfTurn("a second hello").into()),
-                Said::Bytes(_) => return Err(ProcessError::OutOfTurn("bytes").into()),
+                said => return Err(self.unexpected(said)),
             }
+        }
+    }
+
+    /// What the host says when the action cannot go on.
+    fn unexpected(&self, said: Said) -> Trouble {
+        match said {
+            Said::Failed { error, what } => {
+                let text = format!("cannot use {what}: error {error}{}", meaning(error));
+                trouble(&self.name, text).into()
+            }
+            Said::Crashed { exception, place } => {
+                HostError::Crashed { action: self.name.clone(), exception, place }.into()
+            }
+            Said::Hello { .. } => ProcessError::OutOfTurn("a second hello").into(),
+            _ => ProcessError::OutOfTurn("an answer").into(),
         }
     }
 
@@ -187,23 +188,6 @@ impl From<ProcessError> for Trouble {
     fn from(error: ProcessError) -> Self {
         Self::Process(error)
     }
-}
-
-/// The process of this machine with this id of Windows.
-fn find_process(
-    site: &Site,
-    process: &mut HostProcess,
-    windows_pid: u32,
-    deadline: Instant,
-) -> Result<Option<u32>, ProcessError> {
-    let marker = site.in_session(|session| {
-        let (name, path) = session.write(&mut &b"reseat"[..])?;
-        Ok((session.windows_path(&name), path))
-    });
-    let (windows_path, path) = marker.map_err(ProcessError::Channel)?;
-    let found = identify::find(process, windows_pid, (&path, &windows_path), deadline);
-    let _ = std::fs::remove_file(&path);
-    found
 }
 
 /// What the usual errors of loading code mean.

@@ -18,6 +18,8 @@ pub(crate) enum Said {
     Hello { version: u32, bits: u32, pid: u32 },
     /// The running action calls a documented function.
     Call(FunctionCall),
+    /// Another thread wants what the running call does to be cancelled (RmCancelCurrentTask).
+    Cancel(FunctionCall),
     /// A line for the log.
     Line(String),
     /// The request was carried out.
@@ -48,11 +50,12 @@ pub(crate) fn read(kind: u8, content: &[u8]) -> Result<Said, FrameError> {
     let mut rest = Rest { bytes: content, kind: char::from(kind) };
     Ok(match kind {
         b'H' => Said::Hello { version: rest.number()?, bits: rest.number()?, pid: rest.number()? },
-        b'C' => {
+        b'C' | b'c' => {
             let name = rest.text()?;
             let count = rest.byte()?;
             let arguments = (0..count).map(|_| rest.value()).collect::<Result<_, _>>()?;
-            Said::Call(FunctionCall { name, arguments })
+            let call = FunctionCall { name, arguments };
+            if kind == b'C' { Said::Call(call) } else { Said::Cancel(call) }
         }
         b'L' => Said::Line(rest.text()?),
         b'D' => Said::Done(rest.number()?),

@@ -16,20 +16,13 @@ use reseat_restart_manager::{
 
 use super::command_line::arguments;
 use super::files::{Bits, WindowsFiles};
-use super::frame::{Frame, FrameError, Rest, Said};
-use super::mappings::{Mapped, mapped};
+use super::frame::{Frame, FrameError, Rest};
+use super::mappings::{Mapped, bytes, look};
 use super::process::{HostProcess, ProcessError};
 use super::site::Site;
 
 /// How long the host may take for an answer that it has not to wait for.
 const LIMIT: Duration = Duration::from_secs(20);
-
-/// How long programs may take to have the marker mapped into them: one that is stopped never does.
-const MARK_LIMIT: Duration = Duration::from_secs(3);
-
-/// The unit in which Windows maps files, and so many programs are told apart by it.
-const STEP: u64 = 0x1_0000;
-const MOST_PROGRAMS: u64 = 1024;
 
 /// What of a process's environment is read at most, in bytes.
 const MOST_ENVIRONMENT: u64 = 8 << 20;
@@ -111,22 +104,8 @@ struct Answer {
 impl Connection {
     fn open(site: Site, prefix: &Path) -> Result<Self, ProcessError> {
         let mut host = site.start(Bits::B64)?;
-        let marker = site.in_session(|session| {
-            let (name, path) = session.new_file();
-            fs::File::create_new(&path)?.set_len(STEP * MOST_PROGRAMS)?;
-            Ok((session.windows_path(&name), path))
-        });
-        let (windows_path, marker) = marker.map_err(ProcessError::Prefix)?;
-        let deadline = Instant::now() + LIMIT;
-        host.say(Frame::new(b'E').text(&windows_path).number(milliseconds(MARK_LIMIT)), deadline)?;
-        let answer = answer(&bytes(&mut host, deadline)?)?;
-        let mapped = mapped(&marker);
-        host.say(Frame::new(b'e').number(milliseconds(MARK_LIMIT)), deadline)?;
-        let forgotten = host.hear(deadline)?;
-        let _ = fs::remove_file(&marker);
-        if !matches!(forgotten, Said::Done(_)) {
-            return Err(ProcessError::OutOfTurn("something else than what was asked for"));
-        }
+        let (told, mapped) = look(&mut host, &site, b'E', Instant::now() + LIMIT)?;
+        let answer = answer(&told)?;
         let mut connection =
             Self { host: Some(host), site, programs: Vec::new(), windows_pids: HashMap::new() };
         connection.take(&answer, &mapped, prefix);
@@ -137,7 +116,7 @@ impl Connection {
     fn take(&mut self, answer: &Answer, mapped: &[Mapped], prefix: &Path) {
         let own = self.host.as_ref().map(HostProcess::pid);
         for (index, told) in (0_u64..).zip(&answer.programs) {
-            let Some(found) = mapped.iter().find(|it| it.offset == index * STEP) else { continue };
+            let Some(found) = mapped.iter().find(|it| it.index() == index) else { continue };
             let Some(process) = UniqueProcess::of(found.pid).filter(|it| Some(it.pid) != own) else {
                 continue;
             };
@@ -237,14 +216,6 @@ impl Drop for Connection {
 
 fn milliseconds(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
-}
-
-fn bytes(host: &mut HostProcess, deadline: Instant) -> Result<Vec<u8>, ProcessError> {
-    match host.hear(deadline)? {
-        Said::Bytes(bytes) => Ok(bytes),
-        Said::Failed { .. } => Err(ProcessError::OutOfTurn("a failure")),
-        _ => Err(ProcessError::OutOfTurn("something else than what was asked for")),
-    }
 }
 
 fn answer(bytes: &[u8]) -> Result<Answer, FrameError> {

@@ -4,6 +4,18 @@ use std::fs;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::frame::{Frame, Said};
+use super::process::{HostProcess, ProcessError};
+use super::site::Site;
+
+/// How long programs may take to have the marker mapped into them: one that is stopped never does.
+const MARK_LIMIT: Duration = Duration::from_secs(3);
+
+/// The unit in which Windows maps files, and so many programs are told apart by it.
+const STEP: u64 = 0x1_0000;
+const MOST_PROGRAMS: u64 = 1024;
 
 /// What of a process's mappings is read at most, in bytes.
 const MOST_MAPPINGS: u64 = 64 << 20;
@@ -18,8 +30,61 @@ pub(crate) struct Mapped {
     pub(crate) images: Vec<PathBuf>,
 }
 
+impl Mapped {
+    /// The place of the program in what the host told.
+    pub(crate) fn index(&self) -> u64 {
+        self.offset / STEP
+    }
+}
+
+/// Has the host tell of all programs with this request (`E` or `N`), and map a file into them meanwhile: what it told, and
+/// which process is which.
+pub(crate) fn look(
+    host: &mut HostProcess,
+    site: &Site,
+    request: u8,
+    deadline: Instant,
+) -> Result<(Vec<u8>, Vec<Mapped>), ProcessError> {
+    let marker = site.in_session(|session| {
+        let (name, path) = session.new_file();
+        fs::File::create_new(&path)?.set_len(STEP * MOST_PROGRAMS)?;
+        Ok((session.windows_path(&name), path))
+    });
+    let (windows_path, marker) = marker.map_err(ProcessError::Prefix)?;
+    let limit = u32::try_from(MARK_LIMIT.as_millis()).unwrap_or(u32::MAX);
+    host.say(Frame::new(request).text(&windows_path).number(limit), deadline)?;
+    let told = bytes(host, deadline)?;
+    let found = mapped(&marker);
+    host.say(Frame::new(b'e').number(limit), deadline)?;
+    let forgotten = hear(host, deadline)?;
+    let _ = fs::remove_file(&marker);
+    match forgotten {
+        Said::Done(_) => Ok((told, found)),
+        _ => Err(ProcessError::OutOfTurn("something else than what was asked for")),
+    }
+}
+
+/// The answer to a request that asks for bytes.
+pub(crate) fn bytes(host: &mut HostProcess, deadline: Instant) -> Result<Vec<u8>, ProcessError> {
+    match hear(host, deadline)? {
+        Said::Bytes(bytes) => Ok(bytes),
+        Said::Failed { .. } => Err(ProcessError::OutOfTurn("a failure")),
+        _ => Err(ProcessError::OutOfTurn("something else than what was asked for")),
+    }
+}
+
+/// What comes next but for cancels, which come at any time and mean nothing to a question.
+fn hear(host: &mut HostProcess, deadline: Instant) -> Result<Said, ProcessError> {
+    loop {
+        match host.hear(deadline)? {
+            Said::Cancel(_) => {}
+            said => return Ok(said),
+        }
+    }
+}
+
 /// The processes that have this file mapped, but the caller.
-pub(crate) fn mapped(marker: &Path) -> Vec<Mapped> {
+fn mapped(marker: &Path) -> Vec<Mapped> {
     let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let pids = pids.filter(|pid| *pid != std::process::id());
