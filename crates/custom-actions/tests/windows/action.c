@@ -225,6 +225,7 @@ EXPORT Registers(MSIHANDLE session)
     const WCHAR *services[] = {L"Spooler"};
     RM_UNIQUE_PROCESS processes[2] = {{0}};
     FILETIME unused;
+    HANDLE other;
 
     CHECK(1, join && add && end);
     CHECK(2, !MsiGetPropertyW(session, L"MsiRestartManagerSessionKey", key, &size) && size == 32);
@@ -234,6 +235,8 @@ EXPORT Registers(MSIHANDLE session)
     MsiGetPropertyW(session, L"PROCESS", number, &size);
     for (WCHAR *digit = number; *digit; digit++)
         processes[0].dwProcessId = processes[0].dwProcessId * 10 + (*digit - '0');
+    other = OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, FALSE, processes[0].dwProcessId);
+    GetProcessTimes(other, &processes[0].ProcessStartTime, &unused, &unused, &unused);
     processes[1].dwProcessId = GetCurrentProcessId();
     GetProcessTimes(GetCurrentProcess(), &processes[1].ProcessStartTime, &unused, &unused, &unused);
     CHECK(5, add(handle, 2, files, 2, processes, 1, services) == ERROR_SUCCESS);
