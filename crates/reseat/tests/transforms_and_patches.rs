@@ -4,9 +4,11 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use support::product::Product;
+use support::patch::Patch;
+use support::product::{Product, guid};
 use support::snapshot;
 use support::{Place, package};
 
@@ -230,4 +232,86 @@ fn patches_that_fit_nothing_are_refused_by_their_numbers() {
     let unknown = "{00000000-0000-0000-0000-000000000001}";
     place.reseat(&["patch", "-q", "--remove", unknown, other.to_str().unwrap()]).expect_failure(&["1647"]);
     assert_eq!(place.products()[0]["version"], "1.0.0.0");
+}
+
+/// Files and registry of a prefix, without the times of registry keys.
+fn machine_state(place: &Place) -> (snapshot::Tree, BTreeSet<String>) {
+    (snapshot::tree(&place.drive_c("")), snapshot::registry(&place.prefix(), "system.reg"))
+}
+
+#[track_caller]
+fn assert_same_machine(before: &(snapshot::Tree, BTreeSet<String>), place: &Place) {
+    let after = machine_state(place);
+    let mut differences = snapshot::differences(&before.0, &after.0);
+    differences.extend(snapshot::line_differences(&before.1, &after.1));
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+#[test]
+fn removing_a_patch_removes_what_it_added_and_restores_what_it_changed() {
+    let place = Place::with_prefix();
+    let old = Product::new()
+        .with_file("Readme", "readme.txt", "one")
+        .with_row("Registry", &["Word", "2", "Software\\Test", "Word", "one", "Main"]);
+    let new = Product::new()
+        .with_file("Readme", "readme.txt", "another")
+        .with_file("Added", "added.txt", "added")
+        .with_file("Extra", "extra.txt", "extra")
+        .with_file_in("Extra", "Extra")
+        .with_file("More", "more.txt", "more")
+        .with_file_in("More", "More")
+        .with_row("Directory", &["EXTRADIR", "INSTALLDIR", "Extra"])
+        .with_row("Component", &["Extra", &guid(3, 77), "EXTRADIR", "256", "", ""])
+        .with_row("Feature", &["More", "", "More", "", "3", "1", "INSTALLDIR", "0"])
+        .with_row("Component", &["More", &guid(3, 78), "EXTRADIR", "256", "", ""])
+        .with_row("FeatureComponents", &["Main", "Extra"])
+        .with_row("FeatureComponents", &["More", "More"])
+        .with_row("Registry", &["Word", "2", "Software\\Test", "Word", "two", "Main"])
+        .with_row("Registry", &["Mark", "2", "Software\\Test", "Mark", "added", "Main"])
+        .with_row("Registry", &["Deep", "2", "Software\\Test\\Extra", "Mark", "added", "Extra"]);
+    let code = old.product_code();
+    let patch = Patch { old: &old, new: &new, number: 1, removable: true };
+    let file = patch.save(&place, "test.msp");
+    place.install(&old.save(&place, "test.msi"), &[]).expect_code(0);
+    let before = machine_state(&place);
+    place.reseat(&["patch", "-q", file.to_str().unwrap()]).expect_code(0);
+    let text =
+        |name: &str| std::fs::read_to_string(place.drive_c(&format!("Program Files/Test/{name}"))).ok();
+    let texts = || ["readme.txt", "added.txt", "Extra/extra.txt", "Extra/more.txt"].map(text);
+    let expected = ["another", "added", "extra", "more"].map(|text| Some(text.to_owned()));
+    assert_eq!(texts()[..3], expected[..3]);
+    // A feature of its own comes when it is asked for.
+    place.reseat(&["install", "-q", &code, "ADDLOCAL=More"]).expect_code(0);
+    assert_eq!(texts(), expected);
+    assert!(registry_has(&place, "\"Word\"=\"two\""));
+    assert_eq!(place.read("prefix/system.reg").matches("\"Mark\"=\"added\"").count(), 2);
+
+    place.reseat(&["patch", "-q", "--remove", &patch.code()]).expect_code(0);
+    assert_same_machine(&before, &place);
+    // So it is too when the patch came with the product.
+    place.reseat(&["uninstall", "-q", "Test"]).expect_code(0);
+    let package = place.path("test.msi");
+    place.install(&package, &[&format!("PATCH={}", file.display())]).expect_code(0);
+    assert_eq!(text("added.txt").as_deref(), Some("added"));
+    place.reseat(&["install", "-q", &code, &format!("MSIPATCHREMOVE={}", patch.code())]).expect_code(0);
+    assert_same_machine(&before, &place);
+}
+
+#[test]
+fn a_patch_that_may_not_be_removed_stays_and_nothing_is_changed() {
+    let place = Place::with_prefix();
+    let old = Product::new().with_file("Readme", "readme.txt", "one");
+    let new = Product::new().with_file("Readme", "readme.txt", "another");
+    let fixed = new.clone().with_row("CreateFolder", &["INSTALLDIR", "Main"]);
+    place.install(&old.save(&place, "test.msi"), &[]).expect_code(0);
+    for (number, new, removable) in [(1, &new, false), (2, &fixed, true)] {
+        let patch = Patch { old: &old, new, number, removable };
+        let file = patch.save(&place, "test.msp");
+        place.reseat(&["patch", "-q", file.to_str().unwrap()]).expect_code(0);
+        let before = machine_state(&place);
+        place.reseat(&["patch", "-q", "--remove", &patch.code()]).expect_failure(&["1646"]);
+        assert_same_machine(&before, &place);
+        place.reseat(&["uninstall", "-q", "Test"]).expect_code(0);
+        place.install(&place.path("test.msi"), &[]).expect_code(0);
+    }
 }

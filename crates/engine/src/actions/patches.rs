@@ -8,7 +8,9 @@ use reseat_database::Guid;
 use reseat_machine::products::patches::{self, PatchRegistration, PatchState};
 use reseat_machine::products::registration;
 use reseat_machine::{KnownFolder, WindowsPath};
-use reseat_package::{Component, FileRow, MsiFileHash, NameForm, RegistryRow, with_backslash};
+use reseat_package::{
+    Component, Feature, FileRow, Media, MsiFileHash, NameForm, RegistryRow, with_backslash,
+};
 use reseat_script::{RemoveFile, RemoveRegistryValue};
 
 use crate::actions::registration::{keep_file, remove, write};
@@ -157,6 +159,30 @@ pub fn remove_registry_values(session: &mut Session<'_, '_>) -> Result<(), Engin
         session.add(value.into())?;
     }
     Ok(())
+}
+
+/// Takes back the features and disks that only a removed patch had brought.
+///
+/// # Errors
+/// When a table cannot be read.
+pub fn forget_parts(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let Some(before) = &session.basis.patching.before else { return Ok(()) };
+    let (features, disks) = (session.package.rows::<Feature>()?, session.package.rows::<Media>()?);
+    let old = before.rows::<Feature>()?;
+    let features: Vec<String> = old
+        .iter()
+        .filter(|row| features.find(&row.feature).is_none())
+        .map(|row| row.feature.to_string())
+        .collect();
+    let old = before.rows::<Media>()?;
+    let disks: Vec<String> = old
+        .iter()
+        .filter(|row| !disks.iter().any(|kept| kept.disk == row.disk))
+        .map(|row| row.disk.to_string())
+        .collect();
+    let (code, context) = (session.package.product_code(), session.install_context());
+    let removed = registration::forget_parts(session.machine().registry()?, code, context, &features, &disks);
+    remove(session, removed)
 }
 
 /// Takes back the components that only a removed patch had brought.

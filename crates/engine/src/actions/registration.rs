@@ -212,6 +212,7 @@ pub fn publish_features(session: &mut Session<'_, '_>) -> Result<(), EngineError
         .collect();
     let written = registration::publish_features(registry, code, context, &features);
     remove(session, removed)?;
+    patches::forget_parts(session)?;
     write(session, written)
 }
 

@@ -265,6 +265,27 @@ pub fn unlist_feature(
     Some(Removed::ValueAndEmptyKey(lists, feature.to_owned()))
 }
 
+/// What is taken away of features and disks that the product has no more, as those of a patch that is removed.
+pub fn forget_parts(
+    registry: &Registry,
+    code: ProductCode,
+    context: InstallContext,
+    features: &[String],
+    disks: &[String],
+) -> Vec<Removed> {
+    let places = [
+        (features_key(context, code), features),
+        (user_data_product_key(registry, context, code).join("Features"), features),
+        (product_key(context, code).join("SourceList").join("Media"), disks),
+    ];
+    let values =
+        places.into_iter().flat_map(|(key, names)| names.iter().map(move |name| (key.clone(), name)));
+    values
+        .filter(|(key, name)| registry.value(key, name).is_some())
+        .map(|(key, name)| Removed::ValueAndEmptyKey(key, name.clone()))
+        .collect()
+}
+
 /// What PublishFeatures writes (page `publishfeatures-action.md`).
 pub fn publish_features(
     registry: &Registry,

@@ -43,6 +43,8 @@ const TABLES: &[(&str, &str, usize)] = &[
     ("Wix4RestartResource", "RestartResource:s72 Component_:s72 Resource:s255 Attributes:i4", 1),
     ("WixRestartResource", "WixRestartResource:s72 Component_:s72 Resource:s255 Attributes:i4", 1),
     ("Environment", "Environment:s72 Name:l255 Value:L255 Component_:s72", 1),
+    ("MsiPatchMetadata", "Company:S72 Property:s72 Value:l0", 2),
+    ("PatchPackage", "PatchId:s38 Media_:i2", 1),
     ("Registry", "Registry:s72 Root:i2 Key:l255 Name:L255 Value:L0 Component_:s72", 1),
     ("RemoveFile", "FileKey:s72 Component_:s72 FileName:L255 DirProperty:s72 InstallMode:i2", 1),
     ("DuplicateFile", "FileKey:s72 Component_:s72 File_:s72 DestName:L255 DestFolder:S72", 1),
@@ -445,6 +447,16 @@ impl Product {
     }
 
     fn save_at(&self, path: &Path) {
+        self.database().save(path).expect("a saved package");
+    }
+
+    /// The content of a file.
+    pub fn content(&self, key: &str) -> Option<&[u8]> {
+        self.files.iter().find(|(file, _)| file == key).map(|(_, content)| content.as_slice())
+    }
+
+    /// The package's tables and streams.
+    pub fn database(&self) -> Database {
         let mut database = Database::create();
         let mut summary = SummaryInformation::default();
         summary.set_code_page(1252);
@@ -486,11 +498,11 @@ impl Product {
         for (table, rows) in &rows {
             database.put_table(make_table(table, rows));
         }
-        database.save(path).expect("a saved package");
+        database
     }
 }
 
-fn make_table(name: &str, rows: &[Vec<String>]) -> Table {
+pub fn make_table(name: &str, rows: &[Vec<String>]) -> Table {
     let (_, columns, keys) = TABLES.iter().find(|table| table.0 == name).expect("a known table");
     let columns: Vec<Column> = columns
         .split_whitespace()
