@@ -94,6 +94,27 @@ pub struct StreamDifference {
 /// # Errors
 /// When one of them cannot be read.
 pub fn compare(one: &Database, other: &Database) -> Result<Difference, DatabaseError> {
+    compare_with(one, other, &mut |_| {})
+}
+
+/// What a comparison has just done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It has looked at so many rows more, of either database.
+    Rows(u64),
+    /// It has compared so many bytes more of streams that both have.
+    Bytes(u64),
+}
+
+/// As [`compare`], telling `progress` now and then what was done.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_with(
+    one: &Database,
+    other: &Database,
+    progress: &mut dyn FnMut(Step),
+) -> Result<Difference, DatabaseError> {
     let names: BTreeSet<String> = one.table_names()?.into_iter().chain(other.table_names()?).collect();
     let mut summary = Vec::new();
     let (first, second) = (one.summary()?, other.summary()?);
@@ -107,15 +128,15 @@ pub fn compare(one: &Database, other: &Database) -> Result<Difference, DatabaseE
     }
     let code_pages = (one.code_page(), other.code_page());
     Ok(Difference {
-        tables: compare_tables(one, other, names.iter().map(String::as_str))?,
-        streams: compare_streams(one, other)?,
+        tables: compare_tables(one, other, names.iter().map(String::as_str), progress)?,
+        streams: compare_streams(one, other, progress)?,
         storages: compare_storages(one, other)?,
         summary,
         code_pages: (code_pages.0 != code_pages.1).then_some(code_pages),
     })
 }
 
-/// Compares these tables; one that neither database has does not differ.
+/// Compares these tables; one that neither database has does not differ. `progress` is told what was done.
 ///
 /// # Errors
 /// When one of them cannot be read.
@@ -123,6 +144,7 @@ pub fn compare_tables<'n>(
     one: &Database,
     other: &Database,
     names: impl IntoIterator<Item = &'n str>,
+    progress: &mut dyn FnMut(Step),
 ) -> Result<Vec<TableDifference>, DatabaseError> {
     let mut differences = Vec::new();
     for name in names {
@@ -133,7 +155,7 @@ pub fn compare_tables<'n>(
             (None, Some(second)) => TableChange::Added(second.count()),
             (Some(first), Some(second)) => {
                 let columns = compare_columns(first.columns(), second.columns());
-                let rows = rows::compare(&Rows::new(one, &first), &Rows::new(other, &second))?;
+                let rows = rows::compare(&Rows::new(one, &first), &Rows::new(other, &second), progress)?;
                 if columns.is_empty() && rows.is_empty() {
                     continue;
                 }
@@ -159,14 +181,20 @@ fn compare_columns(one: &[Column], other: &[Column]) -> Vec<(Option<Column>, Opt
     differences
 }
 
-fn compare_streams(one: &Database, other: &Database) -> Result<Vec<StreamDifference>, DatabaseError> {
+fn compare_streams(
+    one: &Database,
+    other: &Database,
+    progress: &mut dyn FnMut(Step),
+) -> Result<Vec<StreamDifference>, DatabaseError> {
     let names: BTreeSet<String> = one.stream_names().into_iter().chain(other.stream_names()).collect();
     let mut differences = Vec::new();
     for name in names {
         let (first, second) = (one.stream(&name)?, other.stream(&name)?);
         let lengths = (first.as_ref().map(Stream::len), second.as_ref().map(Stream::len));
         let same = match (first, second) {
-            (Some(first), Some(second)) => lengths.0 == lengths.1 && same_content(&name, first, second)?,
+            (Some(first), Some(second)) => {
+                lengths.0 == lengths.1 && same_content(&name, first, second, progress)?
+            }
             _ => false,
         };
         if !same {
@@ -177,7 +205,12 @@ fn compare_streams(one: &Database, other: &Database) -> Result<Vec<StreamDiffere
 }
 
 /// Streams of one length, compared piece by piece.
-fn same_content(name: &str, mut one: Stream, mut other: Stream) -> Result<bool, DatabaseError> {
+fn same_content(
+    name: &str,
+    mut one: Stream,
+    mut other: Stream,
+    progress: &mut dyn FnMut(Step),
+) -> Result<bool, DatabaseError> {
     const PIECE: usize = 1 << 16;
     let mut left = one.len();
     let (mut first, mut second) = (vec![0; PIECE], vec![0; PIECE]);
@@ -193,6 +226,7 @@ fn same_content(name: &str, mut one: Stream, mut other: Stream) -> Result<bool, 
             return Ok(false);
         }
         left -= length as u64;
+        progress(Step::Bytes(length as u64));
     }
     Ok(true)
 }
@@ -231,7 +265,9 @@ fn same_entries(one: Entries, other: Entries) -> Result<bool, DatabaseError> {
         return Ok(false);
     }
     for ((name, first), second) in one.into_iter().zip(other.into_values()) {
-        if first.len() != second.len() || !same_content(&String::from_utf16_lossy(&name), first, second)? {
+        if first.len() != second.len()
+            || !same_content(&String::from_utf16_lossy(&name), first, second, &mut |_| {})?
+        {
             return Ok(false);
         }
     }
@@ -302,6 +338,6 @@ mod tests {
         last[69_999] = 2;
         let mut third = shop(&[]);
         third.put_stream("a", last);
-        assert_eq!(compare_streams(&other, &third).unwrap().len(), 1);
+        assert_eq!(compare_streams(&other, &third, &mut |_| {}).unwrap().len(), 1);
     }
 }

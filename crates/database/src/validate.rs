@@ -15,6 +15,8 @@ use category::Category;
 pub(crate) use row::{references, validate_row};
 
 pub(crate) const VALIDATION: &str = "_Validation";
+/// Progress is told after so many values.
+const STRIDE: u64 = 4096;
 
 /// A rule that a value breaks, by the error code that `MsiViewGetError` documents for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -144,6 +146,31 @@ pub type CheckCondition<'c> = &'c dyn Fn(&str) -> Option<String>;
 /// # Errors
 /// When a table cannot be read.
 pub fn validate(database: &Database, condition: CheckCondition<'_>) -> Result<Vec<Finding>, DatabaseError> {
+    validate_with(database, condition, &mut |_| {})
+}
+
+/// So many values [`validate_with`] looks at.
+///
+/// # Errors
+/// When a table cannot be read.
+pub fn values_to_check(database: &Database) -> Result<u64, DatabaseError> {
+    let mut values = 0;
+    for name in database.table_names()?.iter().filter(|name| *name != VALIDATION) {
+        let columns = database.columns(name).map_or(0, |columns| columns.len());
+        values += database.row_count(name)?.unwrap_or(0) * columns as u64;
+    }
+    Ok(values)
+}
+
+/// As [`validate`], telling `progress` now and then how many more values were looked at.
+///
+/// # Errors
+/// As [`validate`].
+pub fn validate_with(
+    database: &Database,
+    condition: CheckCondition<'_>,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Vec<Finding>, DatabaseError> {
     let mut validation = Validation { database, condition, keys: HashMap::new(), findings: Vec::new() };
     let rules = match database.table(VALIDATION)? {
         Some(table) => validation.read_rules(&table)?,
@@ -162,7 +189,7 @@ pub fn validate(database: &Database, condition: CheckCondition<'_>) -> Result<Ve
         for (position, column) in table.columns().iter().enumerate() {
             let none = ColumnRules::default();
             let rules = rules.get(&(name.clone(), column.name.clone())).unwrap_or(&none);
-            validation.check_column(&table, position, rules)?;
+            validation.check_column(&table, position, rules, progress)?;
         }
     }
     Ok(validation.findings)
@@ -276,10 +303,14 @@ impl Validation<'_> {
         table: &Table,
         position: usize,
         rules: &ColumnRules,
+        progress: &mut dyn FnMut(u64),
     ) -> Result<(), DatabaseError> {
         let Some(column) = table.columns().get(position) else { return Ok(()) };
         let keys = self.keys_of(table, &column.name, rules)?;
-        for row in table.rows() {
+        for (number, row) in (1_u64..).zip(table.rows()) {
+            if number % STRIDE == 0 {
+                progress(STRIDE);
+            }
             let value = row.values().get(position).unwrap_or(&Value::Null);
             let problem = match value {
                 Value::Null => (!column.nullable || rules.nullable == Some(false))
@@ -294,6 +325,7 @@ impl Validation<'_> {
                 self.add_for(&row, &column.name, rule, reason);
             }
         }
+        progress(table.len() as u64 % STRIDE);
         Ok(())
     }
 

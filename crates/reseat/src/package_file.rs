@@ -124,3 +124,10 @@ pub fn row_counts(database: &Database) -> Result<Vec<(String, u64)>, DatabaseErr
     }
     Ok(counts)
 }
+
+/// The bytes of all streams, which are nearly all of a large package.
+pub fn stream_bytes(database: &Database) -> u64 {
+    let names = database.stream_names();
+    let streams = names.iter().filter_map(|name| database.stream(name).ok().flatten());
+    streams.map(|stream| stream.len()).sum()
+}

@@ -1,10 +1,9 @@
 //! Progress bars of long work on package files. They are drawn on standard error, only where it is a terminal and results are
-//! for people, and only when the work takes a while.
+//! for people, and not more often than twenty times a second.
 
 use std::io::IsTerminal;
-use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::arguments::Global;
 
@@ -13,13 +12,10 @@ pub fn bytes(global: &Global, total: u64) -> ProgressBar {
     shown(global, total, "{spinner} {bytes:>11} of {total_bytes} {wide_bar} {percent:>3}%")
 }
 
-/// A sign of life for work whose length is not known beforehand; it goes when the value is dropped.
-pub fn waiting(global: &Global, what: &'static str) -> ProgressBar {
-    let bar = shown(global, 0, "{spinner} {msg}").with_message(what).with_finish(ProgressFinish::AndClear);
-    if !bar.is_hidden() {
-        bar.enable_steady_tick(Duration::from_millis(120));
-    }
-    bar
+/// A bar that counts things of this name.
+pub fn counted(global: &Global, total: u64, what: &'static str) -> ProgressBar {
+    let template = "{spinner} {human_pos:>11} of {human_len} {msg} {wide_bar} {percent:>3}%";
+    shown(global, total, template).with_message(what)
 }
 
 fn shown(global: &Global, total: u64, template: &str) -> ProgressBar {

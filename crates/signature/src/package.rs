@@ -1,6 +1,6 @@
 //! A package and its signature together.
 
-use std::io;
+use std::io::{self, Write};
 
 use reseat_database::{Database, DatabaseError, SignedContent};
 
@@ -32,6 +32,14 @@ impl PackageSignature {
     /// # Errors
     /// When the package cannot be read; the inner result when the digest is of no supported kind.
     pub fn is_intact(&self) -> io::Result<Result<bool, SignatureError>> {
+        self.is_intact_with(&mut |_| {})
+    }
+
+    /// As [`PackageSignature::is_intact`], telling `progress` how many more bytes of streams were read.
+    ///
+    /// # Errors
+    /// As [`PackageSignature::is_intact`].
+    pub fn is_intact_with(&self, progress: &mut dyn FnMut(u64)) -> io::Result<Result<bool, SignatureError>> {
         let (algorithm, expected) = match self.signed.covered_digest() {
             Ok(covered) => covered,
             Err(error) => return Ok(Err(error)),
@@ -43,8 +51,26 @@ impl PackageSignature {
                 return Ok(Ok(false));
             }
         }
-        let mut hasher = Hasher::new(algorithm);
-        self.content.write_streams(&mut hasher)?;
-        Ok(Ok(hasher.finish() == expected))
+        let mut counted = Counted { hasher: Hasher::new(algorithm), progress };
+        self.content.write_streams(&mut counted)?;
+        Ok(Ok(counted.hasher.finish() == expected))
+    }
+}
+
+/// Tells how many bytes are hashed.
+struct Counted<'p> {
+    hasher: Hasher,
+    progress: &'p mut dyn FnMut(u64),
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.hasher.write(bytes)?;
+        (self.progress)(written as u64);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.hasher.flush()
     }
 }

@@ -3,7 +3,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use super::{RowChange, RowDifference};
+use super::{RowChange, RowDifference, Step};
 use crate::database::RowSource;
 use crate::table::key_text;
 use crate::{Column, Database, DatabaseError, Value};
@@ -65,10 +65,15 @@ impl<'d> Rows<'d> {
 }
 
 /// The rows that differ: those that are gone or changed in the first table's order, then new ones.
-pub(super) fn compare(one: &Rows, other: &Rows) -> Result<Vec<RowDifference>, DatabaseError> {
+pub(super) fn compare(
+    one: &Rows,
+    other: &Rows,
+    progress: &mut dyn FnMut(Step),
+) -> Result<Vec<RowDifference>, DatabaseError> {
     let mut differences = Vec::new();
-    let mut index = Index::new(other)?;
+    let mut index = Index::new(other, progress)?;
     for row in 0..one.source.count() {
+        tell(row, progress);
         let key = one.key(row)?;
         let text = key_text(&key);
         let change = match index.find(other, &key)? {
@@ -87,6 +92,14 @@ pub(super) fn compare(one: &Rows, other: &Rows) -> Result<Vec<RowDifference>, Da
         differences.push(RowDifference { key, change: RowChange::Added(other.named(values)) });
     }
     Ok(differences)
+}
+
+/// Tells of the rows before this one, now and then.
+fn tell(row: usize, progress: &mut dyn FnMut(Step)) {
+    const STRIDE: usize = 1024;
+    if row > 0 && row.is_multiple_of(STRIDE) {
+        progress(Step::Rows(STRIDE as u64));
+    }
 }
 
 /// A column that only one of the tables has is null in the other.
@@ -115,11 +128,12 @@ struct Index {
 }
 
 impl Index {
-    fn new(rows: &Rows) -> Result<Self, DatabaseError> {
+    fn new(rows: &Rows, progress: &mut dyn FnMut(Step)) -> Result<Self, DatabaseError> {
         let hasher = RandomState::new();
         let count = rows.source.count();
         let mut hashes = Vec::with_capacity(count);
         for row in 0..count {
+            tell(row, progress);
             hashes.push((hasher.hash_one(rows.key(row)?), row as u32));
         }
         hashes.sort_unstable();

@@ -42,9 +42,9 @@ pub(crate) fn validate_row(
     for position in columns {
         let Some(column) = table.columns().get(*position) else { continue };
         match rules.get(&(table.name().to_owned(), column.name.clone())) {
-            Some(rules) => validation.check_column(&single, *position, rules)?,
+            Some(rules) => validation.check_column(&single, *position, rules, &mut |_| {})?,
             None => {
-                validation.check_column(&single, *position, &ColumnRules::default())?;
+                validation.check_column(&single, *position, &ColumnRules::default(), &mut |_| {})?;
                 validation.findings.push(Finding {
                     table: table.name().to_owned(),
                     row: None,

@@ -8,8 +8,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use reseat_database::difference::{self, Difference, RowChange, TableChange};
-use reseat_database::{Column, Database, PropertyValue, Value};
+use indicatif::ProgressBar;
+use reseat_database::difference::{self, Difference, RowChange, Step, TableChange};
+use reseat_database::{Column, Database, DatabaseError, PropertyValue, Value};
 use serde::Serialize;
 use serde_json::{Map, json};
 
@@ -38,7 +39,6 @@ pub fn run(global: &Global, arguments: &Diff) -> Result<ExitCode, Failure> {
 }
 
 fn compare(global: &Global, arguments: &Diff) -> Result<ExitCode, Failure> {
-    let bar = progress::waiting(global, "comparing");
     let one = Arc::new(package_file::open(&arguments.one)?);
     let other = Arc::new(package_file::open(&arguments.other)?);
     let failed = |error: reseat_database::DatabaseError| {
@@ -48,9 +48,11 @@ fn compare(global: &Global, arguments: &Diff) -> Result<ExitCode, Failure> {
     let mut files = Vec::new();
     let mut notes = Vec::new();
     let difference = if arguments.tables.is_empty() {
-        let difference = difference::compare(&one, &other).map_err(failed)?;
+        let bars = Bars::new(global, [&one, &other], |_| true).map_err(failed)?;
+        let difference =
+            difference::compare_with(&one, &other, &mut |step| bars.step(step)).map_err(failed)?;
+        bars.clear();
         if !difference.is_empty() {
-            bar.finish_and_clear();
             let old = contents(global, &arguments.one, &one, &mut notes)?;
             let new = contents(global, &arguments.other, &other, &mut notes)?;
             files = compare_files(old, new);
@@ -63,10 +65,12 @@ fn compare(global: &Global, arguments: &Diff) -> Result<ExitCode, Failure> {
             }
         }
         let names: BTreeSet<&str> = arguments.tables.iter().map(String::as_str).collect();
-        let tables = difference::compare_tables(&one, &other, names).map_err(failed)?;
-        Difference { tables, ..Difference::default() }
+        let bars = Bars::new(global, [&one, &other], |name| names.contains(name)).map_err(failed)?;
+        let tables =
+            difference::compare_tables(&one, &other, names.iter().copied(), &mut |step| bars.step(step));
+        bars.clear();
+        Difference { tables: tables.map_err(failed)?, ..Difference::default() }
     };
-    bar.finish_and_clear();
     package_file::print_warnings(global, &arguments.one, &one);
     package_file::print_warnings(global, &arguments.other, &other);
     if !global.quiet {
@@ -77,6 +81,46 @@ fn compare(global: &Global, arguments: &Diff) -> Result<ExitCode, Failure> {
         true => output::write_json(&to_json(&difference, &files), out),
         false => write(&difference, &files, out),
     })
+}
+
+/// The progress of a comparison: rows, then bytes of streams.
+struct Bars {
+    rows: ProgressBar,
+    bytes: ProgressBar,
+}
+
+impl Bars {
+    /// Bars for the tables of two packages that are compared, and for all their streams.
+    fn new(
+        global: &Global,
+        databases: [&Database; 2],
+        compared: impl Fn(&str) -> bool,
+    ) -> Result<Self, DatabaseError> {
+        let mut rows = 0;
+        for database in databases {
+            let tables = package_file::row_counts(database)?;
+            rows += tables.iter().filter(|(name, _)| compared(name)).map(|(_, rows)| rows).sum::<u64>();
+        }
+        let bytes = databases.map(package_file::stream_bytes).into_iter().min().unwrap_or_default();
+        Ok(Self { rows: progress::counted(global, rows, "rows"), bytes: progress::bytes(global, bytes) })
+    }
+
+    fn step(&self, step: Step) {
+        match step {
+            Step::Rows(rows) => self.rows.inc(rows),
+            Step::Bytes(bytes) => {
+                if !self.rows.is_finished() {
+                    self.rows.finish_and_clear();
+                }
+                self.bytes.inc(bytes);
+            }
+        }
+    }
+
+    fn clear(&self) {
+        self.rows.finish_and_clear();
+        self.bytes.finish_and_clear();
+    }
 }
 
 /// A file of a package.

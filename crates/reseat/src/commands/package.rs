@@ -9,7 +9,7 @@ use crate::arguments::package::PackageCommand;
 use crate::arguments::{Export, Global, Import};
 use crate::commands::{diff, dump, extract, info, merge, signature, sql, streams, tables, validate};
 use crate::failure::Failure;
-use crate::{output, progress};
+use crate::{output, package_file, progress};
 
 /// Runs a command for a package file.
 pub fn run(global: &Global, command: PackageCommand) -> Result<ExitCode, Failure> {
@@ -33,7 +33,7 @@ pub fn export(global: &Global, arguments: &Export) -> Result<ExitCode, Failure> 
     for warning in database.warnings() {
         eprintln!("reseat: warning: {}: {warning}", arguments.package.display());
     }
-    let bar = progress::bytes(global, stream_bytes(&database));
+    let bar = progress::bytes(global, package_file::stream_bytes(&database));
     folder::export_with(&database, &arguments.folder, &mut |bytes| bar.inc(bytes))?;
     bar.finish_and_clear();
     if let Some(signer) = signature::signer(&database) {
@@ -49,15 +49,8 @@ pub fn export(global: &Global, arguments: &Export) -> Result<ExitCode, Failure> 
 /// Makes a package from a folder.
 pub fn import(global: &Global, arguments: &Import) -> Result<ExitCode, Failure> {
     let database = folder::import(&arguments.folder)?;
-    let bar = progress::bytes(global, stream_bytes(&database));
+    let bar = progress::bytes(global, package_file::stream_bytes(&database));
     database.save_with(&arguments.package, &mut |bytes| bar.inc(bytes))?;
     bar.finish_and_clear();
     Ok(ExitCode::SUCCESS)
-}
-
-/// The bytes of all streams, which are nearly all of a large package.
-fn stream_bytes(database: &Database) -> u64 {
-    let names = database.stream_names();
-    let streams = names.iter().filter_map(|name| database.stream(name).ok().flatten());
-    streams.map(|stream| stream.len()).sum()
 }

@@ -53,9 +53,7 @@ pub fn run(global: &Global, arguments: &Signature) -> Result<ExitCode, Failure> 
     let path = &arguments.package;
     let store = arguments.store.as_deref().map(read_store).transpose()?;
     let database = package_file::open(path)?;
-    let bar = progress::waiting(global, "checking");
-    let findings = examine(path, &database, store.as_ref())?;
-    drop(bar);
+    let findings = examine(global, path, &database, store.as_ref())?;
     let holds = findings.signed && findings.problems.is_empty();
     let code = if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     output::write(code, |out| {
@@ -82,7 +80,12 @@ fn read_store(path: &Path) -> Result<Store, Failure> {
     Store::from_pem(&String::from_utf8_lossy(&text)).map_err(|error| Failure::about(path, &error))
 }
 
-fn examine(path: &Path, database: &Database, store: Option<&Store>) -> Result<Findings, Failure> {
+fn examine(
+    global: &Global,
+    path: &Path,
+    database: &Database,
+    store: Option<&Store>,
+) -> Result<Findings, Failure> {
     let mut findings = Findings::default();
     let signature = PackageSignature::of(database).map_err(|error| Failure::about(path, &error))?;
     let Some(signature) = signature else { return Ok(findings) };
@@ -95,7 +98,10 @@ fn examine(path: &Path, database: &Database, store: Option<&Store>) -> Result<Fi
         }
     };
     findings.digest = signature.signed.covered_digest().ok().map(|(algorithm, _)| algorithm.name());
-    match signature.is_intact().map_err(|error| Failure::about(path, &error))? {
+    let bar = progress::bytes(global, package_file::stream_bytes(database));
+    let intact = signature.is_intact_with(&mut |bytes| bar.inc(bytes));
+    bar.finish_and_clear();
+    match intact.map_err(|error| Failure::about(path, &error))? {
         Ok(intact) => {
             findings.content_is_intact = Some(intact);
             if !intact {

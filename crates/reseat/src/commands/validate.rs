@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use reseat_database::validate::{Finding, validate};
+use reseat_database::validate::{Finding, validate_with, values_to_check};
 use reseat_package::Condition;
 use serde_json::json;
 
@@ -16,10 +16,11 @@ use crate::{output, package_file, progress};
 pub fn run(global: &Global, arguments: &Package) -> Result<ExitCode, Failure> {
     let path = &arguments.package;
     let database = package_file::open(path)?;
-    let bar = progress::waiting(global, "validating");
+    let failed = |error| Failure::about(path, &error);
+    let bar = progress::counted(global, values_to_check(&database).map_err(failed)?, "values");
     let condition = |text: &str| Condition::parse(text).err().map(|error| error.to_string());
-    let findings = validate(&database, &condition).map_err(|error| Failure::about(path, &error))?;
-    drop(bar);
+    let findings = validate_with(&database, &condition, &mut |values| bar.inc(values)).map_err(failed)?;
+    bar.finish_and_clear();
     package_file::print_warnings(global, path, &database);
     if !global.quiet && database.columns("_Validation").is_none() {
         eprintln!(

@@ -75,6 +75,15 @@ impl Dialogue {
         }
     }
 
+    /// What the program has said since the text that was waited for last, when it has ended.
+    pub fn rest(&mut self) -> &str {
+        let begin = Instant::now();
+        while self.read() {
+            assert!(begin.elapsed() < LONGEST, "the terminal stays open: {}", self.said);
+        }
+        &self.said
+    }
+
     /// Reads what there is within a moment; whether there may be more.
     fn read(&mut self) -> bool {
         let moment = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
