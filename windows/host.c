@@ -49,6 +49,12 @@ void WINAPI start(void)
         case 'Y':
             change_registry(&rest);
             break;
+        case 'V':
+            order_service(&rest);
+            break;
+        case 'v':
+            announce_environment();
+            break;
         case 'Q':
         case 0:
             /* Not ExitProcess: what an action left loaded has no say in this. */

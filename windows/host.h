@@ -38,6 +38,10 @@ void ask_windows(struct rest *request);
 void save_registry(struct rest *request);
 void change_registry(struct rest *request);
 
+/* ---- service.c ---- */
+void order_service(struct rest *request);
+void announce_environment(void);
+
 /* ---- crash.c, redirect.c ---- */
 void report_crashes(void);
 /* Loads the libraries that stand in for the system's, and leads whoever asks for those by their path to ours. */

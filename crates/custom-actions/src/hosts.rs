@@ -3,7 +3,8 @@
 use std::env;
 
 use reseat_engine::{
-    CustomActionHost, HostError, Program, ProgramCall, RunningCode, WindowsCall, WindowsCode,
+    CustomActionHost, HostError, Program, ProgramCall, RunningCode, ServiceOrder, ServiceState, WindowsCall,
+    WindowsCode,
 };
 use reseat_machine::Machine;
 
@@ -88,6 +89,13 @@ impl CustomActionHost for Hosts<'_> {
             Err(missing) => missing.to_string(),
         };
         Some(format!("{} ({reason})", self.native.windows_program(program)))
+    }
+
+    fn service(&self, name: &str, order: &ServiceOrder) -> Result<Option<ServiceState>, HostError> {
+        match &self.windows {
+            Ok(host) => host.service(name, order),
+            Err(missing) => Err(HostError::Unsupported { what: format!("service {name} ({missing})") }),
+        }
     }
 
     fn finish(&self) {

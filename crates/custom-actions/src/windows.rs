@@ -6,7 +6,7 @@
 //! | `action` | an action that runs: serving its calls, what its end means |
 //! | `process`, `frame` | one host process, and what is said on its two pipes |
 //! | `manager`, `ids` | the Restart Manager's functions; which process an id of Windows means |
-//! | `registry` | the registry while Wine runs |
+//! | `registry`, `service` | the registry and services while Wine runs |
 //! | `inside`, `mappings`, `command_line` | the programs of a Wine that runs: what they hold, their windows, their command lines |
 //! | `site`, `wine`, `files` | starting hosts, starting Wine; the built Windows side and its copy in the prefix |
 //! | `image`, `missing` | what a file of Windows code is, and what keeps it from running |
@@ -25,6 +25,7 @@ mod missing;
 mod process;
 mod registry;
 mod script;
+mod service;
 mod site;
 mod wine;
 

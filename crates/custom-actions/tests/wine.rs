@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use reseat_custom_actions::{RegistryThroughWine, WindowsFiles, WineHost};
 use reseat_engine::{
     CallResult, CustomActionHost, FunctionAnswer, FunctionCall, Functions, HostError, Program, ProgramCall,
-    ScriptLanguage, ScriptSource, Value, WindowsCall, WindowsCode,
+    ScriptLanguage, ScriptSource, ServiceOrder, ServiceState, Value, WindowsCall, WindowsCode,
 };
 use reseat_machine::{Bitness, Hive, Machine, RegistryKey, RegistryValue};
 use reseat_restart_manager::{Primary, Store};
@@ -437,6 +437,45 @@ fn the_registry_is_read_and_changed_through_the_wine_that_runs() {
     registry.remove_key(&RegistryKey::new(Hive::LocalMachine, r"Software\Reseat Test"));
     registry.remove_key(&user);
     machine.save_registry().unwrap();
+    drop(sleeper);
+}
+
+#[test]
+fn services_are_created_started_stopped_and_deleted_by_the_service_manager_that_runs() {
+    if run("Nothing").is_none() {
+        return;
+    }
+    let (scene, _turn) = scene().unwrap();
+    let sleeper = Sleeper::start(scene);
+    let machine = scene.machine();
+    let through_wine = RegistryThroughWine::new(machine.prefix(), scene.files.clone()).unwrap();
+    machine.set_wine_registry(Box::new(through_wine));
+    let host = WineHost::new(&machine, scene.files.clone()).unwrap();
+    let look = |name: &str| host.service(name, &ServiceOrder::Look).unwrap();
+    let key = RegistryKey::new(Hive::LocalMachine, r"System\CurrentControlSet\Services\ReseatTest");
+    let registry = machine.registry().unwrap();
+    registry.remove_key(&key);
+    machine.save_registry().unwrap();
+    assert_eq!(look("ReseatTest"), None);
+    let program = RegistryValue::ExpandString(r"C:\absent.exe".to_owned());
+    for (name, value) in [("Type", 16), ("Start", 3), ("ErrorControl", 1)] {
+        registry.set_value(&key, name, RegistryValue::Dword(value)).unwrap();
+    }
+    registry.set_value(&key, "ImagePath", program).unwrap();
+    machine.save_registry().unwrap();
+    assert_eq!(look("ReseatTest"), Some(ServiceState::STOPPED));
+    let start = ServiceOrder::Start { arguments: Vec::new(), waits: true };
+    let error = host.service("ReseatTest", &start).unwrap_err();
+    assert_eq!(error.to_string(), "the service manager says error 2");
+    registry.remove_key(&key);
+    machine.save_registry().unwrap();
+    assert_eq!(look("ReseatTest"), None);
+    // One that Wine has itself, and no other test uses.
+    assert_eq!(host.service("Spooler", &start).unwrap(), Some(ServiceState::RUNNING));
+    assert_eq!(look("Spooler"), Some(ServiceState::RUNNING));
+    let stop = ServiceOrder::Stop { waits: true };
+    assert_eq!(host.service("Spooler", &stop).unwrap(), Some(ServiceState::STOPPED));
+    host.finish();
     drop(sleeper);
 }
 

@@ -3,12 +3,14 @@
 //! See the pages `custom-action-types.md`, `custom-action-return-processing-options.md` and
 //! `custom-action-in-script-execution-options.md`. Here it is decided when an action runs; `program` and `windows` say
 //! what exactly runs and what its result means, `scheduled` has those that run in the script, `asynchronous` those that run
-//! beside sequence and script, `concurrent` those that install another package.
+//! beside sequence and script, `concurrent` those that install another package. `service_control` is no action of a package: it starts and
+//! stops services from the script.
 
 pub mod asynchronous;
 mod concurrent;
 mod program;
 mod scheduled;
+pub mod service_control;
 mod windows;
 
 use std::path::{Path, PathBuf};

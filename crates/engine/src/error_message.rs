@@ -10,6 +10,7 @@ use reseat_machine::{MachineError, PathError, RegistryError};
 use reseat_package::{FormatContext, Package};
 use reseat_script::{ActionFailure, ExecutionError, Fault, JournalError, Problem, SourceError};
 
+use crate::custom_action::service_control::ServiceFailure;
 use crate::database_message::{numbered_cause, of_selection, of_transform};
 use crate::error::EngineError;
 use crate::host::HostError;
@@ -138,9 +139,11 @@ fn of_execution(error: &ExecutionError) -> Option<NumberedMessage> {
             message(1722, &[action, "", "", &failure.to_string()])
         }
         ExecutionError::Action { action, failure: ActionFailure::Host(error) } => {
-            match error.downcast_ref::<EngineError>().and_then(EngineError::numbered) {
-                Some(message) => Some(message),
-                None => message(1721, &[action]),
+            let numbered = error.downcast_ref::<EngineError>().and_then(EngineError::numbered);
+            match (numbered, error.downcast_ref::<ServiceFailure>()) {
+                (Some(message), _) => Some(message),
+                (None, Some(failure)) => message(failure.number(), &[failure.name(), failure.name()]),
+                (None, None) => message(1721, &[action]),
             }
         }
         ExecutionError::Pending { title, .. } => message(1704, &[title]),

@@ -103,6 +103,38 @@ pub struct WindowsCall {
     pub session_handle: u32,
 }
 
+/// What is asked of a service of Windows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServiceOrder {
+    /// Nothing but its state.
+    Look,
+    /// To start.
+    Start {
+        /// Its arguments.
+        arguments: Vec<String>,
+        /// Whether it is waited for until it runs.
+        waits: bool,
+    },
+    /// To stop.
+    Stop {
+        /// Whether it is waited for until it has stopped.
+        waits: bool,
+    },
+}
+
+/// The state of a service of Windows, as the structure SERVICE_STATUS has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServiceState(pub u32);
+
+impl ServiceState {
+    /// It does not run.
+    pub const STOPPED: Self = Self(1);
+    /// It is about to run.
+    pub const START_PENDING: Self = Self(2);
+    /// It runs.
+    pub const RUNNING: Self = Self(4);
+}
+
 /// How a custom action ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallResult {
@@ -184,6 +216,12 @@ pub enum HostError {
         action: String,
         /// The limit in seconds.
         seconds: u64,
+    },
+    /// The service manager of Windows refused something.
+    #[error("the service manager says error {error}")]
+    Service {
+        /// The error's number.
+        error: u32,
     },
     /// The process that runs Windows code cannot be started, or says what it should not.
     #[error("the process that runs the code of {action} {what}")]
@@ -272,6 +310,15 @@ pub trait CustomActionHost {
 
     /// Why a Windows program, whose file or stream this is, cannot run here, as far as that can be told beforehand.
     fn program_refusal(&self, program: &Program) -> Option<String>;
+
+    /// Asks something of a service of the Windows that runs; nothing when there is no such service.
+    ///
+    /// # Errors
+    /// When it cannot be asked, or refuses.
+    fn service(&self, name: &str, order: &ServiceOrder) -> Result<Option<ServiceState>, HostError> {
+        let _ = order;
+        Err(HostError::Unsupported { what: format!("service {name}") })
+    }
 
     /// Ends what is still running of programs that were not waited for, or leaves it, as the host sees fit.
     fn finish(&self) {}

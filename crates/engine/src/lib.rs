@@ -80,7 +80,7 @@ pub use error_message::with_causes;
 pub use functions::{FunctionAnswer, FunctionCall, Functions, NoFunctions, Value};
 pub use host::{
     CallResult, CustomActionHost, HostError, NotWaitedFor, Program, ProgramCall, RunningCode, ScriptLanguage,
-    ScriptSource, WindowsCall, WindowsCode,
+    ScriptSource, ServiceOrder, ServiceState, WindowsCall, WindowsCode,
 };
 pub use installation::{ProductChange, Report, RestartedApplication, install, open_package};
 pub use interface::{Answer, Buttons, FilesInUseAnswer, Message, Question, Silent, UserInterface};

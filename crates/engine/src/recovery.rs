@@ -116,6 +116,7 @@ fn end_all(
             break;
         }
     }
+    environment.start_services();
     Ok(ended)
 }
 

@@ -7,7 +7,7 @@
 //! Sections stay text until one of their values is asked for, and a section that was not changed is written back byte for
 //! byte. Which file holds which part of the registry is not known here, see `registry.rs`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::{Bound, Range};
 use std::sync::Arc;
 
@@ -288,6 +288,20 @@ impl RegistryFile {
         self.sections
             .range((Bound::Excluded(start), Bound::Unbounded))
             .take_while(move |(below, _)| below.is_below(key))
+    }
+
+    /// The keys that are not written alike in this and another state of the part, in either; but links.
+    pub(crate) fn differing(&self, other: &Self) -> BTreeSet<String> {
+        let only_in = |one: &Self, other: &Self| -> Vec<String> {
+            let differs = |key: &Folded, section: &Section| match other.sections.get(key) {
+                Some(theirs) => !section.is_written_as(&one.text, theirs, &other.text),
+                None => true,
+            };
+            let differing = one.sections.iter().filter(|(key, section)| differs(key, section));
+            let differing = differing.filter(|(key, _)| !one.links.contains_key(&*key.text()));
+            differing.map(|(_, section)| section.path(&one.text)).collect()
+        };
+        only_in(self, other).into_iter().chain(only_in(other, self)).collect()
     }
 
     /// The names of a key's direct sub-keys.

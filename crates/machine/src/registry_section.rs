@@ -49,6 +49,12 @@ impl Section {
         }
     }
 
+    /// Whether another section, in its own text, is the same to the letter. False for one that was changed.
+    pub fn is_written_as(&self, text: &str, other: &Self, other_text: &str) -> bool {
+        let is_unchanged = self.changed.is_none() && other.changed.is_none();
+        is_unchanged && text.get(self.text.clone()) == other_text.get(other.text.clone())
+    }
+
     fn parse(&self, text: &str) -> Content {
         Content::parse(text.get(self.text.clone()).unwrap_or_default())
     }

@@ -3,6 +3,7 @@
 //! A program within Wine then reads and changes the registry for us. What is changed is written to the files at once, as the
 //! wineserver will do itself later, so that it is on disk when we say so.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
 
@@ -130,44 +131,43 @@ impl Machine {
         };
         let wanted = parse(wanted)?;
         let now = parse(running.text(part).map_err(failed)?)?;
-        let mut changes = Vec::new();
-        differences(&now, &wanted, "", &mut changes);
-        running.change(part, &changes).map_err(failed)?;
+        running.change(part, &differences(&now, &wanted)).map_err(failed)?;
         self.flush_registry()?;
         Ok(true)
     }
 }
 
-/// What makes of the key in one file what it is in the other. Depth is limited by the length of a key's path.
-fn differences(now: &RegistryFile, wanted: &RegistryFile, path: &str, changes: &mut Vec<RegistryChange>) {
-    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}\\{name}") };
-    if !path.is_empty() {
-        if !now.exists(path) {
-            changes.push(RegistryChange::CreateKey { path: path.to_owned() });
+/// What makes of one state of the part the other. Keys that are the same to the letter are not read.
+fn differences(now: &RegistryFile, wanted: &RegistryFile) -> Vec<RegistryChange> {
+    let mut changes = Vec::new();
+    let mut removed = BTreeSet::new();
+    for path in now.differing(wanted) {
+        if !wanted.exists(&path) {
+            // With everything below the first key on the way that is not wanted.
+            let ends = path.match_indices('\\').map(|(end, _)| end).chain([path.len()]);
+            let mut above = ends.filter_map(|end| path.get(..end));
+            if let Some(key) = above.find(|above| !wanted.exists(above))
+                && removed.insert(key.to_owned())
+            {
+                changes.push(RegistryChange::RemoveKey { path: key.to_owned() });
+            }
+            continue;
         }
-        for (name, value) in wanted.values(path) {
-            if now.value(path, &name) != Some(&value) {
-                changes.push(RegistryChange::SetValue { path: path.to_owned(), name, value });
+        if !now.exists(&path) {
+            changes.push(RegistryChange::CreateKey { path: path.clone() });
+        }
+        for (name, value) in wanted.values(&path) {
+            if now.value(&path, &name) != Some(&value) {
+                changes.push(RegistryChange::SetValue { path: path.clone(), name, value });
             }
         }
-        for (name, _) in now.values(path) {
-            if wanted.value(path, &name).is_none() {
-                changes.push(RegistryChange::RemoveValue { path: path.to_owned(), name });
+        for (name, _) in now.values(&path) {
+            if wanted.value(&path, &name).is_none() {
+                changes.push(RegistryChange::RemoveValue { path: path.clone(), name });
             }
         }
     }
-    for name in wanted.sub_keys(path) {
-        let key = below(&name);
-        if !wanted.is_link(&key) {
-            differences(now, wanted, &key, changes);
-        }
-    }
-    for name in now.sub_keys(path) {
-        let key = below(&name);
-        if !wanted.exists(&key) && !now.is_link(&key) {
-            changes.push(RegistryChange::RemoveKey { path: key });
-        }
-    }
+    changes
 }
 
 impl From<&Change> for RegistryChange {
@@ -197,8 +197,7 @@ mod tests {
         now.set_value(r"Software\Same", "b", text("gone"));
         now.set_value(r"Software\New\Deep", "x", text("gone"));
         wanted.set_value(r"Software\Old", "", text("back"));
-        let mut changes = Vec::new();
-        differences(&now, &wanted, "", &mut changes);
+        let changes = differences(&now, &wanted);
         let expected = [
             RegistryChange::RemoveValue { path: r"Software\Same".to_owned(), name: "b".to_owned() },
             RegistryChange::CreateKey { path: r"Software\Old".to_owned() },
@@ -211,8 +210,6 @@ mod tests {
         ];
         assert_eq!(changes.len(), expected.len(), "{changes:?}");
         assert!(expected.iter().all(|change| changes.contains(change)), "{changes:?}");
-        let mut none = Vec::new();
-        differences(&wanted, &wanted, "", &mut none);
-        assert_eq!(none, []);
+        assert_eq!(differences(&wanted, &wanted), []);
     }
 }

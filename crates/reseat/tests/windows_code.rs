@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "windows_code/services.rs"]
+mod services;
 mod support;
 
 use std::fs::{self, File};

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reseat_engine::{
-    CustomActionHost, HostError, Program, ProgramCall, RunningCode, ScriptLanguage, WindowsCall, WindowsCode,
+    CustomActionHost, HostError, Program, ProgramCall, RunningCode, ScriptLanguage, ServiceOrder,
+    ServiceState, WindowsCall, WindowsCode,
 };
 use reseat_machine::Machine;
 use reseat_restart_manager::Store;
@@ -20,6 +21,7 @@ use super::image::Image;
 use super::manager::ManagerSessions;
 use super::missing::{self, Missing};
 use super::script;
+use super::service;
 use super::site::Site;
 
 /// How long an action may run unless told otherwise.
@@ -203,6 +205,10 @@ impl CustomActionHost for WineHost<'_> {
             (None, _) => return None,
         };
         Some(format!("the Windows program {} ({missing})", shown(program).display()))
+    }
+
+    fn service(&self, name: &str, order: &ServiceOrder) -> Result<Option<ServiceState>, HostError> {
+        service::order(&self.site, name, order)
     }
 
     /// Removes what was made in the prefix for the installation. What runs goes on.

@@ -12,6 +12,7 @@ use super::files::{Bits, WindowsFiles};
 use super::frame::{Frame, Said};
 use super::missing::Missing;
 use super::process::{HostProcess, ProcessError};
+use super::service;
 use super::site::Site;
 
 /// How long reading or changing the registry may take.
@@ -45,36 +46,52 @@ impl RegistryThroughWine {
         Ok(Self { host: Mutex::default(), site: Site::new(prefix, files)? })
     }
 
-    /// Sends a request to the host, which is started if there is none or the last one has ended.
     fn ask(&self, request: Frame, what: &str) -> io::Result<()> {
+        match self.send(request)? {
+            Said::Done(0) => Ok(()),
+            Said::Done(code) => Err(io::Error::other(format!("{what}: error {code} of Windows"))),
+            _ => Err(io::Error::other(format!("{what}: it is refused"))),
+        }
+    }
+
+    /// Sends a request to the host, which is started if there is none or the last one has ended. Gives whether it was done
+    /// or failed.
+    fn send(&self, request: Frame) -> io::Result<Said> {
         let mut host: MutexGuard<'_, Option<HostProcess>> =
             self.host.lock().unwrap_or_else(PoisonError::into_inner);
         let mut running = match host.take() {
             Some(running) => running,
             None => self.site.start(Bits::B64).map_err(io::Error::other)?,
         };
-        let code = (|| {
+        let said = (|| {
             let deadline = Instant::now() + LIMIT;
             running.say(request, deadline)?;
             loop {
                 match running.hear(deadline)? {
                     Said::Line(key) => tracing::warn!(key, "the registry cannot be changed through Wine"),
-                    Said::Done(code) => return Ok(code),
+                    said @ (Said::Done(_) | Said::Failed { .. }) => return Ok(said),
                     _ => return Err(ProcessError::OutOfTurn("something else than what was asked for")),
                 }
             }
         })();
-        match code {
-            Ok(0) => {
+        match said {
+            Ok(said) => {
                 *host = Some(running);
-                Ok(())
-            }
-            Ok(code) => {
-                *host = Some(running);
-                Err(io::Error::other(format!("{what}: error {code} of Windows")))
+                Ok(said)
             }
             Err(error) => Err(io::Error::other(format!("the host under Wine {error}"))),
         }
+    }
+}
+
+impl RegistryThroughWine {
+    /// The service manager has the services in its memory.
+    fn tell_of_service(&self, name: &str) -> io::Result<()> {
+        let told = self.send(service::synchronization(name))?;
+        if let Said::Failed { error, .. } = told {
+            tracing::warn!(service = name, error, "the service manager of Wine does not take a service");
+        }
+        Ok(())
     }
 }
 
@@ -108,6 +125,14 @@ impl WineRegistry for RegistryThroughWine {
                 };
             }
             self.ask(frame, "the registry cannot be changed")?;
+        }
+        if part == RegistryPart::Machine {
+            for name in service::changed(changes) {
+                self.tell_of_service(&name)?;
+            }
+        }
+        if part != RegistryPart::Default && service::changes_environment(changes) {
+            self.ask(Frame::new(b'v'), "the environment's change cannot be announced")?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use reseat_machine::WindowsPath;
 
 use crate::actions::files::{files_to_remove, named_to_remove};
-use crate::actions::{duplicate_files, isolated_components, move_files, patches};
+use crate::actions::{duplicate_files, isolated_components, move_files, patches, services};
 use crate::decision::decide_file;
 use crate::error::EngineError;
 use crate::selection::Doing;
@@ -17,7 +17,7 @@ use crate::session::Session;
 
 /// What the installation will do to files.
 pub struct AffectedFiles {
-    /// Existing files that will be replaced or removed, each once.
+    /// Existing files that will be replaced or removed, each once; but for the programs of services that are stopped before.
     pub files: Vec<WindowsPath>,
     /// Bytes that will be written.
     pub bytes: u64,
@@ -66,6 +66,9 @@ pub fn affected_files(session: &Session<'_, '_>) -> Result<AffectedFiles, Engine
     files.extend(files_to_remove(session)?);
     files.extend(patches::files_of_removed(session)?);
 
+    // Their services let go of them before they are replaced.
+    let is_stopped = services::is_program_of_stopped(session)?;
+    files.retain(|path| !is_stopped(path));
     let mut seen = HashSet::new();
     let mut existing = Vec::with_capacity(files.len());
     for path in files {

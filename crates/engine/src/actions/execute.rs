@@ -158,6 +158,7 @@ pub fn roll_back(session: &mut Session<'_, '_>) {
             Running::to_end(installation.machine, installation.interface, installation.host)
                 .with_package(&session.package, session.package_file.as_ref());
         let report = transaction.roll_back(&mut environment);
+        environment.start_services();
         drop(environment);
         for problem in report.problems {
             warn_of_problem(session, "rollback", &problem);
@@ -245,8 +246,14 @@ impl<'r> Running<'r> {
             package: None,
             package_file: None,
             asynchronous: AsynchronousScheduled::default(),
+            services_to_start: Vec::new(),
         };
         Self { sources: None, surroundings, host, done: 0, total: 0 }
+    }
+
+    /// Starts the services that a rollback has noted.
+    pub fn start_services(&mut self) {
+        custom_action::service_control::start_again(self.host, &mut self.surroundings);
     }
 
     /// The same with the package of the session.

@@ -2,16 +2,20 @@
 //! `deleteservices-action.md`, `startservices-action.md`, `stopservices-action.md`, `serviceinstall-table.md`,
 //! `servicecontrol-table.md`).
 //!
-//! A service is a key of the registry. No service runs while an installation does: services of a prefix run under Wine,
-//! and nothing is installed while Wine runs. So there is nothing to stop, and what is to be started cannot be started
-//! now; that is said and is no failure, whether the row waits or not: vital (`serviceinstall-table.md`) is that a service
-//! can be installed. Wine's service manager starts automatic services when the prefix is used next.
+//! A service is a key of the registry. Services of a prefix run under Wine. While Wine runs, its service manager is told of
+//! each that is registered or removed, by what writes the registry there, and starts and stops them. While it does not,
+//! there is nothing to stop, and what is to be started cannot be started now; that is said and is no failure, whether
+//! the row waits or not: vital (`serviceinstall-table.md`) is that a service can be installed. Wine's service manager starts
+//! automatic services when the prefix is used next.
 
-use reseat_machine::{Hive, RegistryKey, RegistryValue};
-use reseat_package::{ServiceControl, ServiceEvents, ServiceInstall};
+use reseat_machine::{Hive, RegistryKey, RegistryValue, WindowsPath, fold};
+use reseat_package::{SequenceTable, ServiceControl, ServiceEvents, ServiceInstall};
 use reseat_script::{RemoveRegistryKey, SetRegistryValue};
 
+use crate::custom_action::service_control::{is_stopped, schedule};
 use crate::error::EngineError;
+use crate::error_message::with_causes;
+use crate::host::{ServiceOrder, ServiceState};
 use crate::interface::Message;
 use crate::log::service;
 use crate::selection::Doing;
@@ -23,6 +27,9 @@ const INTERACTIVE: i32 = 0x100;
 
 const AUTO_START: u32 = 2;
 const DISABLED: u32 = 4;
+
+/// The key of all services.
+const SERVICES: &str = r"System\CurrentControlSet\Services";
 
 /// The longest name of a service, in characters.
 const LONGEST_NAME: usize = 256;
@@ -130,7 +137,7 @@ fn check_name(name: &str) -> Result<(), String> {
 
 /// The key of a service.
 pub fn key(name: &str) -> RegistryKey {
-    RegistryKey::new(Hive::LocalMachine, format!("System\\CurrentControlSet\\Services\\{name}"))
+    RegistryKey::new(Hive::LocalMachine, format!("{SERVICES}\\{name}"))
 }
 
 /// Removes the services that the ServiceControl table names; those of the ServiceInstall table stay without that.
@@ -138,6 +145,9 @@ pub fn delete_services(session: &mut Session<'_, '_>) -> Result<(), EngineError>
     for name in controlled(session, ServiceEvents::DELETE, ServiceEvents::UNINSTALL_DELETE)? {
         if session.machine().registry()?.exists(&key(&name)) {
             session.tell_data(&[&name, &name]);
+            if wine_runs(session) {
+                stop(session, &name, true)?;
+            }
             session.add(RemoveRegistryKey { key: key(&name) }.into())?;
         }
     }
@@ -146,7 +156,13 @@ pub fn delete_services(session: &mut Session<'_, '_>) -> Result<(), EngineError>
 
 /// Says of each service that is to be started when it will be.
 pub fn start_services(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
-    for name in controlled(session, ServiceEvents::START, ServiceEvents::UNINSTALL_START)? {
+    for Controlled { name, arguments, waits } in
+        controls(session, ServiceEvents::START, ServiceEvents::UNINSTALL_START)?
+    {
+        if wine_runs(session) {
+            start(session, &name, arguments, waits)?;
+            continue;
+        }
         let how = match start_type(session, &name)? {
             None => "there is no such service".to_owned(),
             Some(AUTO_START) => "Wine's service manager starts it when the prefix is used next".to_owned(),
@@ -158,9 +174,15 @@ pub fn start_services(session: &mut Session<'_, '_>) -> Result<(), EngineError> 
     Ok(())
 }
 
-/// Notes that the services which are to be stopped do not run.
+/// Stops services; none runs while Wine does not.
 pub fn stop_services(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
-    for name in controlled(session, ServiceEvents::STOP, ServiceEvents::UNINSTALL_STOP)? {
+    for Controlled { name, waits, .. } in
+        controls(session, ServiceEvents::STOP, ServiceEvents::UNINSTALL_STOP)?
+    {
+        if wine_runs(session) {
+            stop(session, &name, waits)?;
+            continue;
+        }
         service!("Service {name} does not run, as Wine does not run on this prefix");
     }
     Ok(())
@@ -179,24 +201,152 @@ fn start_type(session: &Session<'_, '_>, name: &str) -> Result<Option<u32>, Engi
     Ok(value.and_then(|value| value.as_dword()))
 }
 
+/// Whether services can be started and stopped now. What only looks is told nothing of it.
+fn wine_runs(session: &Session<'_, '_>) -> bool {
+    session.installation.plan.is_none() && session.machine().wine_server().is_some()
+}
+
+/// Has a service started when the script runs. What runs already by then goes on.
+fn start(
+    session: &mut Session<'_, '_>,
+    name: &str,
+    arguments: Vec<String>,
+    waits: bool,
+) -> Result<(), EngineError> {
+    let Some(runs) = runs(session, name) else { return Ok(()) };
+    // Undone only if it did not run before, or not this one.
+    let undo = (!runs || is_stopped(session, name)).then_some(ServiceOrder::Stop { waits: true });
+    session.tell_data(&[name, name]);
+    schedule(session, name, ServiceOrder::Start { arguments, waits }, undo, !waits)
+}
+
+/// Has a service stopped when the script runs, after those that depend on it; those that run and are not stopped already.
+fn stop(session: &mut Session<'_, '_>, name: &str, waits: bool) -> Result<(), EngineError> {
+    let mut names = dependents(session, name)?;
+    names.push(name.to_owned());
+    for name in names {
+        if is_stopped(session, &name) {
+            continue;
+        }
+        match runs(session, &name) {
+            Some(true) => {}
+            Some(false) => {
+                service!("Service {name} does not run");
+                continue;
+            }
+            None => continue,
+        }
+        session.tell_data(&[&name, &name]);
+        let start = ServiceOrder::Start { arguments: Vec::new(), waits: true };
+        schedule(session, &name, ServiceOrder::Stop { waits }, Some(start), !waits)?;
+    }
+    Ok(())
+}
+
+/// Whether a service runs now; nothing, which is said, when that cannot be asked.
+fn runs(session: &mut Session<'_, '_>, name: &str) -> Option<bool> {
+    match session.installation.host.service(name, &ServiceOrder::Look) {
+        Ok(state) => Some(matches!(state, Some(ServiceState::RUNNING | ServiceState::START_PENDING))),
+        Err(error) => {
+            let text =
+                format!("service {name} cannot be controlled: {}", with_causes(error.to_string(), &error));
+            session.tell(&Message::warning(text));
+            None
+        }
+    }
+}
+
+/// The services that cannot run without this one, each before those that it needs itself.
+fn dependents(session: &Session<'_, '_>, name: &str) -> Result<Vec<String>, EngineError> {
+    let registry = session.machine().registry()?;
+    let needs: Vec<(String, Vec<String>)> = registry
+        .sub_keys(&RegistryKey::new(Hive::LocalMachine, SERVICES))
+        .into_iter()
+        .filter_map(|service| match registry.value(&key(&service), "DependOnService") {
+            Some(RegistryValue::MultiString(needed)) => Some((service, needed)),
+            _ => None,
+        })
+        .collect();
+    let mut found: Vec<String> = Vec::new();
+    let mut next = vec![name.to_owned()];
+    while let Some(needed) = next.pop() {
+        for (service, _) in
+            needs.iter().filter(|(_, all)| all.iter().any(|it| it.eq_ignore_ascii_case(&needed)))
+        {
+            let is_known = |known: &String| known.eq_ignore_ascii_case(service);
+            if !service.eq_ignore_ascii_case(name) && !found.iter().any(is_known) {
+                found.push(service.clone());
+                next.push(service.clone());
+            }
+        }
+    }
+    // Found later means further from the service itself, or beside it.
+    found.reverse();
+    Ok(found)
+}
+
+/// Whether a file is the program of a service that the package stops or removes, before it replaces files.
+pub fn is_program_of_stopped(
+    session: &Session<'_, '_>,
+) -> Result<impl Fn(&WindowsPath) -> bool, EngineError> {
+    let mut programs = Vec::new();
+    if wine_runs(session) {
+        let stopped = controlled(session, ServiceEvents::STOP, ServiceEvents::UNINSTALL_STOP)?;
+        let removed = controlled(session, ServiceEvents::DELETE, ServiceEvents::UNINSTALL_DELETE)?;
+        let sequence = session.package.sequence(SequenceTable::InstallExecute)?;
+        let has = |action: &str| sequence.actions().iter().any(|row| &*row.action == action);
+        let stopped = stopped.into_iter().filter(|_| has("StopServices"));
+        let removed = removed.into_iter().filter(|_| has("DeleteServices"));
+        let registry = session.machine().registry()?;
+        for name in stopped.chain(removed) {
+            if let Some(RegistryValue::String(line) | RegistryValue::ExpandString(line)) =
+                registry.value(&key(&name), "ImagePath")
+            {
+                programs.push(fold(line.trim_start_matches('"')));
+            }
+        }
+    }
+    Ok(move |path: &WindowsPath| {
+        let rest = |line: &String| line.strip_prefix(path.folded()).map(str::to_owned);
+        programs.iter().filter_map(rest).any(|rest| rest.is_empty() || rest.starts_with(['"', ' ']))
+    })
+}
+
+/// A service that a row of the ServiceControl table is about.
+struct Controlled {
+    name: String,
+    arguments: Vec<String>,
+    waits: bool,
+}
+
 /// The services with one of these events, when their component is installed or removed.
 pub fn controlled(
     session: &Session<'_, '_>,
     on_install: ServiceEvents,
     on_uninstall: ServiceEvents,
 ) -> Result<Vec<String>, EngineError> {
+    Ok(controls(session, on_install, on_uninstall)?.into_iter().map(|service| service.name).collect())
+}
+
+fn controls(
+    session: &Session<'_, '_>,
+    on_install: ServiceEvents,
+    on_uninstall: ServiceEvents,
+) -> Result<Vec<Controlled>, EngineError> {
     let selection = session.selection()?;
-    let mut names: Vec<String> = Vec::new();
+    let mut found: Vec<Controlled> = Vec::new();
     for row in session.package.rows::<ServiceControl>()?.iter() {
         let wanted = (row.events.has(on_install) && selection.does(&row.component, Doing::Install))
             || (row.events.has(on_uninstall) && selection.does(&row.component, Doing::Remove));
         let name = session.format(&row.name).text;
-        if wanted && !names.iter().any(|known| known.eq_ignore_ascii_case(&name)) {
+        if wanted && !found.iter().any(|known| known.name.eq_ignore_ascii_case(&name)) {
             check_name(&name).map_err(|reason| EngineError::row("ServiceControl", &row.key, reason))?;
-            names.push(name);
+            let arguments = session.format(row.arguments.as_deref().unwrap_or_default()).text;
+            let arguments = arguments.split('\0').filter(|it| !it.is_empty()).map(str::to_owned).collect();
+            found.push(Controlled { name, arguments, waits: row.waits() });
         }
     }
-    Ok(names)
+    Ok(found)
 }
 
 /// Whether a service will be there: it is installed now, or is there and not deleted.

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::asynchronous::{self, Kind};
 use super::program::{self, describe, start};
-use super::{ignores_result, windows};
+use super::{ignores_result, service_control, windows};
 use crate::error::EngineError;
 use crate::functions::{DeferredCaller, DeferredFacts, DeferredFunctions, Surroundings};
 use crate::host::{
-    CallResult, CustomActionHost, HostError, Program, ProgramCall, ScriptSource, WindowsCall, WindowsCode,
-    finish,
+    CallResult, CustomActionHost, HostError, Program, ProgramCall, ScriptSource, ServiceOrder, WindowsCall,
+    WindowsCode, finish,
 };
 use crate::interface::Message;
 use crate::log::{plain, service};
@@ -22,7 +22,7 @@ use crate::session::{Session, readable};
 
 /// An action in the install script.
 #[derive(Debug, Serialize, Deserialize)]
-struct ScheduledCall {
+pub struct ScheduledCall {
     code: ScheduledCode,
     /// Whether its target stays out of the log.
     hide_target: bool,
@@ -38,10 +38,29 @@ struct ScheduledCall {
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ScheduledCode {
     Program(ProgramCall),
-    Windows { call: WindowsCall, facts: DeferredFacts },
+    Windows {
+        call: WindowsCall,
+        facts: DeferredFacts,
+    },
+    /// Not an action of the package: what StartServices and StopServices ask of a service while Wine runs.
+    Service {
+        name: String,
+        order: ServiceOrder,
+    },
 }
 
 impl ScheduledCall {
+    /// One that hides nothing and is waited for.
+    pub fn plain(code: ScheduledCode) -> Self {
+        Self { code, hide_target: false, asynchronous: false, secrets: Vec::new() }
+    }
+
+    /// Whether it stops the service with this name.
+    pub fn stops(&self, service: &str) -> bool {
+        matches!(&self.code, ScheduledCode::Service { name, order: ServiceOrder::Stop { .. } }
+            if name.eq_ignore_ascii_case(service))
+    }
+
     /// Where the package can be read now: a commit action runs when the cached package may be gone.
     fn find_package(&mut self, surroundings: &Surroundings<'_>) {
         let package = match &mut self.code {
@@ -51,7 +70,7 @@ impl ScheduledCall {
                 | WindowsCode::Script { source: ScriptSource::Binary { package, .. }, .. } => package,
                 _ => return,
             },
-            ScheduledCode::Program(_) => return,
+            ScheduledCode::Program(_) | ScheduledCode::Service { .. } => return,
         };
         *package = readable(package, surroundings.package_file.as_deref());
     }
@@ -113,6 +132,9 @@ pub fn run_scheduled<'h>(
         ScheduledCode::Windows { call, facts } => {
             let started = host.start_windows(&call);
             (Kind::Windows(call.code), started, facts)
+        }
+        ScheduledCode::Service { name, order } => {
+            return service_control::run(host, surroundings, action, phase, &name, order);
         }
     };
     let mut code = started.map_err(|error| not_run(action, &kind, error))?;

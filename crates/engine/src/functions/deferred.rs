@@ -20,6 +20,7 @@ use super::handles::SESSION;
 use super::messages::{self, Sender};
 use super::{FunctionAnswer, FunctionCall, Functions};
 use crate::custom_action::asynchronous::{self, AsynchronousScheduled};
+use crate::host::ServiceOrder;
 use crate::interface::UserInterface;
 use crate::log::service;
 use crate::variable::variable;
@@ -49,6 +50,8 @@ pub struct Surroundings<'d> {
     pub package_file: Option<Arc<File>>,
     /// Asynchronous actions that have not been waited for yet.
     pub asynchronous: AsynchronousScheduled<'d>,
+    /// Services that a rollback starts at its end, with how.
+    pub services_to_start: Vec<(String, ServiceOrder)>,
 }
 
 /// What the functions remember of one deferred, rollback or commit action between its calls.

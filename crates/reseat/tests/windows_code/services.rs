@@ -1,0 +1,172 @@
+//! Services and the environment while Wine runs on the prefix.
+
+use super::*;
+
+use std::io::Write;
+use std::process::{Child, Stdio};
+
+/// A program that keeps Wine running on the prefix until it is dropped.
+struct KeepsWine(Child);
+
+impl KeepsWine {
+    fn start(windows: &Windows, place: &Place) -> Self {
+        let ready = windows.drive_c("ready.txt");
+        let _ = fs::remove_file(&ready);
+        let mut command = wine(windows, place, &["cmd.exe", "/q"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        child.stdin.as_mut().unwrap().write_all(b"echo ready>C:\\ready.txt\r\n").unwrap();
+        // A wineserver that is about to end may still be there, so that its being there says nothing.
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !ready.exists() {
+            assert!(Instant::now() < deadline, "Wine does not start");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Self(child)
+    }
+}
+
+impl Drop for KeepsWine {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Wine as `reseat` starts it in this place: where its server is depends on the environment.
+fn wine(windows: &Windows, place: &Place, arguments: &[&str]) -> Command {
+    let mut command = place.command("wine");
+    command.args(arguments).env("WINEPREFIX", &windows.prefix).env_remove("TMPDIR");
+    command.env("WINEDEBUG", "-all").stderr(Stdio::null());
+    command
+}
+
+/// The program of a service, which says in its file what becomes of it.
+fn service(place: &Place, version: &str) -> Vec<u8> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/windows_code/service.c");
+    compile(&[&format!("-DVERSION=L\"{version}\""), "-ladvapi32"], &source, &place.path("service.exe"))
+}
+
+/// A product with two services of one program, which are stopped before that is replaced.
+fn product(windows: &Windows, place: &Place, version: &str) -> Product {
+    windows
+        .product()
+        .with_file("Service", "service.exe", service(place, version))
+        .with_key_file("Service")
+        .with_standard_actions(&[
+            ("StopServices", 1900),
+            ("DeleteServices", 2000),
+            ("InstallServices", 5800),
+            ("MsiConfigureServices", 5850),
+            ("StartServices", 5900),
+        ])
+        .with_row(
+            "ServiceInstall",
+            &["1", "ReseatOne", "Shown", "16", "3", "1", "", "", "", "", "", "Main", "It is tested"],
+        )
+        .with_row(
+            "ServiceInstall",
+            &["2", "ReseatTwo", "", "16", "3", "1", "", "ReseatOne[~]", "", "", "", "Main", ""],
+        )
+        // The second stops because the first does.
+        .with_row("ServiceControl", &["1", "ReseatOne", "163", "given", "1", "Main"])
+        .with_row("ServiceControl", &["2", "ReseatTwo", "129", "given", "1", "Main"])
+        .with_row(
+            "MsiServiceConfigFailureActions",
+            &["F", "ReseatOne", "1", "60", "", "", "1", "500", "Main"],
+        )
+        .version(version)
+}
+
+#[test]
+fn services_are_installed_started_stopped_and_removed_by_the_wine_that_runs_and_that_is_undone() {
+    let Some((windows, _turn)) = windows() else { return };
+    let place = Place::new();
+    let said = windows.drive_c("service.txt");
+    let wine_runs = KeepsWine::start(windows, &place);
+    if windows.drive_c("Program Files/Test").exists() {
+        windows.reseat(&place, &["uninstall", "-q", "Test"]);
+    }
+    let _ = fs::remove_file(&said);
+    let said_now = || {
+        let text = fs::read_to_string(&said).unwrap_or_default();
+        let _ = fs::remove_file(&said);
+        text.lines().collect::<Vec<_>>().join(", ")
+    };
+    let install = |product: &Product| {
+        let began = Instant::now();
+        let package = product.save(&place, "test.msi");
+        let ran = windows.reseat(&place, &["install", "-q", package.to_str().unwrap()]);
+        // The program of the service is in use, and nobody is waited for because of that.
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+        ran
+    };
+    let fails = |product: Product| product.with_action("Crashes", 1 + DEFERRED, "actions", "Crashes", 6500);
+    let [first, second] = ["1.0", "2.0"].map(|version| product(windows, &place, version));
+    install(&fails(first.clone())).expect_failure(&["1603", "Crashes"]);
+    assert_eq!(said_now(), "One 1.0 given, Two 1.0 given, Two 1.0 stopped, One 1.0 stopped");
+    assert!(!windows.registry().contains(r"Services\\Reseat"));
+
+    let ran = install(&first);
+    assert_eq!((ran.status.code(), ran.err.as_str()), (Some(0), ""));
+    assert_eq!(said_now(), "One 1.0 given, Two 1.0 given");
+    let registry = windows.registry();
+    let key = registry.split("\n\n").find(|key| key.contains(r"Services\\ReseatOne]")).unwrap();
+    for value in [
+        r#""Description"="It is tested""#,
+        r#""DisplayName"="Shown""#,
+        r#""FailureActions"=hex:3c,00,00,00,"#,
+        r#""ImagePath"=str(2):"\"C:\\Program Files\\Test\\service.exe\"""#,
+    ] {
+        assert!(key.contains(value), "no {value} in {key}");
+    }
+
+    install(&fails(second.clone())).expect_failure(&["1603", "Crashes"]);
+    assert_eq!(
+        said_now(),
+        "Two 1.0 stopped, One 1.0 stopped, One 2.0 given, Two 2.0 given, \
+         Two 2.0 stopped, One 2.0 stopped, One 1.0 started, Two 1.0 started"
+    );
+    let ran = install(&second);
+    assert_eq!((ran.status.code(), ran.err.as_str()), (Some(0), ""));
+    assert_eq!(said_now(), "Two 1.0 stopped, One 1.0 stopped, One 2.0 given, Two 2.0 given");
+
+    let ran = windows.reseat(&place, &["uninstall", "-q", "Test"]);
+    assert_eq!((ran.status.code(), ran.err.as_str()), (Some(0), ""));
+    assert_eq!(said_now(), "Two 2.0 stopped, One 2.0 stopped");
+    assert!(!windows.registry().contains(r"Services\\Reseat"));
+    assert!(!windows.drive_c("Program Files/Test").exists());
+    drop(wine_runs);
+}
+
+#[test]
+fn a_service_that_does_not_start_ends_the_installation_with_its_message() {
+    let Some((windows, _turn)) = windows() else { return };
+    let place = Place::new();
+    let wine_runs = KeepsWine::start(windows, &place);
+    // It runs, and is no service.
+    let product =
+        product(windows, &place, "1.0").with_row("ServiceControl", &["D", "Absent", "1", "", "1", "Main"]);
+    windows.install(&place, &product, &[]).expect_failure(&["1920", "'Absent'", "no such service"]);
+    assert!(!windows.registry().contains(r"Services\\Reseat"));
+    drop(wine_runs);
+}
+
+#[test]
+fn programs_of_the_wine_that_runs_see_the_environment_as_it_was_made() {
+    let Some((windows, _turn)) = windows() else { return };
+    let place = Place::new();
+    let wine_runs = KeepsWine::start(windows, &place);
+    let product = windows
+        .product()
+        .with_standard_actions(&[("RemoveEnvironmentStrings", 3300), ("WriteEnvironmentStrings", 5200)])
+        .with_row("Environment", &["E", "=-*RESEAT_VARIABLE", "of [ProductName]", "Main"]);
+    let seen = || {
+        let output = wine(windows, &place, &["cmd.exe", "/c", "echo %RESEAT_VARIABLE%"]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    windows.install(&place, &product, &[]).expect_code(0);
+    assert_eq!(seen(), "of Test");
+    windows.reseat(&place, &["uninstall", "-q", "Test"]).expect_code(0);
+    assert_eq!(seen(), "%RESEAT_VARIABLE%");
+    drop(wine_runs);
+}
