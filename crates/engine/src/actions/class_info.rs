@@ -109,7 +109,7 @@ fn server(session: &Session<'_, '_>, row: &Class) -> Result<String, EngineError>
     let path = session
         .selection()?
         .key_path_file(&row.component)
-        .ok_or_else(|| EngineError::no_key_file("Class", &row.clsid, &row.component))?;
+        .ok_or_else(|| EngineError::no_key_file("Class", row.clsid, &row.component))?;
     let is_relative = row.attributes.is_some_and(|attributes| attributes & RELATIVE_PATH != 0);
     let path = match path.rsplit_once('\\') {
         Some((_, name)) if is_relative => name.to_owned(),

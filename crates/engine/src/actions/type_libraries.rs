@@ -55,7 +55,7 @@ fn libraries(session: &Session<'_, '_>) -> Result<Vec<Server>, EngineError> {
         };
         let path = selection
             .key_path_file(&row.component)
-            .ok_or_else(|| EngineError::no_key_file("TypeLib", &row.id, &row.component))?;
+            .ok_or_else(|| EngineError::no_key_file("TypeLib", row.id, &row.component))?;
         // The major version is in the middle 16 bits, the minor one in the lower 8; keys have them in hexadecimal.
         let (major, minor) = (version >> 8 & 0xffff, version & 0xff);
         let key = RegistryKey::in_view(
