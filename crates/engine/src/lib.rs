@@ -19,7 +19,7 @@
 //! | `support` | what of a package is not supported, found out before anything happens |
 //! | `inventory`, `installed_folders` | what an installed product consists of, and where it lies |
 //! | `selection`, `decision` | states of features, components and files; which files are replaced |
-//! | `source`, `beside` | where files come from; what lies beside a package |
+//! | `source`, `read_ahead`, `beside` | where files come from; cabinets read by a thread of their own; what lies beside a package |
 //! | `suspension` | stopping for a restart of Windows, and going on after it |
 //! | `custom_action`, `host` | when custom actions run and what their results mean; who runs them |
 //! | `functions` | the documented functions that the code of custom actions calls |
@@ -57,6 +57,7 @@ mod patching;
 mod pending_files;
 mod plan;
 mod platform;
+mod read_ahead;
 mod recovery;
 mod request;
 mod restart;

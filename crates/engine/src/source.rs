@@ -12,13 +12,17 @@ use std::time::SystemTime;
 
 use reseat_cabinet::{CabinetError, CabinetSet, DosDateTime, ReadSeek};
 use reseat_package::{Media, Package};
-use reseat_script::{Source, SourceError};
+use reseat_script::{InstallScript, Operation, Source, SourceError};
 
 use crate::beside::Beside;
 use crate::error::EngineError;
+use crate::read_ahead::{ReadAhead, cabinet_source};
 use crate::row_fault::RowFault;
 use crate::selection::PlannedFile;
 use crate::session::Session;
+
+/// Scripts with fewer bytes in cabinets are not read ahead: a thread would not be worth it.
+const FEW_BYTES: u64 = 256 << 10;
 
 /// What is wrong with a source.
 #[derive(Debug, thiserror::Error)]
@@ -119,6 +123,7 @@ pub struct Sources {
     /// What each medium's cabinet is called: `#stream`, or a file beside the package.
     cabinets: HashMap<u32, String>,
     open: HashMap<u32, CabinetSet>,
+    ahead: Option<ReadAhead>,
 }
 
 impl Sources {
@@ -133,7 +138,33 @@ impl Sources {
                 cabinets.insert(row.disk.unsigned_abs(), name.to_string());
             }
         }
-        Ok(Self { package, folder, cabinets, open: HashMap::new() })
+        Ok(Self { package, folder, cabinets, open: HashMap::new(), ahead: None })
+    }
+
+    /// Reads what the script will need ahead of it, when that is much.
+    pub fn read_ahead(&mut self, script: &Arc<InstallScript>) {
+        let in_cabinet = |operation: &Operation| match operation {
+            Operation::InstallFile(file) if cabinet_source(operation).is_some() => file.size,
+            _ => 0,
+        };
+        let bytes =
+            script.steps.iter().fold(0, |sum: u64, step| sum.saturating_add(in_cabinet(&step.operation)));
+        if bytes < FEW_BYTES {
+            return;
+        }
+        let mut sources = Self {
+            package: self.package.clone(),
+            folder: self.folder.clone(),
+            cabinets: self.cabinets.clone(),
+            open: std::mem::take(&mut self.open),
+            ahead: None,
+        };
+        let begun = ReadAhead::begin(script.clone(), Box::new(move |source, out| sources.copy(source, out)));
+        match begun {
+            Ok(ahead) => self.ahead = Some(ahead),
+            // Then it is read when it is asked for.
+            Err(error) => tracing::debug!(%error, "no thread to read cabinets in"),
+        }
     }
 
     /// What a source says of itself. Opens its cabinet: what is missing is found out before anything is changed.
@@ -172,6 +203,9 @@ impl Sources {
     pub fn copy(&mut self, source: &Source, out: &mut dyn Write) -> Result<u64, SourceError> {
         match source {
             Source::Cabinet { media, name } => {
+                if let Some(copied) = self.ahead.as_mut().and_then(|ahead| ahead.copy(source, out)) {
+                    return copied;
+                }
                 let path = self.cabinet_path(*media);
                 let cabinet = self.cabinet(*media)?;
                 let index = cabinet

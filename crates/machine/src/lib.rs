@@ -56,6 +56,7 @@ pub use error::MachineError;
 pub use files::FolderEntry;
 pub use folders::KnownFolder;
 pub use image_checksum::image_checksum_holds;
+pub use locations::FileSystems;
 pub use lock::MachineLock;
 pub use machine::{Bitness, Machine};
 pub use metadata::{Attributes, FileKind, Metadata};

@@ -1,5 +1,6 @@
 //! Between Windows paths and those of this computer, and what concerns whole drives.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -105,7 +106,15 @@ impl Machine {
     /// # Errors
     /// When the system refuses.
     pub fn sync_all(&self) -> Result<(), MachineError> {
-        let mut done = Vec::new();
+        self.file_systems()?.sync()
+    }
+
+    /// The file systems of the drives that can be changed.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn file_systems(&self) -> Result<FileSystems, MachineError> {
+        let mut systems: Vec<FileSystem> = Vec::new();
         for (_, drive) in self.drives.all() {
             if drive.access() == Access::Read {
                 continue;
@@ -114,12 +123,11 @@ impl Machine {
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let root = rustix::fs::openat(drive.root(), ".", flags, Mode::empty()).map_err(failed)?;
             let device = rustix::fs::fstat(&root).map_err(failed)?.st_dev;
-            if !done.contains(&device) {
-                rustix::fs::syncfs(&root).map_err(failed)?;
-                done.push(device);
+            if systems.iter().all(|known| known.device != device) {
+                systems.push(FileSystem { device, root, path: drive.path().to_owned() });
             }
         }
-        Ok(())
+        Ok(FileSystems(systems))
     }
 
     /// How many bytes an ordinary user can still write on a drive.
@@ -138,5 +146,28 @@ impl Machine {
     /// Forgets the names that were read in folders: to be called after another program changed files in the prefix.
     pub fn forget_names(&self) {
         self.drives.forget();
+    }
+}
+
+/// The file systems of a prefix, which may be synced in another thread than that of the machine.
+#[derive(Debug)]
+pub struct FileSystems(Vec<FileSystem>);
+
+#[derive(Debug)]
+struct FileSystem {
+    device: u64,
+    root: OwnedFd,
+    path: PathBuf,
+}
+
+impl FileSystems {
+    /// Waits until everything on them is on disk.
+    ///
+    /// # Errors
+    /// When the system refuses, or something could not be written.
+    pub fn sync(&self) -> Result<(), MachineError> {
+        self.0.iter().try_for_each(|system| {
+            rustix::fs::syncfs(&system.root).map_err(|error| MachineError::unix("sync", &system.path, error))
+        })
     }
 }

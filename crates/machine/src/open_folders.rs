@@ -24,8 +24,8 @@ use crate::folder_names::Stamp;
 
 /// So many folders are kept open.
 const MOST: usize = 64;
-/// So long a walk counts: some hundred files in one folder.
-const TRUSTED: Duration = Duration::from_millis(10);
+/// So long a walk counts, and that a folder was not there: some hundred files in one folder.
+pub const TRUSTED: Duration = Duration::from_millis(10);
 
 /// An open folder of a drive.
 #[derive(Debug, Clone)]

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use rustix::io::Errno;
 
 use crate::drive::{Access, Drive};
 use crate::error::MachineError;
 use crate::folder_names::{Aim, Change, FolderNames, Stamp};
-use crate::open_folders::{Folder, OpenFolders};
-use crate::windows_path::WindowsPath;
+use crate::open_folders::{Folder, OpenFolders, TRUSTED};
+use crate::windows_path::{WindowsPath, is_within};
 
 /// So many folders are remembered by their real path.
 const MOST_FOLDERS: usize = 200_000;
@@ -30,6 +31,9 @@ struct Lookup {
     /// Folded Windows path of a folder to its real path from the drive's root.
     real_paths: HashMap<Box<str>, Arc<Path>>,
     open: OpenFolders,
+    /// The folder that was looked for last and is not there, and when: before a product is installed all its files are asked for,
+    /// several times each.
+    missing: Option<(WindowsPath, Instant)>,
 }
 
 /// A folder, and what is changed in it. At most two are changed at once.
@@ -150,6 +154,7 @@ impl Drives {
         let known = lookup.names.is_known(place.folder.stamp);
         let folder = place.folder.handle.as_fd();
         let made = act(folder, &place.name);
+        lookup.missing = None;
         if known && made.is_ok() {
             lookup.names.changed(folder, Change::Added(&place.name));
         }
@@ -168,6 +173,7 @@ impl Drives {
             *current = lookup.names.is_current(*folder);
         }
         let result = act()?;
+        lookup.missing = None;
         for (_, (folder, change)) in current.iter().zip(changes).filter(|(current, _)| **current) {
             lookup.names.changed(*folder, *change);
         }
@@ -177,9 +183,7 @@ impl Drives {
     /// Forgets what is known of a folder and of folders below it.
     pub fn forget_below(&self, key: &str) {
         let mut lookup = self.lookup();
-        let below = |known: &str| {
-            known.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('\\'))
-        };
+        let below = |known: &str| is_within(known, key);
         lookup.real_paths.retain(|known, _| !below(known));
         lookup.open.close(below);
     }
@@ -224,6 +228,12 @@ impl Lookup {
         folder: &WindowsPath,
     ) -> Result<Folder, MachineError> {
         let failed = |error: Errno| MachineError::file(action, path, error);
+        if let Some((missing, asked)) = &self.missing
+            && is_within(folder.folded(), missing.folded())
+            && asked.elapsed() < TRUSTED
+        {
+            return Err(MachineError::FolderMissing { action, path: path.clone(), folder: missing.clone() });
+        }
         // From the nearest folder above whose real path is known.
         let mut missing: Vec<WindowsPath> = Vec::new();
         let mut nearest = folder.clone();
@@ -240,6 +250,7 @@ impl Lookup {
         for next in missing.into_iter().rev() {
             let name = next.file_name().unwrap_or_default();
             let Some(name) = self.names.find(&here, name, Aim::Use).map_err(failed)? else {
+                self.missing = Some((next.clone(), Instant::now()));
                 return Err(MachineError::FolderMissing { action, path: path.clone(), folder: next });
             };
             let real: Arc<Path> = here.path.join(name).into();

@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -18,10 +19,14 @@ const LONGEST_PATH: usize = 32_767;
 
 /// A normalised absolute path, `C:\folder\file`: the drive letter is in upper case, components are separated by one
 /// backslash, and only the root of a drive ends with one. Letter case is kept but does not distinguish two paths.
+///
+/// A copy shares the text: an installation of many files has each path in its script, its journal and more.
 #[derive(Clone)]
 pub struct WindowsPath {
-    text: Box<str>,
-    folded: Box<str>,
+    /// The path, and behind it the same in upper case.
+    both: Arc<str>,
+    /// The length of the first.
+    length: usize,
 }
 
 /// Why a text is not a path that Reseat uses.
@@ -129,8 +134,8 @@ impl WindowsPath {
     /// # Errors
     /// When there is no component, or one is not a usable file name.
     pub fn join(&self, components: &str) -> Result<Self, PathError> {
-        let mut path = String::with_capacity(self.text.len() + 1 + components.len());
-        path.push_str(&self.text);
+        let mut path = String::with_capacity(2 * (self.length + 1 + components.len()));
+        path.push_str(self.as_str());
         let before = path.len();
         append(&mut path, components, components)?;
         if path.len() == before {
@@ -148,7 +153,14 @@ impl WindowsPath {
                 most: LONGEST_PATH,
             });
         }
-        Ok(Self { folded: fold(&path).into(), text: path.into() })
+        Ok(Self::with_folded(path))
+    }
+
+    fn with_folded(mut path: String) -> Self {
+        let length = path.len();
+        let folded = fold(&path);
+        path.push_str(&folded);
+        Self { both: path.into(), length }
     }
 
     /// The drive's root folder.
@@ -161,50 +173,53 @@ impl WindowsPath {
 
     /// The root of the drive with Windows, `C:\\`.
     pub(crate) fn drive_c() -> Self {
-        Self { text: "C:\\".into(), folded: "C:\\".into() }
+        Self { both: "C:\\C:\\".into(), length: 3 }
     }
 
     /// The folder that contains this; nothing for the root of a drive.
     pub fn parent(&self) -> Option<Self> {
         let start = self.last_start()?;
         // The root keeps its backslash.
-        let end = if start == 3 { 3 } else { start - 1 };
-        let text: Box<str> = self.text.get(..end)?.into();
-        Some(Self { folded: fold(&text).into(), text })
+        let root = (start == 3).then_some(3);
+        let text = self.as_str().get(..root.unwrap_or(start - 1))?;
+        // A backslash stays one in upper case.
+        let folded = self.folded();
+        let folded = folded.get(..root.or_else(|| folded.rfind('\\'))?)?;
+        Some(Self { both: [text, folded].concat().into(), length: text.len() })
     }
 
     /// The last component; nothing for the root of a drive.
     pub fn file_name(&self) -> Option<&str> {
-        self.text.get(self.last_start()?..)
+        self.as_str().get(self.last_start()?..)
     }
 
     fn last_start(&self) -> Option<usize> {
-        if self.text.len() <= 3 { None } else { self.text.rfind('\\').map(|position| position + 1) }
+        if self.length <= 3 { None } else { self.as_str().rfind('\\').map(|position| position + 1) }
     }
 
     /// The drive letter, in upper case.
     pub fn drive(&self) -> char {
-        self.text.chars().next().unwrap_or('C')
+        self.as_str().chars().next().unwrap_or('C')
     }
 
     /// The components after the drive.
     pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> {
-        self.text.get(3..).unwrap_or_default().split('\\').filter(|component| !component.is_empty())
+        self.as_str().get(3..).unwrap_or_default().split('\\').filter(|component| !component.is_empty())
     }
 
     /// The path as text; only a drive's root ends with a backslash.
     pub fn as_str(&self) -> &str {
-        &self.text
+        self.both.get(..self.length).unwrap_or_default()
     }
 
     /// The path in upper case, by which paths are compared.
     pub fn folded(&self) -> &str {
-        &self.folded
+        self.both.get(self.length..).unwrap_or_default()
     }
 
     /// The path with a backslash at its end, as folder properties have it.
     pub fn with_separator(&self) -> String {
-        let mut text = self.text.to_string();
+        let mut text = self.as_str().to_owned();
         if !text.ends_with('\\') {
             text.push('\\');
         }
@@ -213,10 +228,14 @@ impl WindowsPath {
 
     /// Whether this is `folder` or lies somewhere below it.
     pub fn starts_with(&self, folder: &Self) -> bool {
-        self.folded
-            .strip_prefix(&*folder.folded)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('\\') || folder.folded.ends_with('\\'))
+        is_within(self.folded(), folder.folded())
     }
+}
+
+/// Whether a folded path is that of a folder or lies below it.
+pub(crate) fn is_within(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('\\') || folder.ends_with('\\'))
 }
 
 fn is_separator(character: char) -> bool {
@@ -308,7 +327,7 @@ fn fold_character(character: char) -> char {
 
 impl PartialEq for WindowsPath {
     fn eq(&self, other: &Self) -> bool {
-        self.folded == other.folded
+        self.folded() == other.folded()
     }
 }
 
@@ -323,25 +342,25 @@ impl PartialOrd for WindowsPath {
 impl Ord for WindowsPath {
     /// A folder comes before what it contains, and its contents before its next sibling.
     fn cmp(&self, other: &Self) -> Ordering {
-        self.folded.split('\\').cmp(other.folded.split('\\'))
+        self.folded().split('\\').cmp(other.folded().split('\\'))
     }
 }
 
 impl Hash for WindowsPath {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.folded.hash(state);
+        self.folded().hash(state);
     }
 }
 
 impl fmt::Display for WindowsPath {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.text)
+        out.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for WindowsPath {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.text, out)
+        fmt::Debug::fmt(self.as_str(), out)
     }
 }
 
@@ -354,7 +373,7 @@ impl FromStr for WindowsPath {
 
 impl Serialize for WindowsPath {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
+        serializer.serialize_str(self.as_str())
     }
 }
 

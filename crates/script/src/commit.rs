@@ -112,7 +112,8 @@ impl<'m> Execution<'m> {
 
     /// Brings what this transaction changed to the disk: if that is little, by itself, else with everything else on the
     /// file system.
-    fn sync_changes(&self) -> Result<(), MachineError> {
+    fn sync_changes(&mut self) -> Result<(), MachineError> {
+        self.site.write_back.finish()?;
         let machine = self.site.machine;
         // What programs changed is not known, nor what was changed without being kept.
         if self.programs_ran || !self.site.keeps {

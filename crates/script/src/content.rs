@@ -17,6 +17,8 @@ use crate::site::Site;
 
 /// Small writes are collected up to so many bytes.
 const BUFFER: usize = 256 * 1024;
+/// So many bytes are written at once when nothing is collected, and a whole file.
+const MUCH: usize = 64 * 1024;
 
 /// What a file will contain.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +59,7 @@ impl Content<'_> {
                         .map_err(|source| Fault::Write { path: path.clone(), source })?;
                 }
                 drop(file);
+                site.write_back.wrote(site.machine, size);
                 if attributes != Attributes::default() {
                     site.machine.set_attributes(at, attributes)?;
                 }
@@ -195,7 +198,7 @@ impl Write for Promised<'_> {
         if self.buffer.len() + data.len() > BUFFER {
             self.empty_buffer()?;
         }
-        if data.len() >= BUFFER {
+        if self.buffer.is_empty() && (data.len() >= MUCH || after == self.promised) {
             self.write_through(data)?;
         } else {
             self.buffer.extend_from_slice(data);

@@ -14,6 +14,7 @@
 //! | `environment.rs` | what the engine provides: sources, custom actions, progress, cancel |
 //! | `journal.rs` | the rollback script on disk |
 //! | `group.rs` | operations that share one sync: planning and executing them |
+//! | `write_back.rs` | bringing what is written to the disk meanwhile |
 //! | `execution.rs` | one transaction; `commit.rs` and `rollback.rs` end it, `recovery.rs` ends one whose process was killed |
 //!
 //! # Invariants
@@ -55,6 +56,7 @@ mod remove_folder;
 mod rollback;
 mod script;
 mod site;
+mod write_back;
 mod write_file;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use reseat_machine::{FileKind, Machine, MachineError, WindowsPath};
 use crate::backup::KEEP_FOLDER;
 use crate::change::Change;
 use crate::error::Fault;
+use crate::write_back::WriteBack;
 
 /// The machine as one transaction sees it.
 pub(crate) struct Site<'m> {
@@ -20,6 +21,8 @@ pub(crate) struct Site<'m> {
     pub may_use_up: bool,
     /// Reused between files.
     pub buffer: Vec<u8>,
+    /// What is brought to the disk meanwhile.
+    pub write_back: WriteBack,
     /// Backups named so far.
     pub backups: u64,
     /// Folders that exist or are planned.
@@ -44,6 +47,7 @@ impl<'m> Site<'m> {
             keeps,
             may_use_up: true,
             buffer: Vec::new(),
+            write_back: WriteBack::default(),
             backups: 0,
             folders: HashSet::new(),
             new_folders: HashSet::new(),

@@ -77,13 +77,15 @@ pub fn install_execute(session: &mut Session<'_, '_>) -> Result<(), EngineError>
     if let Some(plan) = &mut session.installation.plan {
         return plan.execute(session.installation.machine, &product, script);
     }
-    let sources = session.take_sources()?;
+    let mut sources = session.take_sources()?;
     let installation = &mut *session.installation;
     let Some(transaction) = installation.transaction.as_mut() else {
         return Err(EngineError::Sequence { action: session.action.clone(), needed: "InstallInitialize" });
     };
     service!("Executing the install script: {} operations", script.steps.len());
     let total = script.units();
+    let script = Arc::new(script);
+    sources.read_ahead(&script);
     let ending = Running::to_end(installation.machine, installation.interface, installation.host)
         .with_package(&session.package, session.package_file.as_ref());
     let mut environment = Running { sources: Some(sources), total, ..ending };
