@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bench_actions import bench_actions
 from bench_packages import bench_dump, bench_extract, bench_extract_large, bench_gigabyte, bench_rows
 from measure import PACKAGES, RESEAT, ROUNDS, best_in_turn, report, report_memory, run, synthetic, timed, versus
 
@@ -187,6 +188,7 @@ PARTS = {
     "gigabyte": bench_gigabyte,
     "who": bench_who,
     "install": bench_install,
+    "actions": bench_actions,
     "large": bench_large,
 }
 

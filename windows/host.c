@@ -26,6 +26,9 @@ void WINAPI start(void)
         case 'M':
             run_library(&rest);
             break;
+        case 'T':
+            tidy_up();
+            break;
         case 'S':
             run_script(&rest);
             break;

@@ -23,6 +23,7 @@ void ReseatDrop(struct frame *frame);
 
 /* ---- library.c, program.c ---- */
 void run_library(struct rest *request);
+void tidy_up(void);
 void run_program(struct rest *request);
 
 /* ---- programs.c, command_line.c, window.c ---- */

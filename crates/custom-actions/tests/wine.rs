@@ -248,6 +248,41 @@ fn a_property_takes_microseconds_and_an_action_milliseconds() {
 }
 
 #[test]
+fn one_host_calls_library_after_library_until_one_leaves_something() {
+    let Some((scene, _turn)) = scene() else { return };
+    let machine = scene.machine();
+    let host = WineHost::new(&machine, scene.files.clone()).unwrap();
+    let run = |entry_point: &str| {
+        let (mut served, mut lines) = (Served::new(), Vec::new());
+        let result =
+            host.run_windows(&call(entry_point, scene), &mut served, &mut |it| lines.push(it.to_owned()));
+        (result.ok(), served.properties.remove("PROCESS").unwrap_or_default(), lines)
+    };
+    let (well, first, _) = run("Process");
+    assert_eq!(well, Some(CallResult::Exited(0)));
+    assert!(first.ends_with("call 1"), "{first}");
+    // The library is loaded anew.
+    assert_eq!(run("Process").1, first);
+    // What was printed is told once, and by the action that has printed it.
+    let lines = run("Prints").2;
+    assert!(lines.iter().any(|line| line.contains("printed by the action")), "{lines:?}");
+    assert_eq!(run("Prints").2, lines);
+    assert_eq!(run("LeavesAThread").1, first, "the same host");
+    let (_, second, lines) = run("LeavesItself");
+    assert_ne!(second, first, "the host of a thread that goes on was used again");
+    assert_eq!(lines, [""; 0]);
+    let (_, third, _) = run("Process");
+    assert_ne!(third, second, "the host of a library that stays was used again");
+    for entry_point in ["Crashes", "EndsItsHost"] {
+        assert_eq!(run(entry_point).0, None);
+        let (well, another, _) = run("Process");
+        assert_eq!(well, Some(CallResult::Exited(0)), "after {entry_point}");
+        assert_ne!(another, third, "after {entry_point}");
+    }
+    host.finish();
+}
+
+#[test]
 fn a_crash_is_reported_with_its_exception_and_place() {
     let Some(ran) = run("Crashes") else { return };
     ran.expect_error(&["TestCrashes", "crashed", "0xc0000005", "action.dll+"]);

@@ -118,6 +118,46 @@ fn a_failing_action_rolls_back_and_rollback_actions_run_in_reverse() {
 }
 
 #[test]
+fn an_action_that_knows_terminal_servers_runs_as_any_other_and_as_the_user() {
+    const TERMINAL_SERVER_AWARE: i32 = 0x4000;
+    const NO_IMPERSONATE: i32 = 0x800;
+    let place = Place::with_prefix();
+    let who = "#!/bin/sh\nprintf '%s %s\\n' \"$2\" \"$(id -u)\" >>\"$1\"\n";
+    let mut package = product(&place).with_binary("who", who);
+    let mut number = 4100;
+    for (name, option) in
+        [("plain", 0), ("aware", TERMINAL_SERVER_AWARE), ("both", TERMINAL_SERVER_AWARE + NO_IMPERSONATE)]
+    {
+        for (when, kind) in [("deferred", DEFERRED), ("rollback", ROLLBACK), ("commit", COMMIT)] {
+            let name = format!("{when}-{name}");
+            package =
+                package.with_action(&name, 2 + kind + option, "who", &format!("\"[OUT]\" {name}"), number);
+            number += 1;
+        }
+    }
+    let user = rustix::process::geteuid().as_raw();
+    let expect = |place: &Place, names: &[&str]| {
+        let lines: String = names.iter().map(|name| format!("{name} {user}\n")).collect();
+        assert_eq!(out(place), lines);
+    };
+    let deferred = ["deferred-plain", "deferred-aware", "deferred-both"];
+    place.install(&package.save(&place, "test.msi"), &[]).expect_code(0);
+    expect(&place, &[&deferred[..], &["commit-plain", "commit-aware", "commit-both"]].concat());
+    // No package is told that this is a terminal server.
+    let place = Place::with_prefix();
+    let fails = product(&place)
+        .with_binary("who", who)
+        .with_action("Told", 19, "", "told", 1100)
+        .with_action("Undo", 2 + ROLLBACK + TERMINAL_SERVER_AWARE, "who", "\"[OUT]\" undo", 4100)
+        .with_action("Fails", 2 + DEFERRED + TERMINAL_SERVER_AWARE, "fail", "", 6500);
+    let fails = fails
+        .without_row("InstallExecuteSequence", "Told")
+        .with_row("InstallExecuteSequence", &["Told", "TerminalServer OR RemoteAdminTS", "1100"]);
+    refused(&place, &fails, &[], &["1603", "Fails", "7"]);
+    expect(&place, &["undo"]);
+}
+
+#[test]
 fn a_failing_immediate_action_after_the_transaction_began_rolls_back() {
     let place = Place::with_prefix();
     let product = product(&place)

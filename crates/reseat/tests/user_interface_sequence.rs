@@ -103,6 +103,71 @@ fn it_runs_at_full_and_reduced_level_and_hands_over_public_properties() {
 }
 
 #[test]
+fn actions_run_as_often_as_their_options_say_when_both_sequences_have_them() {
+    const ONCE_PER_PROCESS: i32 = 512;
+    // The execution is another process than the user interface, as it is with the service of Windows.
+    for (level, expected) in [
+        ("/qf", "client: Always Once PerProcess; server: Always PerProcess"),
+        ("/qn", "server: Always Once PerProcess OnlyLater"),
+    ] {
+        let place = Place::with_prefix();
+        let out = place.path("out");
+        let mut product = product().with_property("OUT", out.to_str().unwrap());
+        for (name, option, client, server) in [
+            ("Always", 0, "1010", "1010"),
+            ("Once", FIRST_SEQUENCE, "1020", "1020"),
+            ("PerProcess", ONCE_PER_PROCESS, "1030", "1030"),
+            ("Repeated", CLIENT_REPEAT, "1040", "1040"),
+            // It need not be in the first sequence to be left out of the second.
+            ("OnlyLater", FIRST_SEQUENCE, "", "1050"),
+        ] {
+            // A program and a property: both keep to it.
+            let line = format!("/bin/sh -c 'echo {name} >>\"[OUT]\"'");
+            let property = format!("SET{}", name.to_uppercase());
+            let value = format!("[{property}]x");
+            for (action, kind, source, target) in [
+                (name.to_owned(), 34 + option, "TARGETDIR", line.as_str()),
+                (format!("Value{name}"), SET + option, property.as_str(), value.as_str()),
+            ] {
+                product.row("CustomAction", &[&action, &kind.to_string(), source, target]);
+                for (table, place) in [("InstallUISequence", client), ("InstallExecuteSequence", server)] {
+                    if !place.is_empty() {
+                        product.row(table, &[&action, "", place]);
+                    }
+                }
+            }
+            product.row(
+                "Registry",
+                &[&property, "2", r"Software\Test", &property, &format!("([{property}])"), "Main"],
+            );
+        }
+        for (number, table, text) in
+            [("1005", "InstallUISequence", "client"), ("1005", "InstallExecuteSequence", "server")]
+        {
+            let line = format!("/bin/sh -c 'echo {text} >>\"[OUT]\"'");
+            product.row("CustomAction", &[text, "34", "TARGETDIR", &line]);
+            product.row(table, &[text, "", number]);
+        }
+        msiexec(&place, &["/i", product.save(&place, "test.msi").to_str().unwrap(), level]).expect_code(0);
+        let out = std::fs::read_to_string(out).unwrap().replace('\n', " ");
+        let ran = out
+            .trim()
+            .replace("client ", "client: ")
+            .replace(" server ", "; server: ")
+            .replace("server ", "server: ");
+        assert_eq!(ran, expected, "{level}");
+        for name in ["Always", "Once", "PerProcess", "Repeated", "OnlyLater"] {
+            let times = expected.split([' ', ';']).filter(|word| *word == name).count();
+            assert_eq!(
+                written(&place, &format!("SET{}", name.to_uppercase())),
+                "x".repeat(times),
+                "{name} at {level}"
+            );
+        }
+    }
+}
+
+#[test]
 fn it_does_not_run_at_other_levels_or_where_the_package_limits_them() {
     for (level, limit, number) in [("/qn", None, "2"), ("/qb", None, "3"), ("/qf", Some("1"), "3")] {
         let place = Place::with_prefix();

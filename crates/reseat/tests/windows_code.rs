@@ -7,6 +7,7 @@ mod services;
 mod support;
 
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -213,6 +214,72 @@ fn a_server_that_a_temporary_folder_hides_does_not_write_over_the_registry() {
             windows.install(&Place::new(), &product, &[]).expect_code(0);
         }
     }
+}
+
+/// A `wine` that notes that it was started, and starts the real one.
+fn noted_wine(place: &Place) -> (String, PathBuf) {
+    let path = std::env::var("PATH").unwrap();
+    let real =
+        std::env::split_paths(&path).map(|folder| folder.join("wine")).find(|it| it.is_file()).unwrap();
+    let (folder, notes) = (place.path("bin"), place.path("starts"));
+    fs::create_dir_all(&folder).unwrap();
+    let script =
+        format!("#!/bin/sh\necho \"$1\" >>'{}'\nexec '{}' \"$@\"\n", notes.display(), real.display());
+    fs::write(folder.join("wine"), script).unwrap();
+    fs::set_permissions(folder.join("wine"), fs::Permissions::from_mode(0o700)).unwrap();
+    (format!("{}:{path}", folder.display()), notes)
+}
+
+#[test]
+fn wine_is_started_once_for_an_installation_and_not_at_all_when_no_action_needs_it() {
+    let Some((windows, _turn)) = windows() else { return };
+    let place = Place::new();
+    let (path, notes) = noted_wine(&place);
+    let starts = |product: &Product| {
+        let package = product.save(&place, "test.msi");
+        if windows.drive_c("Program Files/Test").exists() {
+            windows.reseat(&place, &["uninstall", "-q", "Test"]).expect_code(0);
+        }
+        // Nothing of Wine is left from before.
+        let ended =
+            place.command("wineserver").arg("-k").env("WINEPREFIX", &windows.prefix).status().unwrap();
+        assert!(ended.success() || ended.code() == Some(1), "{ended}");
+        place.command("wineserver").arg("-w").env("WINEPREFIX", &windows.prefix).status().unwrap();
+        let _ = fs::remove_file(&notes);
+        let mut command = place.command(env!("CARGO_BIN_EXE_reseat"));
+        command
+            .env("PATH", &path)
+            .env("RESEAT_WINDOWS_DIR", &windows.built)
+            .arg("--prefix")
+            .arg(&windows.prefix);
+        run(command.args(["install", "-q", package.to_str().unwrap()])).expect_code(0);
+        let notes = fs::read_to_string(&notes).unwrap_or_default();
+        notes.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let native = Product::new()
+        .with_file("Readme", "readme.txt", "text")
+        .with_action("Native", 34, "TARGETDIR", "/bin/true", 1350)
+        .with_action("Unneeded", 1, "actions", "Returns", 1360)
+        .with_condition("Unneeded", "NEVER")
+        .with_binary("actions", windows.actions.clone());
+    assert_eq!(starts(&native), [""; 0]);
+    let mut many = windows.product().with_property("RETURN", "0");
+    for number in 0..10 {
+        many = many.with_action(&format!("Returns{number}"), 1, "actions", "Returns", 1350 + number);
+    }
+    // Wine ends a second after its last program: one goes on until the last action.
+    many = many.with_action("Pause", 34 + DEFERRED, "TARGETDIR", "/bin/sleep 3", 4100).with_action(
+        "Last",
+        1 + DEFERRED,
+        "actions",
+        "Returns",
+        4110,
+    );
+    let started = starts(&many);
+    // One host for all libraries, and one for the registry, which belongs to Wine while it runs.
+    assert!((1..=2).contains(&started.len()), "{started:?}");
+    assert!(started.iter().all(|program| program.ends_with(r"/64/host.exe")), "{started:?}");
+    windows.reseat(&place, &["uninstall", "-q", "Test"]).expect_code(0);
 }
 
 #[test]

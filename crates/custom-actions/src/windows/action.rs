@@ -28,8 +28,19 @@ pub(super) struct Action<'h> {
     deadline: Instant,
     limit: Duration,
     lines: usize,
-    /// Whether it is a program that is not waited for.
-    is_left: bool,
+    bits: Bits,
+    code: Code,
+}
+
+/// What a host is asked to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Code {
+    /// A function of a library. Its host may call others afterwards.
+    Library,
+    /// A script, or a program that is waited for.
+    Other,
+    /// A program that is not waited for.
+    Left,
 }
 
 /// The error of what a host did that it should not.
@@ -45,10 +56,11 @@ impl<'h> Action<'h> {
         name: &str,
         (bits, request): (Bits, Frame),
         limit: Duration,
-        is_left: bool,
+        code: Code,
     ) -> Result<Self, HostError> {
         let deadline = Instant::now() + limit;
-        let begun = site.start(bits).and_then(|mut process| {
+        let started = if code == Code::Library { site.start_or_take(bits) } else { site.start(bits) };
+        let begun = started.and_then(|mut process| {
             process.say(request, deadline)?;
             Ok(process)
         });
@@ -61,7 +73,8 @@ impl<'h> Action<'h> {
             deadline,
             limit,
             lines: 0,
-            is_left,
+            bits,
+            code,
         })
     }
 
@@ -164,8 +177,12 @@ impl RunningCode for Action<'_> {
         process.printed_lines(&mut |line| self.say(line, output));
         match result {
             Ok(result) => {
-                process.quit();
-                Ok(if self.is_left { Some(CallResult::Started) } else { result })
+                if self.code == Code::Library {
+                    self.site.give_back(self.bits, process);
+                } else {
+                    process.quit();
+                }
+                Ok(if self.code == Code::Left { Some(CallResult::Started) } else { result })
             }
             Err(error) => Err(self.explain(&mut process, error)),
         }

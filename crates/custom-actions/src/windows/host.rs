@@ -1,4 +1,5 @@
-//! Runs Windows code: a fresh host process under Wine for each action, so that one that crashes costs only itself.
+//! Runs Windows code in host processes under Wine, so that code that crashes costs only itself. A library is called by the host of the
+//! one before, if that has left nothing there.
 
 use std::fs::File;
 use std::io::{Cursor, Read};
@@ -14,7 +15,7 @@ use reseat_restart_manager::Store;
 
 use crate::binary;
 
-use super::action::{Action, trouble};
+use super::action::{Action, Code, trouble};
 use super::files::{Bits, WindowsFiles};
 use super::frame::Frame;
 use super::image::Image;
@@ -86,11 +87,11 @@ impl<'m> WineHost<'m> {
         action: &str,
         bits: Bits,
         request: Frame,
-        ends_at_once: bool,
+        code: Code,
     ) -> Result<Box<dyn RunningCode + '_>, HostError> {
         let limit = self.time_limit;
         let manager = ManagerSessions::new(self.machine, self.store.as_ref());
-        Ok(Box::new(Action::begin(&self.site, manager, action, (bits, request), limit, ends_at_once)?))
+        Ok(Box::new(Action::begin(&self.site, manager, action, (bits, request), limit, code)?))
     }
 
     /// Has the code at a place where Windows programs find it.
@@ -134,7 +135,7 @@ impl CustomActionHost for WineHost<'_> {
                     .text(&script::text(source)?)
                     .text(function.as_deref().unwrap_or_default());
                 // The engines of either width are the same to a script.
-                return self.begin(action, Bits::B64, request, false);
+                return self.begin(action, Bits::B64, request, Code::Other);
             }
         };
         let (path, image) = self.stage(action, library)?;
@@ -147,7 +148,7 @@ impl CustomActionHost for WineHost<'_> {
             });
         }
         let request = Frame::new(b'M').number(call.session_handle).text(&path).text(entry_point);
-        self.begin(action, image.bits, request, false)
+        self.begin(action, image.bits, request, Code::Library)
     }
 
     fn start(&self, call: &ProgramCall) -> Result<Box<dyn RunningCode + '_>, HostError> {
@@ -177,7 +178,8 @@ impl CustomActionHost for WineHost<'_> {
             request = request.text(name).text(value);
         }
         // A program of either width is started from a host of 64 bit.
-        self.begin(&call.action, Bits::B64, request, !call.wait)
+        let code = if call.wait { Code::Other } else { Code::Left };
+        self.begin(&call.action, Bits::B64, request, code)
     }
 
     fn refusal(&self, code: &WindowsCode) -> Option<String> {

@@ -17,6 +17,9 @@ const MOST_STDERR: u64 = 64 << 10;
 /// How long a host that was told to end may take; then it is killed.
 const QUIT_LIMIT: Duration = Duration::from_secs(3);
 
+/// How long a host may take to let an action's library go.
+const TIDY_LIMIT: Duration = Duration::from_secs(2);
+
 /// What a host did that it should not, or did not do.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ProcessError {
@@ -83,6 +86,8 @@ pub(crate) struct HostProcess {
     output: PipeReader,
     /// What it and its action print.
     printed: File,
+    /// What of that was told, in bytes.
+    told: u64,
     /// Bytes of frames that are not whole yet.
     received: Vec<u8>,
     /// Its process id for Windows.
@@ -106,7 +111,7 @@ impl HostProcess {
         let child = command.spawn().map_err(start)?;
         // It holds the other ends.
         drop(command);
-        let mut host = Self { child, input, output, printed, received: Vec::new(), windows_pid: 0 };
+        let mut host = Self { child, input, output, printed, told: 0, received: Vec::new(), windows_pid: 0 };
         for pipe in [host.input.as_fd(), host.output.as_fd()] {
             rustix::io::ioctl_fionbio(pipe, true).map_err(|error| start(error.into()))?;
         }
@@ -226,6 +231,27 @@ impl HostProcess {
         let _ = self.child.wait();
     }
 
+    /// Has it let go of the library that it has called; whether it is again as it was before, and so may call another one.
+    pub(crate) fn tidy_up(&mut self) -> bool {
+        let deadline = Instant::now() + TIDY_LIMIT;
+        if self.say(Frame::new(b'T'), deadline).is_err() {
+            return false;
+        }
+        loop {
+            match self.hear(deadline) {
+                // What a library says on its way out is said in nobody's name.
+                Ok(Said::Line(_)) => {}
+                Ok(Said::Done(0)) => return self.received.is_empty(),
+                _ => return false,
+            }
+        }
+    }
+
+    /// Whether it runs.
+    pub(crate) fn runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Tells it to end.
     pub(crate) fn quit(mut self) {
         if self.say(Frame::new(b'Q'), Instant::now() + QUIT_LIMIT).is_ok() {
@@ -242,8 +268,10 @@ impl HostProcess {
 
     fn printed_text(&mut self) -> String {
         let mut bytes = Vec::new();
-        let read = self.printed.seek(SeekFrom::Start(0));
+        let read = self.printed.seek(SeekFrom::Start(self.told));
         let _ = read.and_then(|_| (&self.printed).take(MOST_STDERR).read_to_end(&mut bytes));
+        // It shares this place in the file, and goes on to write at the end.
+        self.told = self.printed.seek(SeekFrom::End(0)).unwrap_or(self.told);
         String::from_utf8_lossy(&bytes).into_owned()
     }
 

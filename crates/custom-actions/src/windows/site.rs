@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::files::{Bits, SessionFolder, WindowsFiles};
@@ -19,13 +19,16 @@ pub(crate) struct Site {
     prefix: PathBuf,
     wine: Wine,
     pub(crate) files: WindowsFiles,
+    /// Hosts of 32 and of 64 bit that have called a library and are as they were before: the next library is called by the same, as
+    /// Windows Installer does it, and Wine goes on as long as the installation. Declared first: they end before their files go.
+    kept: Mutex<[Option<HostProcess>; 2]>,
     session: Mutex<Option<SessionFolder>>,
 }
 
 impl Site {
     pub(crate) fn new(prefix: &Path, files: WindowsFiles) -> Result<Self, Missing> {
         let wine = Wine::find(prefix).ok_or(Missing::Wine)?;
-        Ok(Self { prefix: prefix.to_owned(), wine, files, session: Mutex::default() })
+        Ok(Self { prefix: prefix.to_owned(), wine, files, kept: Mutex::default(), session: Mutex::default() })
     }
 
     /// The folder in the prefix, made at the first use.
@@ -39,6 +42,29 @@ impl Site {
             none => none.insert(SessionFolder::make(&self.prefix)?),
         };
         work(session)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, [Option<HostProcess>; 2]> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A host for a library: one that is kept, or a new one.
+    pub(crate) fn start_or_take(&self, bits: Bits) -> Result<HostProcess, ProcessError> {
+        let kept = self.kept().get_mut(place(bits)).and_then(Option::take);
+        let kept = kept.and_then(|mut process| process.runs().then_some(process));
+        match kept {
+            Some(process) => Ok(process),
+            None => self.start(bits),
+        }
+    }
+
+    /// Takes back a host that has called a library; one that is not as it was before ends.
+    pub(crate) fn give_back(&self, bits: Bits, mut process: HostProcess) {
+        if !process.tidy_up() {
+            process.quit();
+        } else if let Some(place) = self.kept().get_mut(place(bits)) {
+            *place = Some(process);
+        }
     }
 
     /// Starts a host and waits for its hello.
@@ -61,8 +87,20 @@ impl Site {
         Ok(process)
     }
 
-    /// Removes what was made in the prefix.
+    /// Ends the hosts that are kept, and removes what was made in the prefix.
     pub(crate) fn clear(&self) {
+        for place in self.kept().iter_mut() {
+            if let Some(process) = place.take() {
+                process.quit();
+            }
+        }
         self.session.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+fn place(bits: Bits) -> usize {
+    match bits {
+        Bits::B32 => 0,
+        Bits::B64 => 1,
     }
 }

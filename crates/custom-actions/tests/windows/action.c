@@ -100,6 +100,36 @@ EXPORT Returns(MSIHANDLE session)
     return value;
 }
 
+/* Says which process this is, and how often this library was called since it was loaded. */
+EXPORT Process(MSIHANDLE session)
+{
+    static unsigned calls;
+    WCHAR text[32];
+    wsprintfW(text, L"%u, call %u", GetCurrentProcessId(), ++calls);
+    return MsiSetPropertyW(session, L"PROCESS", text);
+}
+
+static DWORD WINAPI sleep_on(void *nothing)
+{
+    (void)nothing;
+    Sleep(INFINITE);
+    return 0;
+}
+
+EXPORT LeavesAThread(MSIHANDLE session)
+{
+    CreateThread(NULL, 0, sleep_on, NULL, 0, NULL);
+    return Process(session);
+}
+
+EXPORT LeavesItself(MSIHANDLE session)
+{
+    WCHAR path[MAX_PATH];
+    HMODULE own;
+    GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, (const WCHAR *)(void *)sleep_on, &own);
+    return GetModuleFileNameW(own, path, MAX_PATH) && LoadLibraryW(path) ? Process(session) : 1;
+}
+
 EXPORT Crashes(MSIHANDLE session)
 {
     return *(volatile UINT *)(ULONG_PTR)(session * 0);
