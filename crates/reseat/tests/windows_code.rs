@@ -241,10 +241,7 @@ fn wine_is_started_once_for_an_installation_and_not_at_all_when_no_action_needs_
             windows.reseat(&place, &["uninstall", "-q", "Test"]).expect_code(0);
         }
         // Nothing of Wine is left from before.
-        let ended =
-            place.command("wineserver").arg("-k").env("WINEPREFIX", &windows.prefix).status().unwrap();
-        assert!(ended.success() || ended.code() == Some(1), "{ended}");
-        place.command("wineserver").arg("-w").env("WINEPREFIX", &windows.prefix).status().unwrap();
+        windows.wait_for_end();
         let _ = fs::remove_file(&notes);
         let mut command = place.command(env!("CARGO_BIN_EXE_reseat"));
         command
