@@ -3,12 +3,14 @@
 
 #include <winternl.h>
 
-/* What of the environment block and the parameters of a program of 32 bit is used here, as 64-bit headers do not have it. */
+/* What of the environment block and the parameters of a program of 32 bit is used here, as 64-bit headers do not have it.
+ * Windows says where the block is; Wine 8 only that there is one, which lies behind the block of 64 bit. */
 struct narrow_text {
     USHORT length, room;
     ULONG text;
 };
 #define NARROW_PARAMETERS 0x10
+#define NARROW_BEHIND 0x1000
 #define NARROW_COMMAND_LINE 0x40
 
 static int read_at(HANDLE process, ULONG_PTR place, void *to, SIZE_T length)
@@ -39,11 +41,17 @@ uint32_t command_line_of(HANDLE process, WCHAR *to, uint32_t room)
     RTL_USER_PROCESS_PARAMETERS parameters;
     /* Only a program of 64 bit sees the difference. */
     ULONG_PTR narrow = 0;
+    if (NtQueryInformationProcess(process, ProcessBasicInformation, &basic, sizeof basic, NULL))
+        return 0;
     if (sizeof(void *) == 8 &&
-        !NtQueryInformationProcess(process, ProcessWow64Information, &narrow, sizeof narrow, NULL) && narrow)
-        return narrow_command_line(process, narrow, to, room);
-    if (NtQueryInformationProcess(process, ProcessBasicInformation, &basic, sizeof basic, NULL) ||
-        !read_at(process, (ULONG_PTR)basic.PebBaseAddress, &block, sizeof block) ||
+        !NtQueryInformationProcess(process, ProcessWow64Information, &narrow, sizeof narrow, NULL) && narrow) {
+        int is_place = narrow >= NARROW_BEHIND;
+        uint32_t length =
+            narrow_command_line(process, is_place ? narrow : (ULONG_PTR)basic.PebBaseAddress + NARROW_BEHIND, to, room);
+        if (length)
+            return length;
+    }
+    if (!read_at(process, (ULONG_PTR)basic.PebBaseAddress, &block, sizeof block) ||
         !read_at(process, (ULONG_PTR)block.ProcessParameters, &parameters, sizeof parameters))
         return 0;
     return text_at(process, (ULONG_PTR)parameters.CommandLine.Buffer, parameters.CommandLine.Length, to, room);
