@@ -213,7 +213,15 @@ fn tell_failure(session: &mut Session<'_, '_>, error: &EngineError) {
     }
     let language = session.installation.interface.language();
     let text = error.told(language, Some(&session.package), Some(&session.context()));
-    session.tell(&Message::Error { number: error.numbered().map(|message| message.number()), text });
+    let message = error.numbered();
+    if let Some(message) = &message {
+        service!("Note: {message}");
+    }
+    let number = message.map(|message| message.number());
+    session.tell(&Message::Error { number, text: text.clone() });
+    if let Some(number) = number {
+        service!("Product: {} -- Error {number}. {text}", session.package.name());
+    }
 }
 
 /// Takes the machine and finds the package that a request is about.

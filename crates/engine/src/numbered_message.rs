@@ -1,6 +1,8 @@
 //! A message with a documented number: its fields, and its text (pages `windows-installer-error-messages.md`,
 //! `error-table.md`).
 
+use std::fmt;
+
 use reseat_database::record::{Field, Record};
 use reseat_package::message::{Audience, template};
 use reseat_package::{ErrorRow, FormatContext, Package};
@@ -44,6 +46,14 @@ impl NumberedMessage {
     pub(crate) fn record(&self) -> Record {
         let number = Field::Integer(i32::try_from(self.number).unwrap_or(i32::MAX));
         Record::of(std::iter::once(number).chain(self.fields.iter().cloned().map(Field::Text)))
+    }
+}
+
+/// As the log notes it: the number and the fields, each behind its place.
+impl fmt::Display for NumberedMessage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "1: {}", self.number)?;
+        self.fields.iter().zip(2..).try_for_each(|(field, place)| write!(out, " {place}: {field}"))
     }
 }
 

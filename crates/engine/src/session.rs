@@ -302,6 +302,7 @@ impl<'s, 'm> Session<'s, 'm> {
     /// Warns with a documented message, and says what it has no fields for; the first of the fields is field 2.
     pub(crate) fn warn(&mut self, number: u32, fields: &[&str], more: &str) {
         let message = NumberedMessage::new(number, fields.iter().map(|field| (*field).to_owned()));
+        service!("Note: {message}");
         let mut text = self.message_text(&message);
         if !more.is_empty() {
             text = followed_by(text, more);

@@ -119,6 +119,9 @@ fn what_is_wrong_with_a_table_has_its_number() {
         install(&scene, &product, "", &[]).expect_failure(&[&text, named]);
         let log = scene.log().join("\n");
         assert!(log.contains(&format!("\nError {number}. ")), "{log}");
+        for line in [format!("Note: 1: {number}"), format!("Product: Test -- Error {number}. ")] {
+            assert!(log.contains(&line), "{line}: {log}");
+        }
         let json = install(&scene, &product, "", &["--json"]).expect_code(1).out.clone();
         assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["number"], number, "{json}");
     }

@@ -57,6 +57,7 @@ fn an_installation_reads_as_people_know_it() {
             "Component: Main; Installed: Absent;   Request: Local;   Action: Local",
             "Action ended T: InstallValidate. Return value 1.",
             &format!("File: {README};\tTo be installed;\tWon't patch;\tNo existing file"),
+            "Source for file 'Readme' is compressed",
             &format!("InstallFiles: {README}"),
             r"WriteRegistryValues: HKEY_LOCAL_MACHINE\Software\Test, Name, red",
             "Property(S): COLOR = red",

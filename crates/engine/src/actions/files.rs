@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 
 use reseat_machine::{Attributes, FileKind, WindowsPath};
-use reseat_package::{FileAttributes, NameForm, RemoveFile};
-use reseat_script as script;
+use reseat_package::{FileAttributes, NameForm, RemoveFile, with_backslash};
+use reseat_script::{self as script, Source};
 
 use crate::actions::folders::remove_empty;
 use crate::actions::{isolated_components, patches};
@@ -43,6 +43,7 @@ pub fn install_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
             )));
         }
         let source = source::of_file(session, &media, &file)?;
+        log_source(session, &file.row.file, &source);
         let mut sources = session.take_sources()?;
         let facts = sources.facts(&source);
         session.sources = Some(sources);
@@ -72,6 +73,21 @@ pub fn install_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         )?;
     }
     isolated_components::copy(session)
+}
+
+/// Says where a file comes from.
+fn log_source(session: &Session<'_, '_>, file: &str, source: &Source) {
+    match source {
+        Source::Cabinet { .. } => service!("Source for file '{file}' is compressed"),
+        Source::File { path } => {
+            let folder = path.parent().unwrap_or(path);
+            service!(
+                "Source for file '{file}' is uncompressed, at '{}'.",
+                with_backslash(&session.shown_path(folder))
+            );
+        }
+        Source::Stream { .. } => {}
+    }
 }
 
 /// Removes the files of components that are removed, what the RemoveFile table names, and folders that are empty then.
