@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::process::{Command, Stdio};
 
 use support::product::Product;
-use support::{Place, Ran, has_tool, snapshot};
+use support::{Place, Ran, has_tool, packages, snapshot};
 
 const KEY: &str = r"HKLM\Software\Reseat\Test";
 
@@ -127,6 +127,44 @@ fn a_prefix_of_wine_takes_an_installation_and_is_as_before_after_the_removal() {
     let is_of_wine = |name: &str| name == "windows/Installer" || name.starts_with("windows/inf/");
     let new: Vec<_> = after.iter().filter(|name| !before.contains(name) && !is_of_wine(name)).collect();
     assert!(new.is_empty(), "{new:?}");
+}
+
+#[test]
+fn each_lists_repairs_and_removes_what_the_other_installed() {
+    let Some(folder) = packages() else { return };
+    if !["wine", "wineboot", "wineserver", "timeout"].iter().all(|tool| has_tool(tool)) {
+        return;
+    }
+    let wine = Wine::new(Place::new());
+    let run = |arguments: &[&str]| {
+        let ran = wine.run("timeout", &[&["120"], arguments].concat());
+        wine.run("timeout", &["60", "wineserver", "-w"]).expect_code(0);
+        ran
+    };
+    run(&["wineboot", "-i"]);
+    let package = folder.join("winget-test-v1.msi");
+    let program =
+        "Program Files (x86)/AppInstallerCLI/AppInstallerTestMsiInstaller/AppInstallerTestExeInstaller.exe";
+    let program = wine.place.drive_c(program);
+    let listed = |code: &str| run(&["wine", "uninstaller", "--list"]).expect_code(0).out.contains(code);
+
+    wine.place.install(&package, &[]).expect_code(0);
+    let code = wine.place.products()[0]["product"].as_str().unwrap().to_owned();
+    assert!(listed(&code));
+    fs::remove_file(&program).unwrap();
+    // The option /f of Wine 8.0 does not find what Wine itself has installed either.
+    run(&["wine", "msiexec", "/i", &code, "REINSTALL=ALL", "REINSTALLMODE=amus", "/qn"]).expect_code(0);
+    assert!(program.is_file(), "Wine repairs what Reseat installed");
+    run(&["wine", "uninstaller", "--remove", &code, "--silent"]).expect_code(0);
+    assert!(!program.exists() && wine.place.products().is_empty(), "Wine removes what Reseat installed");
+
+    run(&["wine", "msiexec", "/i", package.to_str().unwrap(), "/qn"]).expect_code(0);
+    assert_eq!(wine.place.products()[0]["product"], *code);
+    fs::remove_file(&program).unwrap();
+    wine.place.reseat(&["repair", "-q", &code]).expect_code(0);
+    assert!(program.is_file(), "Reseat repairs what Wine installed");
+    wine.place.reseat(&["uninstall", "-q", &code]).expect_code(0);
+    assert!(!program.exists() && !listed(&code), "Reseat removes what Wine installed");
 }
 
 #[test]
