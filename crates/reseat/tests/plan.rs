@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use support::product::Product;
@@ -43,6 +43,9 @@ fn decided(log: &str) -> Vec<(String, String)> {
 fn plan_and_install(place: &Place, package: &Path, arguments: &[&str]) -> Value {
     let before = snapshot::tree(&place.prefix());
     let plan = plan(place, package, arguments);
+    // An installation runs all of them.
+    let arguments: Vec<_> = arguments.iter().copied().filter(|it| *it != "--run-custom-actions").collect();
+    let arguments = arguments.as_slice();
     snapshot::assert_same(&before, &snapshot::tree(&place.prefix()));
     let name = package.display();
     assert_eq!(texts(&plan["obstacles"]), [""; 0], "{name}");
@@ -136,6 +139,79 @@ fn a_plan_says_which_files_are_kept_and_who_would_be_closed() {
     assert!(holder.runs(), "a plan closes nobody");
     plan_and_install(&place, &package, &[]);
     assert!(!holder.runs());
+}
+
+#[test]
+fn a_plan_of_everything_is_what_is_there_afterwards() {
+    let place = Place::with_prefix();
+    let link = ["Link", "INSTALLDIR", "Link", "Main", "[#Readme]", "", "", "", "", "", "1", ""];
+    let product = Product::new()
+        .with_file("Readme", "readme.txt", "text")
+        .with_key_file("Readme")
+        .with_folder("Empty", "empty")
+        .with_row("Registry", &["R", "2", "Software\\Reseat\\Test", "Name", "planned", "Main"])
+        .with_row("Shortcut", &link)
+        .with_row("Environment", &["E", "*RESEAT_TEST", "planned", "Main"])
+        .with_row("IniFile", &["I", "test.ini", "INSTALLDIR", "one", "key", "planned", "0", "Main"])
+        .with_row("ServiceInstall", &["S", "Planned", "", "16", "3", "1", "", "", "", "", "", "Main", ""])
+        .with_standard_actions(&[
+            ("WriteEnvironmentStrings", 5200),
+            ("WriteIniValues", 5100),
+            ("InstallServices", 5800),
+            ("ScheduleReboot", 6550),
+        ])
+        .with_binary("true", "#!/bin/sh\n")
+        .with_action("First", 2, "true", "", 1300)
+        .with_action("Second", 2 + 1024, "true", "", 4100)
+        .with_action("Third", 2 + 1024 + 512, "true", "", 4200);
+    let plan = plan_and_install(&place, &product.save(&place, "test.msi"), &["--run-custom-actions"]);
+    assert_eq!(plan["restart"].as_array().unwrap().len(), 1, "{plan:#}");
+
+    // Files, shortcuts and folders are where the plan says.
+    let paths = |group: &str, what: &str| -> Vec<PathBuf> {
+        let entries = plan[group].as_array().unwrap().iter();
+        let paths = entries.map(|entry| entry[what].as_str().unwrap().replace("C:\\", "").replace('\\', "/"));
+        paths.map(|path| place.drive_c(&path)).collect()
+    };
+    for (group, what) in [("files", "path"), ("shortcuts", "what"), ("folders", "what")] {
+        let paths = paths(group, what);
+        assert!(!paths.is_empty(), "{group}");
+        assert!(paths.iter().all(|path| path.exists()), "{group}: {paths:?}");
+    }
+    assert!(
+        std::fs::read_to_string(place.drive_c("Program Files/Test/test.ini"))
+            .unwrap()
+            .contains("key=planned")
+    );
+    assert!(plan["ini"][0].to_string().contains("test.ini"), "{}", plan["ini"]);
+    // So are values: a key in brackets, the value below it.
+    let lines: Vec<_> = ["system.reg", "user.reg"]
+        .iter()
+        .flat_map(|file| snapshot::registry(&place.prefix(), file))
+        .collect();
+    for (group, value) in
+        [("registry", "\"Name\"=\"planned\""), ("environment", "\"RESEAT_TEST\"=str(2):\"planned\"")]
+    {
+        assert_eq!(plan[group].as_array().unwrap().len(), 1, "{}", plan[group]);
+        assert!(plan[group].to_string().contains("planned"), "{}", plan[group]);
+        assert!(lines.iter().any(|line| line.ends_with(value)), "{value} is not in the registry");
+    }
+    let services = plan["services"].as_array().unwrap();
+    let of_service = lines.iter().filter(|line| line.contains("Services\\\\Planned]") && line.contains('='));
+    assert_eq!(services.len(), of_service.count(), "{services:#?}");
+
+    // Custom actions run in the order of the plan.
+    let planned = plan["custom_actions"].as_array().unwrap().iter();
+    let planned: Vec<_> = planned.map(|it| it["action"].as_str().unwrap()).collect();
+    let log = place.read("log");
+    let ran = log.lines().filter_map(|line| {
+        let immediate = line.split_once("Doing action: ").filter(|(_, name)| *name == "First");
+        let (_, text) =
+            immediate.or(line.split_once("Executing op: ").filter(|(_, text)| text.ends_with(')')))?;
+        text.split(' ').next()
+    });
+    assert_eq!(planned, ran.collect::<Vec<_>>(), "{log}");
+    assert_eq!(planned, ["First", "Second", "Third"]);
 }
 
 #[test]
