@@ -94,10 +94,16 @@ pub fn fitted(headings: &[&str], rows: impl Iterator<Item = Vec<String>> + Clone
     if io::stdout().is_terminal() { fitted_as_is(&headings, rows) } else { aligned(&headings, rows) }
 }
 
+/// The width of a terminal that does not say how wide it is, as those in containers and on serial lines, in characters.
+const WIDTH_UNKNOWN: u16 = 80;
+
 /// Rows under their headings, fitted to the terminal; nothing when there are no rows.
 pub fn fitted_as_is(headings: &[String], rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(headings).set_content_arrangement(ContentArrangement::Dynamic);
+    if table.width() == Some(0) {
+        table.set_width(WIDTH_UNKNOWN);
+    }
     for row in rows {
         table.add_row(row);
     }

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use support::dialogue::Dialogue;
 use support::product::{Cabinet, Product};
 use support::{Place, has_tool, package, packages, run};
 
@@ -307,6 +308,21 @@ fn sql_asks_and_changes_and_saves_only_when_told() {
     assert_eq!(name(&place), "Value\nNew\n");
     let result = place.reseat(&["sql", "--json", text(&package), select]).json();
     assert_eq!(result[0]["rows"][0]["Value"], "New");
+}
+
+#[test]
+fn sql_on_a_terminal_completes_names_and_keeps_a_history() {
+    let place = Place::new();
+    Product::new().save(&place, "test.msi");
+    let mut command = place.reseat_command(&["sql", "test.msi"]);
+    let Some(mut terminal) = Dialogue::with_output(command.env("TERM", "xterm")) else { return };
+    terminal.expect("sql> ").answer("SELECT Value FROM Prop\t WHERE Property='ProductVersion'");
+    terminal.expect("FROM Property").expect("1.0.0").expect("sql> ");
+    // An upward arrow brings the last line back.
+    terminal.answer("\u{1b}[A").expect("FROM Property").expect("1.0.0").expect("sql> ");
+    terminal.answer("SELECT * FROM Prop").expect("there is no table").expect("sql> ");
+    terminal.answer("quit");
+    assert_eq!(terminal.end(), Some(0));
 }
 
 #[test]

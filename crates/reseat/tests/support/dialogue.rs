@@ -11,7 +11,7 @@ use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 /// The longest time that an answer may take.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// A program whose standard input and standard error are a terminal.
+/// A program whose standard input and standard error are a terminal, and, if so wanted, its standard output.
 pub struct Dialogue {
     child: Child,
     terminal: File,
@@ -21,6 +21,15 @@ pub struct Dialogue {
 impl Dialogue {
     /// Starts a program; nothing, with a word about it, where there are no terminals.
     pub fn begin(command: &mut Command) -> Option<Self> {
+        Self::start(command, false)
+    }
+
+    /// The same with standard output on the terminal too.
+    pub fn with_output(command: &mut Command) -> Option<Self> {
+        Self::start(command, true)
+    }
+
+    fn start(command: &mut Command, with_output: bool) -> Option<Self> {
         let opened =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).and_then(|main| {
                 unlockpt(&main)?;
@@ -35,10 +44,11 @@ impl Dialogue {
                 return None;
             }
         };
-        let input = other.try_clone().expect("a terminal");
-        let child = command.stdin(input).stderr(other).stdout(Stdio::null()).spawn().expect("the program");
+        let end = || other.try_clone().expect("a terminal");
+        let output = if with_output { end().into() } else { Stdio::null() };
+        let child = command.stdin(end()).stderr(end()).stdout(output).spawn().expect("the program");
         // The command keeps its ends of the terminal, and an end is seen only when all are closed.
-        command.stdin(Stdio::null()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stderr(Stdio::null()).stdout(Stdio::null());
         Some(Self { child, terminal: main.into(), said: String::new() })
     }
 
