@@ -42,6 +42,7 @@ void change_registry(struct rest *request);
 /* ---- service.c ---- */
 void order_service(struct rest *request);
 void announce_environment(void);
+void put_services(struct frame *answer);
 
 /* ---- crash.c, redirect.c ---- */
 void report_crashes(void);

@@ -212,6 +212,7 @@ void list_programs(struct rest *request, char kind)
             put_programs(&answer);
             put_files(&answer, file);
             put_windows(&answer);
+            put_services(&answer);
         }
         if (answer.failed)
             send_failed(ERROR_NOT_ENOUGH_MEMORY, L"programs");

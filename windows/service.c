@@ -266,6 +266,37 @@ void order_service(struct rest *request)
     give_memory(name);
 }
 
+/* Which services run in which programs. */
+void put_services(struct frame *answer)
+{
+    SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_ENUMERATE_SERVICE);
+    ENUM_SERVICE_STATUS_PROCESSW *services = NULL;
+    DWORD room = 0, needed = 0, count = 0;
+    /* More of them may have started between two questions. */
+    for (int attempt = 0; manager && attempt < 5; attempt++) {
+        if (EnumServicesStatusExW(manager, SC_ENUM_PROCESS_INFO, SERVICE_WIN32, SERVICE_ACTIVE, (BYTE *)services, room, &needed,
+                                  &count, NULL, NULL))
+            break;
+        count = 0;
+        give_memory(services);
+        services = NULL;
+        if (GetLastError() != ERROR_MORE_DATA || needed > LONGEST_FRAME - room)
+            break;
+        room += needed;
+        services = take_memory(room);
+        if (!services)
+            break;
+    }
+    put_u32(answer, services ? count : 0);
+    for (DWORD i = 0; services && i < count; i++) {
+        put_u32(answer, services[i].ServiceStatusProcess.dwProcessId);
+        put_text(answer, services[i].lpServiceName, length_of(services[i].lpServiceName));
+    }
+    give_memory(services);
+    if (manager)
+        CloseServiceHandle(manager);
+}
+
 /* Request v: tells all windows that the environment has changed (page environment-variables.md, message WM_SETTINGCHANGE). */
 void announce_environment(void)
 {

@@ -10,7 +10,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub struct WineProgram {
     pub inodes: Vec<u64>,
     /// Its windows, if it has any.
     pub windows: Option<WineWindows>,
+    /// The service that it runs, if Wine's service manager has started it.
+    pub service: Option<String>,
     /// What Wine is to be started with to have it again, if it can be started again: its path and its arguments.
     pub command: Option<Vec<String>>,
 }
@@ -88,6 +90,29 @@ pub trait WineConnection {
 pub trait InsideWine: fmt::Debug + Send + Sync {
     /// Gets in touch with the Wine that this process, a wineserver or a program, belongs to; `None` when that cannot be.
     fn connect(&self, one: UniqueProcess) -> Option<Box<dyn WineConnection>>;
+
+    /// Asks something of a service of the Wine on this prefix, and gives its process if it runs then.
+    ///
+    /// # Errors
+    /// In words, why it could not be done.
+    fn control_service(
+        &self,
+        prefix: &Path,
+        name: &str,
+        order: WineServiceOrder,
+        patience: Duration,
+    ) -> Result<Option<UniqueProcess>, String>;
+}
+
+/// What is asked of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WineServiceOrder {
+    /// Nothing.
+    Look,
+    /// To run. Wine is started for it.
+    Start,
+    /// To stop, its process with it.
+    Stop,
 }
 
 static INSIDE: OnceLock<Box<dyn InsideWine>> = OnceLock::new();
@@ -99,6 +124,17 @@ pub fn look_inside_wine(inside: Box<dyn InsideWine>) {
 
 fn connect(one: UniqueProcess) -> Option<Box<dyn WineConnection>> {
     INSIDE.get()?.connect(one)
+}
+
+/// Asks something of a service in Wine, and gives its process if it runs then; else why that could not be, in words.
+pub(crate) fn control_service(
+    prefix: &Path,
+    name: &str,
+    order: WineServiceOrder,
+    patience: Duration,
+) -> Result<Option<UniqueProcess>, String> {
+    let inside = INSIDE.get().ok_or("Wine cannot be looked into")?;
+    inside.control_service(prefix, name, order, patience)
 }
 
 /// Whether a process is a wineserver, by its name.
@@ -264,8 +300,25 @@ mod tests {
         fn connect(&self, one: UniqueProcess) -> Option<Box<dyn WineConnection>> {
             let process = UniqueProcess::current().filter(|_| one == SERVER)?;
             let name = "a.exe".to_owned();
-            let program = WineProgram { process, name, inodes: vec![10, 30], windows: None, command: None };
+            let program = WineProgram {
+                process,
+                name,
+                inodes: vec![10, 30],
+                windows: None,
+                service: None,
+                command: None,
+            };
             Some(Box::new(FakeConnection(vec![program])))
+        }
+
+        fn control_service(
+            &self,
+            _prefix: &Path,
+            _name: &str,
+            _order: WineServiceOrder,
+            _patience: Duration,
+        ) -> Result<Option<UniqueProcess>, String> {
+            Ok(None)
         }
     }
 

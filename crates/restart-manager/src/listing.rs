@@ -13,14 +13,15 @@ use crate::critical::{CriticalReason, Judge, open_process};
 use crate::error::Error;
 use crate::filter::Filters;
 use crate::history::{Entry, History};
-use crate::inside_wine::Seen;
+use crate::inside_wine::{Seen, wine_prefix};
 use crate::process::{Credentials, Stat, UniqueProcess, program_path, read_file};
 use crate::registration::RestartFlags;
 use crate::resource::Resources;
 use crate::service;
 use crate::session::Session;
 use crate::store::Store;
-use crate::supervised;
+use crate::supervised::{self, Supervised};
+use crate::supervisor::Supervisor;
 use crate::who::{FileState, FileUse, How, uses_seen};
 use crate::window;
 
@@ -211,7 +212,8 @@ fn find_windows(applications: &mut [Application]) {
     }
 }
 
-/// Tells which of the applications are programs of Wine with windows, and which of them can be started again.
+/// Tells which of the applications are services of Wine, or programs of it with windows, and which of them can be started
+/// again.
 fn find_windows_of_wine(applications: &mut [Application], seen: &mut Seen) {
     let own = geteuid().as_raw();
     let is_plain = |it: &Application| it.kind.shutdown_rank() <= ApplicationType::Console.shutdown_rank();
@@ -225,6 +227,13 @@ fn find_windows_of_wine(applications: &mut [Application], seen: &mut Seen) {
                 None => ApplicationType::OtherWindow,
             };
             application.window.clone_from(&windows.main);
+        }
+        if let Some((name, place)) = program.service.clone().zip(wine_prefix(application.process)) {
+            application.kind = ApplicationType::Service;
+            application.service = Some(name.clone());
+            application.supervised = Some(Supervised { supervisor: Supervisor::Wine, place, name });
+            application.restartable = true;
+            continue;
         }
         if application.user_id == Some(own) && program.command.is_some() {
             application.wine_command.clone_from(&program.command);

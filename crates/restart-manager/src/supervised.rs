@@ -1,4 +1,5 @@
-//! Services of runit, s6 and supervisord, stopped and started with the supervisor's own tool. A signal would be
+//! Services of runit, s6 and supervisord, stopped and started with the supervisor's own tool, and those of a Wine, by its
+//! service manager. A signal would be
 //! undone by the supervisor at once. Which processes belong to one is in `supervisor`.
 
 use std::collections::BTreeMap;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
 use crate::application::{Application, ApplicationType};
@@ -14,6 +16,7 @@ use crate::cancel::CancelToken;
 use crate::critical::CriticalReason;
 use crate::error::{Error, Refusal};
 use crate::history::Stopping;
+use crate::inside_wine::{WineServiceOrder, control_service};
 use crate::process::UniqueProcess;
 use crate::service;
 use crate::service_manager::finish;
@@ -28,7 +31,7 @@ const START_PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Supervised {
     pub(crate) supervisor: Supervisor,
-    /// The service's folder; of supervisord the configuration, if it was given one.
+    /// The service's folder; of supervisord the configuration, if it was given one; of Wine the prefix.
     #[serde(with = "crate::path_text")]
     pub(crate) place: PathBuf,
     /// The name by which the supervisor's tool knows it.
@@ -77,6 +80,7 @@ impl Supervised {
             }
             // By its own configuration it ends what does not stop.
             Supervisor::Supervisord => self.control("stop", patience),
+            Supervisor::Wine => self.stop_in_wine(patience, force),
         }?;
         match self.process() {
             None => Ok(()),
@@ -93,6 +97,11 @@ impl Supervised {
                 self.wait(START_PATIENCE, Option::is_some);
             }),
             Supervisor::Supervisord => self.control("start", START_PATIENCE),
+            Supervisor::Wine => {
+                let order = WineServiceOrder::Start;
+                let started = control_service(&self.place, &self.name, order, START_PATIENCE)?;
+                return started.ok_or_else(|| format!("{self} was started and has no process"));
+            }
         };
         // One that runs already is no failure.
         match (self.process().and_then(UniqueProcess::of), result) {
@@ -100,6 +109,20 @@ impl Supervised {
             (None, Err(reason)) => Err(reason),
             (None, Ok(_)) => Err(format!("{self} was started and has no process")),
         }
+    }
+
+    fn stop_in_wine(&self, patience: Duration, force: bool) -> Result<String, String> {
+        let control = |order| control_service(&self.place, &self.name, order, patience);
+        let stopped = control(WineServiceOrder::Stop);
+        if stopped.is_err()
+            && force
+            && let Some(process) = control(WineServiceOrder::Look)?
+        {
+            // It may just have ended, and the next look says whether it has.
+            let _ = process.pin().and_then(|pinned| pinned.send(Signal::KILL));
+            return control(WineServiceOrder::Stop).map(|_| String::new());
+        }
+        stopped.map(|_| String::new())
     }
 
     /// Waits until the service has a process, or none; whether that came about.
@@ -122,6 +145,11 @@ impl Supervised {
             Supervisor::S6 => {
                 let answer = self.run("s6-svstat", &["-o", "pid"], ANSWER_PATIENCE).ok()?;
                 answer.trim().parse().ok()
+            }
+            Supervisor::Wine => {
+                let order = WineServiceOrder::Look;
+                let process = control_service(&self.place, &self.name, order, ANSWER_PATIENCE).ok()??;
+                Some(process.pid)
             }
             Supervisor::Supervisord => {
                 let status = status(&self.place)?;

@@ -35,6 +35,8 @@ pub(crate) enum Supervisor {
     Runit,
     S6,
     Supervisord,
+    /// The service manager of a Wine.
+    Wine,
 }
 
 impl Supervisor {

@@ -210,7 +210,7 @@ impl CustomActionHost for WineHost<'_> {
     }
 
     fn service(&self, name: &str, order: &ServiceOrder) -> Result<Option<ServiceState>, HostError> {
-        service::order(&self.site, name, order)
+        service::order(&self.site, name, order, service::WAIT)
     }
 
     /// Removes what was made in the prefix for the installation. What runs goes on.

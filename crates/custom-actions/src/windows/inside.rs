@@ -10,8 +10,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use reseat_engine::{ServiceOrder, ServiceState};
 use reseat_restart_manager::{
-    InsideWine, UniqueProcess, WineAnswer, WineConnection, WineMessage, WineProgram, WineWindows,
+    InsideWine, UniqueProcess, WineAnswer, WineConnection, WineMessage, WineProgram, WineServiceOrder,
+    WineWindows,
 };
 
 use super::command_line::arguments;
@@ -19,10 +21,14 @@ use super::files::{Bits, WindowsFiles};
 use super::frame::{Frame, FrameError, Rest};
 use super::mappings::{Mapped, bytes, look};
 use super::process::{HostProcess, ProcessError};
+use super::service;
 use super::site::Site;
 
 /// How long the host may take for an answer that it has not to wait for.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// How often is looked whether the process of a service that has stopped has ended.
+const STOP_INTERVAL: Duration = Duration::from_millis(10);
 
 /// What of a process's environment is read at most, in bytes.
 const MOST_ENVIRONMENT: u64 = 8 << 20;
@@ -40,9 +46,8 @@ pub struct WineInsight;
 impl InsideWine for WineInsight {
     fn connect(&self, one: UniqueProcess) -> Option<Box<dyn WineConnection>> {
         let prefix = prefix_of(one)?;
-        let connected = WindowsFiles::find()
-            .ok_or_else(|| super::Missing::WindowsSide.to_string())
-            .and_then(|files| Site::new(&prefix, files).map_err(|missing| missing.to_string()))
+        let connected = self
+            .site(&prefix)
             .and_then(|site| Connection::open(site, &prefix).map_err(|error| format!("the host {error}")));
         match connected {
             Ok(connection) => Some(Box::new(connection)),
@@ -51,6 +56,64 @@ impl InsideWine for WineInsight {
                 None
             }
         }
+    }
+
+    fn control_service(
+        &self,
+        prefix: &Path,
+        name: &str,
+        order: WineServiceOrder,
+        patience: Duration,
+    ) -> Result<Option<UniqueProcess>, String> {
+        let process = self.service_process(prefix, name)?;
+        let (wanted, order) = match order {
+            WineServiceOrder::Look => return Ok(process),
+            WineServiceOrder::Start => {
+                (ServiceState::RUNNING, ServiceOrder::Start { arguments: Vec::new(), waits: true })
+            }
+            WineServiceOrder::Stop if process.is_none() => return Ok(None),
+            WineServiceOrder::Stop => (ServiceState::STOPPED, ServiceOrder::Stop { waits: true }),
+        };
+        let deadline = Instant::now() + patience;
+        let site = self.site(prefix)?;
+        let state = service::order(&site, name, &order, patience).map_err(|error| error.to_string());
+        site.clear();
+        match state? {
+            None => return Err("there is no such service".to_owned()),
+            Some(state) if state != wanted => {
+                return Err(format!("its state is {} after {} s", state.0, patience.as_secs_f32()));
+            }
+            Some(_) => {}
+        }
+        if wanted == ServiceState::RUNNING {
+            return self.service_process(prefix, name);
+        }
+        // It says that it has stopped, and has its files until it has ended.
+        while process.is_some_and(|process| process.is_running()) {
+            if Instant::now() >= deadline {
+                return Err(format!("its process has not ended after {} s", patience.as_secs_f32()));
+            }
+            std::thread::sleep(STOP_INTERVAL);
+        }
+        Ok(None)
+    }
+}
+
+impl WineInsight {
+    fn site(&self, prefix: &Path) -> Result<Site, String> {
+        let files = WindowsFiles::find().ok_or_else(|| super::Missing::WindowsSide.to_string())?;
+        Site::new(prefix, files).map_err(|missing| missing.to_string())
+    }
+
+    /// The process of a service in a Wine that runs.
+    fn service_process(&self, prefix: &Path, name: &str) -> Result<Option<UniqueProcess>, String> {
+        if reseat_machine::wine_server(prefix).is_none() {
+            return Ok(None);
+        }
+        let connection =
+            Connection::open(self.site(prefix)?, prefix).map_err(|error| format!("the host {error}"))?;
+        let is_it = |it: &&WineProgram| it.service.as_ref().is_some_and(|it| it.eq_ignore_ascii_case(name));
+        Ok(connection.programs.iter().find(is_it).map(|it| it.process))
     }
 }
 
@@ -99,6 +162,8 @@ struct Answer {
     files: Vec<(u32, u64)>,
     /// Process ids of Windows, whether it is a main window, and titles.
     windows: Vec<(u32, bool, String)>,
+    /// Process ids of Windows, and names of services.
+    services: Vec<(u32, String)>,
 }
 
 impl Connection {
@@ -133,7 +198,8 @@ impl Connection {
             self.windows_pids.insert(process, told.windows_pid);
             let inodes = answer.files.iter().filter(|it| theirs(it.0)).map(|it| it.1).collect();
             let name = told.path.rsplit('\\').next().unwrap_or_default().to_owned();
-            self.programs.push(WineProgram { process, name, inodes, windows, command });
+            let service = answer.services.iter().find(|it| theirs(it.0)).map(|it| it.1.clone());
+            self.programs.push(WineProgram { process, name, inodes, windows, service, command });
         }
     }
 
@@ -220,7 +286,8 @@ fn milliseconds(time: Duration) -> u32 {
 
 fn answer(bytes: &[u8]) -> Result<Answer, FrameError> {
     let mut rest = Rest::of_answer(bytes);
-    let mut answer = Answer { programs: Vec::new(), files: Vec::new(), windows: Vec::new() };
+    let mut answer =
+        Answer { programs: Vec::new(), files: Vec::new(), windows: Vec::new(), services: Vec::new() };
     for _ in 0..rest.number()? {
         let windows_pid = rest.number()?;
         answer.programs.push(Told { windows_pid, path: rest.text()?, command_line: rest.text()? });
@@ -231,6 +298,9 @@ fn answer(bytes: &[u8]) -> Result<Answer, FrameError> {
     }
     for _ in 0..rest.number()? {
         answer.windows.push((rest.number()?, rest.byte()? != 0, rest.text()?));
+    }
+    for _ in 0..rest.number()? {
+        answer.services.push((rest.number()?, rest.text()?));
     }
     Ok(answer)
 }
@@ -270,7 +340,10 @@ mod tests {
             .number(1)
             .number(32)
             .byte(1)
-            .text("Title");
+            .text("Title")
+            .number(1)
+            .number(32)
+            .text("Service");
         let bytes = frame.finish().unwrap().split_off(5);
         let read = answer(&bytes).unwrap();
         assert_eq!(read.programs[0].path, r"C:\a b.exe");
@@ -278,6 +351,7 @@ mod tests {
             (read.files, read.windows),
             (vec![(32, 1 << 32 | 7)], vec![(32, true, "Title".to_owned())])
         );
+        assert_eq!(read.services, [(32, "Service".to_owned())]);
         for length in 0..bytes.len() {
             assert!(answer(&bytes[..length]).is_err(), "cut at {length}");
         }

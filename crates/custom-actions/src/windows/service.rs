@@ -12,7 +12,7 @@ use super::process::ProcessError;
 use super::site::Site;
 
 /// How long a service is waited for (page `servicecontrol-table.md`).
-const WAIT: Duration = Duration::from_secs(30);
+pub(super) const WAIT: Duration = Duration::from_secs(30);
 
 /// How long the service manager may take beyond that.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -26,17 +26,18 @@ const SERVICES: [&str; 2] = [r"system\currentcontrolset\services\", r"system\con
 /// The key of the environment of all users, and that of one user.
 const ENVIRONMENTS: [&str; 2] = [r"\control\session manager\environment", "environment"];
 
-/// Asks something of a service; nothing when there is none of this name.
+/// Asks something of a service, and waits so long for it; nothing when there is none of this name.
 pub(super) fn order(
     site: &Site,
     name: &str,
     order: &ServiceOrder,
+    patience: Duration,
 ) -> Result<Option<ServiceState>, HostError> {
     let trouble = |error: ProcessError| HostError::Channel {
         action: format!("service {name}"),
         what: error.to_string(),
     };
-    let wait = |waits: bool| if waits { milliseconds(WAIT) } else { 0 };
+    let wait = |waits: bool| if waits { milliseconds(patience) } else { 0 };
     let request = Frame::new(b'V');
     let request = match order {
         ServiceOrder::Look => request.byte(b'q').text(name).number(0),
@@ -48,7 +49,7 @@ pub(super) fn order(
         }
     };
     let mut host = site.start(Bits::B64).map_err(trouble)?;
-    let deadline = Instant::now() + WAIT + LIMIT;
+    let deadline = Instant::now() + patience + LIMIT;
     host.say(request, deadline).map_err(trouble)?;
     let state = match host.hear(deadline).map_err(trouble)? {
         Said::Done(state) => Ok(Some(ServiceState(state))),

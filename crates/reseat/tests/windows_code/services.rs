@@ -170,3 +170,30 @@ fn programs_of_the_wine_that_runs_see_the_environment_as_it_was_made() {
     assert_eq!(seen(), "%RESEAT_VARIABLE%");
     drop(wine_runs);
 }
+
+#[test]
+fn a_service_of_wine_that_holds_a_file_is_named_stopped_and_started_again_by_its_manager() {
+    let Some((windows, _turn)) = windows() else { return };
+    let place = Place::new();
+    let wine_runs = KeepsWine::start(windows, &place);
+    windows.install(&place, &product(windows, &place, "1.0"), &[]).expect_code(0);
+    let said = windows.drive_c("service.txt");
+    let _ = fs::remove_file(&said);
+    let held = windows.drive_c("Program Files/Test/service.exe");
+    let held = held.to_str().unwrap();
+    let who = windows.reseat(&place, &["who", held]);
+    for service in ["ReseatOne", "ReseatTwo"] {
+        assert!(
+            who.out.lines().any(|line| line.contains("service") && line.contains(service)),
+            "{}",
+            who.out
+        );
+    }
+    let ran = windows.reseat(&place, &["free", held, "--", "true"]);
+    assert_eq!(ran.status.code(), Some(0), "{}{}", ran.out, ran.err);
+    let mut lines: Vec<String> = fs::read_to_string(&said).unwrap().lines().map(str::to_owned).collect();
+    lines.sort();
+    assert_eq!(lines, ["One 1.0 started", "One 1.0 stopped", "Two 1.0 started", "Two 1.0 stopped"]);
+    windows.reseat(&place, &["uninstall", "-q", "Test"]).expect_code(0);
+    drop(wine_runs);
+}
