@@ -34,7 +34,7 @@
 //! | `process`, `container`, `critical`, `critical_list`, `listing` | what a process is, and whether it may be stopped |
 //! | `shutdown`, `history`, `cancel`, `filter` | stopping, written down beforehand, and what must not be |
 //! | `unit`, `service`, `service_manager` | services, stopped and started through systemd |
-//! | `supervisor`, `supervised` | services of runit, s6 and supervisord, through their own tools |
+//! | `supervisor`, `supervised` | services of runit, s6, supervisord and Wine, through their own managers |
 //! | `window` | windows of the display, and the request to close them |
 //! | `inside_wine` | what only a program inside of Wine can tell and do |
 //! | `stale` | what still runs old files |
