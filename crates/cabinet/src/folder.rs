@@ -1,8 +1,11 @@
 //! A folder of a set: where its data blocks lie, and the reader that goes through them in order.
 
+use std::sync::Arc;
+
+use crate::ahead::{Ahead, Stored};
 use crate::block::{self, BLOCK_SIZE, BlockHeader, MAX_STORED};
 use crate::decoder::{Compression, Decoder};
-use crate::error::CabinetError;
+use crate::error::{CabinetError, DecodeError};
 use crate::part::Part;
 
 /// The blocks of a folder in one part of the set.
@@ -55,14 +58,33 @@ pub(crate) struct FolderReader {
     stored: Vec<u8>,
     /// Set while a block is only partly read because it goes on in the next cabinet.
     partial: bool,
+    /// Bytes of the folder's data in the blocks that are read.
+    read: u64,
+    /// Blocks that are read and not decompressed yet.
+    ahead: Option<Ahead>,
+    /// What reading ahead came to: the step after all blocks that are read.
+    stopped: Option<Result<Step, CabinetError>>,
 }
 
+/// What reading found.
+enum Found {
+    /// A block in `stored`: its size after decompression, and its part and offset there.
+    Block { size: usize, part: usize, offset: u64 },
+    /// None.
+    Nothing(Step),
+}
+
+/// Folders with fewer blocks are decompressed sooner than threads are started.
+const WORTH_THREADS: usize = 8;
+
 impl FolderReader {
-    /// A reader before the folder's first block.
-    pub fn new(folder: usize, compression: Compression) -> Self {
+    /// A reader before the first block of the folder with this index, which may use so many threads beside.
+    pub fn new(index: usize, folder: &Folder, threads: usize) -> Self {
+        let blocks: usize = folder.runs.iter().map(|run| usize::from(run.blocks)).sum();
+        let uses_threads = threads > 0 && folder.compression == Compression::Mszip && blocks >= WORTH_THREADS;
         Self {
-            folder,
-            decoder: Decoder::new(compression),
+            folder: index,
+            decoder: Decoder::new(folder.compression),
             run: 0,
             block: 0,
             offset: None,
@@ -70,6 +92,9 @@ impl FolderReader {
             end: 0,
             stored: Vec::new(),
             partial: false,
+            read: 0,
+            ahead: uses_threads.then(|| Ahead::new(threads)),
+            stopped: None,
         }
     }
 
@@ -81,12 +106,79 @@ impl FolderReader {
 
     /// Reads and decompresses the next block.
     pub fn step(&mut self, folder: &Folder, parts: &mut [Part]) -> Result<Step, CabinetError> {
+        let Some(ahead) = self.ahead.take() else {
+            return match self.read(folder, parts)? {
+                Found::Nothing(step) => Ok(step),
+                Found::Block { size, part, offset } => {
+                    let decoded = self.decoder.decode(&self.stored, size);
+                    self.decoded(decoded, size, parts.get(part), offset)
+                }
+            };
+        };
+        let result = self.step_with(&ahead, folder, parts);
+        self.ahead = Some(ahead);
+        result
+    }
+
+    /// The same where blocks are read ahead.
+    fn step_with(
+        &mut self,
+        ahead: &Ahead,
+        folder: &Folder,
+        parts: &mut [Part],
+    ) -> Result<Step, CabinetError> {
+        while self.stopped.is_none() && ahead.has_room() {
+            let before = self.read;
+            match self.read(folder, parts) {
+                Ok(Found::Block { size, part, offset }) => {
+                    let bytes = Arc::new(std::mem::take(&mut self.stored));
+                    ahead.push(Stored { bytes, size, before, part, offset });
+                }
+                Ok(Found::Nothing(step)) => self.stopped = Some(Ok(step)),
+                Err(error) => self.stopped = Some(Err(error)),
+            }
+        }
+        let Some((Stored { bytes, size, part, offset, .. }, sketch)) = ahead.pop() else {
+            return self.stopped.take().unwrap_or(Ok(Step::End));
+        };
+        let decoded = match (sketch, &mut self.decoder) {
+            (Some(sketch), Decoder::Mszip(decoder)) => {
+                decoder.complete(&sketch);
+                ahead.give_back(sketch);
+                Ok(())
+            }
+            (_, decoder) => decoder.decode(&bytes, size),
+        };
+        self.decoded(decoded, size, parts.get(part), offset)
+    }
+
+    /// Goes on behind a block that was decompressed.
+    fn decoded(
+        &mut self,
+        result: Result<(), DecodeError>,
+        size: usize,
+        part: Option<&Part>,
+        offset: u64,
+    ) -> Result<Step, CabinetError> {
+        result.map_err(|source| CabinetError::Block {
+            part: part.map(Part::label).unwrap_or_default(),
+            offset,
+            folder: self.folder,
+            source,
+        })?;
+        self.start = self.end;
+        self.end += size as u64;
+        Ok(Step::Block)
+    }
+
+    /// Reads the next block.
+    fn read(&mut self, folder: &Folder, parts: &mut [Part]) -> Result<Found, CabinetError> {
         if !self.partial {
             self.stored.clear();
         }
         loop {
             let Some(run) = folder.runs.get(self.run) else {
-                return Ok(if folder.continues { Step::NeedsNext } else { Step::End });
+                return Ok(Found::Nothing(if folder.continues { Step::NeedsNext } else { Step::End }));
             };
             if self.block >= run.blocks {
                 self.run += 1;
@@ -94,7 +186,7 @@ impl FolderReader {
                 self.offset = None;
                 continue;
             }
-            let Some(part) = parts.get_mut(run.part) else { return Ok(Step::End) };
+            let Some(part) = parts.get_mut(run.part) else { return Ok(Found::Nothing(Step::End)) };
             let offset = self.offset.unwrap_or(run.offset);
             let header = self.read_piece(part, run, offset)?;
             self.block += 1;
@@ -113,15 +205,8 @@ impl FolderReader {
             if size > BLOCK_SIZE {
                 return Err(self.size_error(part, offset, size, "a block yields at most 32768 bytes"));
             }
-            self.decoder.decode(&self.stored, size).map_err(|source| CabinetError::Block {
-                part: part.label(),
-                offset,
-                folder: self.folder,
-                source,
-            })?;
-            self.start = self.end;
-            self.end += size as u64;
-            return Ok(Step::Block);
+            self.read += size as u64;
+            return Ok(Found::Block { size, part: run.part, offset });
         }
     }
 

@@ -1,15 +1,19 @@
 //! MSZIP: each block is `CK` and one deflate stream, with what came before in the folder as its dictionary ([MS-MCI]).
 //!
-//! The map: `inflate` decodes a stream, `codes` has its prefix codes as tables, `bits` its bits. The decoder is our own, since a
+//! The map: `inflate` decodes a stream, `sketch` does most of that before it is known what came before, `codes` has its prefix codes
+//! as tables, `bits` its bits. The decoder is our own, since a
 //! folder is one buffer to it: the dictionary need not be copied, and the output is where it is wanted.
 
 mod bits;
 mod codes;
 mod inflate;
+mod sketch;
 
 use crate::block::BLOCK_SIZE;
 use crate::error::DecodeError;
-use inflate::{Buffer, Inflate, USABLE};
+pub(crate) use inflate::Inflate;
+use inflate::{Buffer, USABLE};
+pub(crate) use sketch::Sketch;
 
 /// A folder's MSZIP decoder.
 pub(crate) struct Mszip {
@@ -27,9 +31,22 @@ impl Mszip {
 
     /// Decompresses one block to exactly `size` bytes, at most 32768.
     pub fn decode(&mut self, input: &[u8], size: usize) -> Result<(), DecodeError> {
-        let Some(deflated) = input.strip_prefix(b"CK") else {
-            return Err(DecodeError::MszipSignature { found: input.iter().take(2).copied().collect() });
-        };
+        let deflated = deflated(input)?;
+        self.start_block(size);
+        self.inflate.run(deflated, &mut *self.buffer, self.start, self.start + size)?;
+        self.end = self.start + size;
+        Ok(())
+    }
+
+    /// The same for a block that is sketched already.
+    pub fn complete(&mut self, sketch: &Sketch) {
+        self.start_block(sketch.size());
+        sketch.complete(&mut self.buffer, self.start);
+        self.end = self.start + sketch.size();
+    }
+
+    /// Makes room for a block behind what came before it.
+    fn start_block(&mut self, size: usize) {
         if self.end + size > USABLE {
             let dictionary = self.end - BLOCK_SIZE.min(self.end)..self.end;
             let kept = dictionary.len();
@@ -37,15 +54,18 @@ impl Mszip {
             self.end = kept;
         }
         self.start = self.end;
-        self.inflate.run(deflated, &mut self.buffer, self.start, self.start + size)?;
-        self.end = self.start + size;
-        Ok(())
     }
 
     /// The bytes of the block decoded last.
     pub fn output(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
+}
+
+/// The deflate stream of a block.
+fn deflated(input: &[u8]) -> Result<&[u8], DecodeError> {
+    let found = || input.iter().take(2).copied().collect();
+    input.strip_prefix(b"CK").ok_or_else(|| DecodeError::MszipSignature { found: found() })
 }
 
 #[cfg(test)]

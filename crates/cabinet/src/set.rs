@@ -35,6 +35,8 @@ pub struct CabinetSet {
     set_id: u16,
     first_index: u16,
     reader: Option<FolderReader>,
+    /// So many threads may decompress beside the one that copies.
+    threads: usize,
 }
 
 impl CabinetSet {
@@ -54,6 +56,7 @@ impl CabinetSet {
             set_id: 0,
             first_index: 0,
             reader: None,
+            threads: 0,
         };
         let mut part = Part::new("cabinet 1".to_owned(), first)?;
         let header = Header::read(&mut part)?;
@@ -71,6 +74,12 @@ impl CabinetSet {
     pub fn open_single(cabinet: Box<dyn ReadSeek>) -> Result<Self, CabinetError> {
         let missing = |_: &str| Err(io::Error::new(io::ErrorKind::NotFound, "only one cabinet was given"));
         Self::open(cabinet, Box::new(missing))
+    }
+
+    /// Lets so many threads decompress what comes next while files are copied; without this the thread that copies does all
+    /// of it. It helps with MSZIP only, whose blocks can be decompressed nearly independently of each other.
+    pub fn use_threads(&mut self, threads: usize) {
+        self.threads = threads;
     }
 
     /// The files of the cabinets that are open so far, in their order.
@@ -211,7 +220,7 @@ impl CabinetSet {
             let previous = self.previous_name().unwrap_or_default().to_owned();
             return Err(CabinetError::StartsBefore { file: file.name.clone(), previous });
         }
-        Ok(FolderReader::new(file.folder, folder.compression))
+        Ok(FolderReader::new(file.folder, folder, self.threads))
     }
 
     /// Takes the reader to the next block, opening the following cabinet where the folder goes on in it.

@@ -6,13 +6,13 @@ use crate::error::DecodeError;
 use crate::padded::Padded;
 use crate::window::repeat;
 
-const LONGEST_MATCH: usize = 258;
+pub(super) const LONGEST_MATCH: usize = 258;
 /// Bytes of a match that are copied at once.
-const STEP: usize = 16;
+pub(super) const STEP: usize = 16;
 /// Bytes that a match may write behind its end.
-const SURPLUS: usize = 2 * STEP;
+pub(super) const SURPLUS: usize = 2 * STEP;
 /// A place in the buffer, masked: the compiler sees that it is in it.
-const MASK: usize = (1 << 18) - 1;
+pub(super) const MASK: usize = (1 << 18) - 1;
 /// What came before, the output, and room behind it that a step of the inner loop may write to.
 pub(super) type Buffer = [u8; MASK + 1 + STEP];
 /// The end of the output is never beyond this.
@@ -30,7 +30,7 @@ const LENGTH_ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 
 const LENGTH_SYMBOLS: u32 = 29;
 
 /// Inflates streams, one after the other.
-pub(super) struct Inflate {
+pub(crate) struct Inflate {
     input: Padded,
     codes: Codes,
 }
@@ -40,19 +40,19 @@ impl Inflate {
         Self { input: Padded::new(), codes: Codes::new() }
     }
 
-    /// Inflates a whole stream to `buffer[start..end]`; matches may reach back to the buffer's start. The end is [`USABLE`] at
+    /// Inflates a whole stream to `target[start..end]`; matches may reach back to the target's start. The end is [`USABLE`] at
     /// most.
-    pub fn run(
+    pub(super) fn run<T: Target>(
         &mut self,
         input: &[u8],
-        buffer: &mut Buffer,
+        target: &mut T,
         start: usize,
         end: usize,
     ) -> Result<(), DecodeError> {
         self.input.set(input);
         let Self { input, codes } = self;
         let mut bits = Bits::new(input);
-        let mut out = Output { buffer, start, position: start, end };
+        let mut out = Output { buffer: target, start, position: start, end };
         let result = codes.stream(&mut bits, &mut out);
         match bits.is_beyond() {
             true => Err(DecodeError::InputEnds { output: out.written() }),
@@ -114,7 +114,7 @@ impl Codes {
     }
 
     /// The blocks of a stream.
-    fn stream(&mut self, bits: &mut Bits, out: &mut Output) -> Result<(), DecodeError> {
+    fn stream<T: Target>(&mut self, bits: &mut Bits, out: &mut Output<'_, T>) -> Result<(), DecodeError> {
         loop {
             bits.refill();
             let is_last = bits.number(1) == 1;
@@ -156,7 +156,7 @@ impl Codes {
     }
 
     /// Reads the codes of a block with codes of its own (3.2.7).
-    fn read_codes(&mut self, bits: &mut Bits, out: &Output) -> Result<(), DecodeError> {
+    fn read_codes<T: Target>(&mut self, bits: &mut Bits, out: &Output<'_, T>) -> Result<(), DecodeError> {
         let symbols = bits.number(5) as usize + 257;
         let distances = bits.number(5) as usize + 1;
         let count = bits.number(4) as usize + 4;
@@ -209,7 +209,7 @@ impl Codes {
 
     /// The symbols of one block. All that a step needs is in variables here, and the places of both buffers are masked, so
     /// that the loop has no branch but those that the data asks for.
-    fn block(&self, bits: &mut Bits, out: &mut Output) -> Result<(), DecodeError> {
+    fn block<T: Target>(&self, bits: &mut Bits, out: &mut Output<'_, T>) -> Result<(), DecodeError> {
         const MAIN: u64 = (1 << SYMBOL_BITS) - 1;
         const DISTANCE: u64 = (1 << DISTANCE_BITS) - 1;
         let (symbols, distances) = (self.symbols.entries(), self.distances.entries());
@@ -230,17 +230,17 @@ impl Codes {
             // Three literals take 33 bits, a length 20 more at most.
             if entry & LITERAL != 0 {
                 at.take(entry);
-                put(buffer, position, entry);
+                buffer.put(position, (entry >> 16) as u8);
                 position += 1;
                 entry = look(at.peek() & MAIN);
                 if entry & LITERAL != 0 {
                     at.take(entry);
-                    put(buffer, position, entry);
+                    buffer.put(position, (entry >> 16) as u8);
                     position += 1;
                     entry = look(at.peek() & MAIN);
                     if entry & LITERAL != 0 {
                         at.take(entry);
-                        put(buffer, position, entry);
+                        buffer.put(position, (entry >> 16) as u8);
                         position += 1;
                         entry = look(at.peek() & MAIN);
                         at.refill();
@@ -254,7 +254,7 @@ impl Codes {
                     entry = look(u64::from(entry >> 16) + (at.peek() & ((1 << (entry >> 8 & 0xf)) - 1)));
                     if entry & LITERAL != 0 {
                         at.take(entry);
-                        put(buffer, position, entry);
+                        buffer.put(position, (entry >> 16) as u8);
                         position += 1;
                         entry = look(at.peek() & MAIN);
                         at.refill();
@@ -283,13 +283,13 @@ impl Codes {
                 }
             }
             let distance = value(&mut at, entry);
-            if distance > position {
+            if !buffer.reaches(position, distance) {
                 break Err(Stop::Start(distance));
             }
             // A distance takes 28 bits at most: the next symbol is at hand, and found while the match is copied.
             entry = look(at.peek() & MAIN);
             at.refill();
-            copy(buffer, position, distance, length);
+            buffer.copy(position, distance, length);
             position += length;
         };
         (*bits, out.position) = (at, position);
@@ -318,15 +318,53 @@ enum Stop {
     Start(usize),
 }
 
+/// What is inflated to.
+pub(super) trait Target {
+    /// Puts a literal.
+    fn put(&mut self, position: usize, byte: u8);
+    /// Whether a match may start so far back.
+    fn reaches(&self, position: usize, distance: usize) -> bool;
+    /// Puts a match; [`SURPLUS`] bytes behind it may change.
+    fn copy(&mut self, position: usize, distance: usize, length: usize);
+    /// Puts bytes as they are.
+    fn put_all(&mut self, position: usize, bytes: &[u8]);
+}
+
+/// A buffer that has what came before.
+impl Target for Buffer {
+    #[inline(always)]
+    fn put(&mut self, position: usize, byte: u8) {
+        if let Some(place) = self.get_mut(position & MASK) {
+            *place = byte;
+        }
+    }
+
+    #[inline(always)]
+    fn reaches(&self, position: usize, distance: usize) -> bool {
+        distance <= position
+    }
+
+    #[inline(always)]
+    fn copy(&mut self, position: usize, distance: usize, length: usize) {
+        copy(self, position, distance, length);
+    }
+
+    fn put_all(&mut self, position: usize, bytes: &[u8]) {
+        if let Some(place) = self.get_mut(position..position + bytes.len()) {
+            place.copy_from_slice(bytes);
+        }
+    }
+}
+
 /// Where the bytes go.
-struct Output<'b> {
-    buffer: &'b mut Buffer,
+struct Output<'b, T> {
+    buffer: &'b mut T,
     start: usize,
     position: usize,
     end: usize,
 }
 
-impl Output<'_> {
+impl<T: Target> Output<'_, T> {
     fn written(&self) -> usize {
         self.position - self.start
     }
@@ -355,9 +393,7 @@ impl Output<'_> {
         if self.position > self.end {
             return Err(self.wrong_length());
         }
-        if let Some(place) = self.buffer.get_mut(before..self.position) {
-            place.copy_from_slice(bytes);
-        }
+        self.buffer.put_all(before, bytes);
         Ok(())
     }
 }
@@ -370,13 +406,6 @@ fn value(bits: &mut Bits, entry: u32) -> usize {
     bits.take(taken);
     let extra = (word & ((1 << taken) - 1)) >> (entry >> 8 & 0xf);
     (entry >> 16) as usize + extra as usize
-}
-
-#[inline(always)]
-fn put(buffer: &mut Buffer, position: usize, entry: u32) {
-    if let Some(place) = buffer.get_mut(position & MASK) {
-        *place = (entry >> 16) as u8;
-    }
 }
 
 /// Copies [`STEP`] bytes.
@@ -392,7 +421,7 @@ fn copy_step(buffer: &mut Buffer, source: usize, target: usize) {
 
 /// Copies a match; up to [`SURPLUS`] bytes too many are written.
 #[inline(always)]
-fn copy(buffer: &mut Buffer, target: usize, distance: usize, length: usize) {
+pub(super) fn copy(buffer: &mut Buffer, target: usize, distance: usize, length: usize) {
     let source = target - distance;
     if distance >= STEP {
         copy_step(buffer, source, target);

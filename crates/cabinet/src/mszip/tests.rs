@@ -81,7 +81,15 @@ proptest! {
         }
         let mut decoder = Mszip::new();
         let ours = decoder.decode(&block(&stream), bytes.len()).is_ok().then(|| decoder.output().to_vec());
-        prop_assert_eq!(ours, by_zlib(&stream, &[], bytes.len()));
+        prop_assert_eq!(&ours, &by_zlib(&stream, &[], bytes.len()));
+        let mut sketch = Box::<Sketch>::default();
+        let made = sketch.make(&mut Inflate::new(), &block(&stream), bytes.len(), 0);
+        prop_assert_eq!(made.is_ok(), ours.is_some());
+        if let Some(ours) = ours {
+            let mut decoder = Mszip::new();
+            decoder.complete(&sketch);
+            prop_assert_eq!(decoder.output(), ours);
+        }
     }
 }
 
@@ -89,8 +97,10 @@ proptest! {
 fn each_block_has_those_before_it_as_its_dictionary() {
     let whole: Vec<u8> =
         (0..40 * BLOCK_SIZE as u32).map(|index| (index.wrapping_mul(index >> 7) >> 9) as u8).collect();
-    let mut decoder = Mszip::new();
+    let (mut decoder, mut completed) = (Mszip::new(), Mszip::new());
+    let (mut inflate, mut sketch) = (Inflate::new(), Box::<Sketch>::default());
     let mut before: &[u8] = &[];
+    let mut offset = 0;
     for bytes in whole.chunks(BLOCK_SIZE - 1000) {
         let mut compress = Compress::new(Compression::new(6), false);
         if !before.is_empty() {
@@ -100,7 +110,11 @@ fn each_block_has_those_before_it_as_its_dictionary() {
         compress.compress_vec(bytes, &mut stream, FlushCompress::Finish).unwrap();
         decoder.decode(&block(&stream), bytes.len()).unwrap();
         assert_eq!(decoder.output(), bytes);
+        sketch.make(&mut inflate, &block(&stream), bytes.len(), offset).unwrap();
+        completed.complete(&sketch);
+        assert_eq!(completed.output(), bytes);
         before = bytes;
+        offset += bytes.len() as u64;
     }
 }
 

@@ -42,6 +42,8 @@ struct Work<'w> {
     plan: &'w Plan,
     progress: &'w ProgressBar,
     tasks: Mutex<Vec<Task>>,
+    /// So many threads help each one that decompresses.
+    helpers: usize,
     /// Sets that are open and not in use.
     sets: Mutex<HashMap<usize, Vec<CabinetSet>>>,
     report: Mutex<Report>,
@@ -49,25 +51,32 @@ struct Work<'w> {
 
 /// Unpacks the planned files.
 pub fn unpack(origin: &Origin, plan: &Plan, target: Target, progress: &ProgressBar) -> Report {
-    let work = Work {
+    let mut work = Work {
         origin,
         plan,
         progress,
         tasks: Mutex::default(),
+        helpers: 0,
         sets: Mutex::default(),
         report: Mutex::default(),
     };
     work.distribute();
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let threads = lock(&work.tasks).len().min(cores);
+    if threads < cores {
+        // Writing waits for the kernel now and then, so a helper finds time even where each core has its thread.
+        work.helpers = (cores / threads.max(1)).saturating_sub(2).max(1);
+    }
+    let work = work;
     thread::scope(|scope| {
         for number in 0..threads {
+            let work = &work;
             let writer = work.writer(target.share());
             // A core that has no task of its own writes for one that has.
             if threads + number < cores {
-                scope.spawn(|| work.run_beside(writer));
+                scope.spawn(move || work.run_beside(writer));
             } else {
-                scope.spawn(|| work.run_alone(writer));
+                scope.spawn(move || work.run_alone(writer));
             }
         }
     });
@@ -244,6 +253,7 @@ impl Work<'_> {
                 source.open(self.origin).map_err(|error| error.to_string())?
             }
         };
+        set.use_threads(self.helpers);
         let last = files.iter().map(|(index, _)| *index).max().unwrap_or_default();
         has(&mut set, last).map_err(|error| with_cause(&error))?;
         Ok(set)
