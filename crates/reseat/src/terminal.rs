@@ -121,7 +121,7 @@ impl Words {
                 close_or_not: "[s]chließen, [n]ein, [i]gnorieren, [w]iederholen, [a]bbrechen? ",
                 close_yourself: "Schließen Sie sie selbst und [w]iederholen, [i]gnorieren, [a]bbrechen? ",
                 answers: [
-                    ("schließen", ShutDown),
+                    ("schliessen", ShutDown),
                     ("nein", No),
                     ("ignorieren", Ignore),
                     ("wiederholen", Retry),
@@ -133,7 +133,8 @@ impl Words {
 
     /// The answer that was typed: a word or its first letter.
     fn answer(&self, line: &str) -> Option<FilesInUseAnswer> {
-        let typed = line.trim().to_lowercase();
+        // The capital letter of ß is SS.
+        let typed = line.trim().to_lowercase().replace('ß', "ss");
         let means =
             |word: &str| typed == word || word.chars().next().is_some_and(|it| typed == it.to_string());
         self.answers.iter().find(|(word, _)| means(word)).map(|(_, answer)| *answer)
@@ -240,5 +241,24 @@ impl UserInterface for Terminal {
 
     fn cancelled(&self) -> bool {
         CANCELLED.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_question_about_files_in_use_is_answered_by_a_word_or_its_first_letter() {
+        for language in [Language::English, Language::German] {
+            let words = Words::of(language);
+            for (word, answer) in &words.answers {
+                let first: String = word.chars().take(1).collect();
+                for typed in [word.to_string(), first, format!(" {}\n", word.to_uppercase())] {
+                    assert_eq!(words.answer(&typed), Some(*answer), "{typed}");
+                }
+            }
+            assert_eq!(words.answer("x"), None);
+        }
     }
 }

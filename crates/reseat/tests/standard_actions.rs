@@ -405,10 +405,10 @@ fn what_cannot_be_started_now_is_said_by_name() {
     place.install(&package, &["--log", log.to_str().unwrap()]).expect_code(0);
     let log = place.read("log");
     for text in [
-        "service Automatic was not started: Wine's service manager starts it when the prefix is used next",
-        "service OnDemand was not started: 'wine net start \"OnDemand\"' starts it",
-        "service Nowhere was not started: there is no such service",
-        "table ServiceInstall, row C: 1 is not a type of service",
+        "Warning 1920. The service 'Automatic' (Automatic) did not start: Wine's service manager starts it when the prefix is used next",
+        "The service 'OnDemand' (OnDemand) did not start: 'wine net start \"OnDemand\"' starts it",
+        "The service 'Nowhere' (Nowhere) did not start: there is no such service",
+        "Warning 1923. The service 'Driver' (Driver) could not be installed: table ServiceInstall, row C: 1 is not a type of service",
     ] {
         assert!(log.contains(text), "no '{text}' in\n{log}");
     }

@@ -48,7 +48,7 @@ pub fn install_services(session: &mut Session<'_, '_>) -> Result<(), EngineError
                 return Err(EngineError::row("ServiceInstall", &row.key, reason));
             }
             Err(reason) => {
-                let shown = session.format(row.display_name.as_deref().unwrap_or(&row.name)).text;
+                let shown = display_name(session, &name)?;
                 session.warn(
                     1923,
                     &[&shown, &name],
@@ -169,7 +169,8 @@ pub fn start_services(session: &mut Session<'_, '_>) -> Result<(), EngineError> 
             Some(DISABLED) => "it is disabled".to_owned(),
             Some(_) => format!("'wine net start \"{name}\"' starts it"),
         };
-        session.tell(&Message::warning(format!("service {name} was not started: {how}")));
+        let shown = display_name(session, &name)?;
+        session.warn(1920, &[&shown, &name], &how);
     }
     Ok(())
 }
@@ -199,6 +200,21 @@ fn start_type(session: &Session<'_, '_>, name: &str) -> Result<Option<u32>, Engi
     }
     let value = session.machine().registry()?.value(&key(name), "Start");
     Ok(value.and_then(|value| value.as_dword()))
+}
+
+/// What a service is called where it is shown; its name where nothing else is known.
+fn display_name(session: &Session<'_, '_>, name: &str) -> Result<String, EngineError> {
+    for row in session.package.rows::<ServiceInstall>()?.iter() {
+        if session.format(&row.name).text.eq_ignore_ascii_case(name) {
+            let shown = session.format(row.display_name.as_deref().unwrap_or_default()).text;
+            return Ok(if shown.is_empty() { name.to_owned() } else { shown });
+        }
+    }
+    let value = session.machine().registry()?.value(&key(name), "DisplayName");
+    Ok(match value {
+        Some(RegistryValue::String(shown)) if !shown.is_empty() => shown,
+        _ => name.to_owned(),
+    })
 }
 
 /// Whether services can be started and stopped now. What only looks is told nothing of it.
