@@ -1,6 +1,7 @@
 //! All hosts in one: programs of this machine run by themselves, Windows code under Wine where that can be.
 
 use std::env;
+use std::sync::Arc;
 
 use reseat_engine::{
     CustomActionHost, HostError, Program, ProgramCall, RunningCode, ServiceOrder, ServiceState, WindowsCall,
@@ -8,17 +9,16 @@ use reseat_engine::{
 };
 use reseat_machine::Machine;
 
+use crate::container::Container;
 use crate::native::{NativeHost, is_windows_program};
 use crate::sandbox::Sandbox;
 use crate::windows::{Missing, WineHost, describe};
-
-/// Why Windows code does not run.
-const IN_SANDBOX: &str = "Windows code does not run in the sandbox";
 
 /// Runs the code of custom actions with what this machine has.
 pub struct Hosts<'m> {
     native: NativeHost,
     windows: Result<WineHost<'m>, Missing>,
+    container: Option<Arc<Container>>,
 }
 
 impl<'m> Hosts<'m> {
@@ -28,19 +28,27 @@ impl<'m> Hosts<'m> {
         Self::new(NativeHost::new(machine.prefix().to_owned(), reseat), WineHost::find(machine))
     }
 
-    /// The same with the programs of this machine in a sandbox, or not. Windows code does not run in one.
+    /// The same with all code in a sandbox, or not. Whoever else runs Wine on the prefix has to do that in the same container:
+    /// see [`RegistryThroughWine::with_container`](crate::RegistryThroughWine::with_container).
     #[must_use]
-    pub fn with_sandbox(self, sandbox: Sandbox) -> Self {
-        Self { native: self.native.with_sandbox(sandbox), ..self }
+    pub fn with_sandbox(mut self, sandbox: Sandbox) -> Self {
+        let container = Container::of(sandbox, self.native.prefix()).map(Arc::new);
+        self.native.set_sandbox(sandbox);
+        if let Ok(host) = &mut self.windows {
+            host.set_container(container.clone());
+        }
+        self.container = container;
+        self
     }
 
-    fn is_sandboxed(&self) -> bool {
-        self.native.sandbox() != Sandbox::None
+    /// Where Windows code runs, when that is a container.
+    pub(crate) fn container(&self) -> Option<Arc<Container>> {
+        self.container.clone()
     }
 
     /// These hosts as one.
     pub fn new(native: NativeHost, windows: Result<WineHost<'m>, Missing>) -> Self {
-        Self { native, windows }
+        Self { native, windows, container: None }
     }
 }
 
@@ -48,10 +56,6 @@ impl CustomActionHost for Hosts<'_> {
     fn start(&self, call: &ProgramCall) -> Result<Box<dyn RunningCode + '_>, HostError> {
         if !is_windows_program(&call.program, &call.command_line) {
             return self.native.start(call);
-        }
-        if self.is_sandboxed() {
-            let what = format!("{} ({IN_SANDBOX})", self.native.windows_program(&call.program));
-            return Err(HostError::Unsupported { what });
         }
         match &self.windows {
             Ok(host) => host.start(call),
@@ -62,9 +66,6 @@ impl CustomActionHost for Hosts<'_> {
     }
 
     fn start_windows(&self, call: &WindowsCall) -> Result<Box<dyn RunningCode + '_>, HostError> {
-        if self.is_sandboxed() {
-            return Err(HostError::Unsupported { what: format!("{} ({IN_SANDBOX})", describe(&call.code)) });
-        }
         match &self.windows {
             Ok(host) => host.start_windows(call),
             Err(missing) => {
@@ -75,7 +76,6 @@ impl CustomActionHost for Hosts<'_> {
 
     fn refusal(&self, code: &WindowsCode) -> Option<String> {
         let reason = match &self.windows {
-            _ if self.is_sandboxed() => IN_SANDBOX.to_owned(),
             Ok(host) => return host.refusal(code),
             Err(missing) => missing.to_string(),
         };
@@ -84,7 +84,6 @@ impl CustomActionHost for Hosts<'_> {
 
     fn program_refusal(&self, program: &Program) -> Option<String> {
         let reason = match &self.windows {
-            _ if self.is_sandboxed() => IN_SANDBOX.to_owned(),
             Ok(host) => return host.program_refusal(program),
             Err(missing) => missing.to_string(),
         };
@@ -102,6 +101,15 @@ impl CustomActionHost for Hosts<'_> {
         self.native.finish();
         if let Ok(host) = &self.windows {
             host.finish();
+        }
+    }
+}
+
+impl Drop for Hosts<'_> {
+    fn drop(&mut self) {
+        // Also when the installation did not come to its end. Others may share it.
+        if let Some(container) = &self.container {
+            container.end();
         }
     }
 }

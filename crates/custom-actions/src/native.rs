@@ -45,15 +45,14 @@ impl NativeHost {
         Self { prefix, reseat, time_limit: TIME_LIMIT, sandbox: Sandbox::None, running: RefCell::default() }
     }
 
-    /// The same with its programs in a sandbox, or not.
-    #[must_use]
-    pub fn with_sandbox(self, sandbox: Sandbox) -> Self {
-        Self { sandbox, ..self }
+    /// Has its programs in a sandbox from now on, or not.
+    pub(crate) fn set_sandbox(&mut self, sandbox: Sandbox) {
+        self.sandbox = sandbox;
     }
 
-    /// Where its programs run.
-    pub fn sandbox(&self) -> Sandbox {
-        self.sandbox
+    /// The folder of the machine that it is for.
+    pub(crate) fn prefix(&self) -> &Path {
+        &self.prefix
     }
 
     /// The same with another limit on how long a program may run.

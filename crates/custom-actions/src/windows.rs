@@ -29,6 +29,7 @@ mod service;
 mod site;
 mod wine;
 
+pub(crate) use files::MountPlace;
 pub use files::{WINDOWS_FOLDER_VARIABLE, WindowsFiles};
 pub use host::WineHost;
 pub use inside::WineInsight;

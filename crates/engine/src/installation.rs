@@ -126,6 +126,8 @@ pub fn install(
     let product = session.package.product_code().to_string();
     let of_client = result.is_ok() && !matches!(session.client, Client::Absent);
     log_properties(&session, if of_client { "C" } else { "S" });
+    // Before anything is started again: Wine may have been kept from the prefix.
+    session.installation.host.finish();
     let mut restarted = Vec::new();
     if let Some(conversation) = session.installation.restart.take() {
         let end = conversation.end(restart);
@@ -134,7 +136,6 @@ pub fn install(
         }
         restarted = end.restarted.into_iter().map(application).collect();
     }
-    session.installation.host.finish();
     let pending = session.installation.pending.waiting().to_vec();
     // Page `reboot.md`: only the first letter counts. Nothing here restarts a computer.
     let asked = session.property("REBOOT").is_some_and(|value| value.starts_with(['F', 'f']));

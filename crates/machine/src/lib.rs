@@ -68,4 +68,6 @@ pub use registry_value::RegistryValue;
 pub use shell_link::{LinkProperty, ShellLink, ShellLinkError, ShowCommand, TargetFacts};
 pub use windows_path::{PathError, WindowsPath, check_name, fold};
 pub use wine_registry::{RegistryChange, WineRegistry};
-pub use wine_server::{RunningWineServer, WineServerKeptOut, running_wine_server, wine_server};
+pub use wine_server::{
+    RunningWineServer, WineServerKeptOut, WineServerLockedOut, running_wine_server, wine_server,
+};

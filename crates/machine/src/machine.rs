@@ -1,7 +1,7 @@
 //! The machine: a prefix with its drives and its registry.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, RwLock};
 
 use crate::error::MachineError;
 use crate::lock::{self, MachineLock};
@@ -27,7 +27,7 @@ pub struct Machine {
     pub(crate) drives: Drives,
     pub(crate) store: RegistryStore,
     /// What has the registry while a wineserver runs.
-    pub(crate) wine_registry: OnceLock<Box<dyn WineRegistry>>,
+    pub(crate) wine_registry: RwLock<Option<Arc<dyn WineRegistry>>>,
 }
 
 impl Machine {
@@ -52,7 +52,7 @@ impl Machine {
             bitness,
             drives,
             store: RegistryStore::new(),
-            wine_registry: OnceLock::new(),
+            wine_registry: RwLock::default(),
         })
     }
 
@@ -76,7 +76,7 @@ impl Machine {
 
     /// The process id of the wineserver that runs on this prefix. While one runs, it owns the registry.
     pub fn wine_server(&self) -> Option<u32> {
-        wine_server::wine_server(&self.prefix)
+        self.own_wine_server().or_else(|| wine_server::wine_server(&self.prefix))
     }
 
     /// Keeps a wineserver from starting, as long as the result lives: nothing else here may be asked meanwhile.
@@ -84,6 +84,6 @@ impl Machine {
     /// # Errors
     /// The process id of the wineserver that runs.
     pub fn keep_wine_out(&self) -> Result<wine_server::WineServerKeptOut, u32> {
-        wine_server::keep_out(&self.prefix)
+        self.own_wine_server().map_or_else(|| wine_server::keep_out(&self.prefix), Err)
     }
 }

@@ -218,7 +218,7 @@ impl Machine {
         if Part::ALL.iter().all(|part| !registry.parts().file(*part).is_changed()) {
             return Ok(());
         }
-        let _kept_out = match wine_server::keep_out(self.prefix()) {
+        let _kept_out = match self.keep_wine_out() {
             Ok(kept_out) => kept_out,
             Err(_) if self.has_wine_registry() => return self.save_through_wine(registry, &mut stamps),
             Err(pid) => return Err(MachineError::WineServerRuns { pid }),
@@ -246,7 +246,7 @@ impl Machine {
     }
 
     fn save_through_wine(&self, registry: &Registry, stamps: &mut [Stamp; 3]) -> Result<(), MachineError> {
-        let Some(running) = self.wine_registry.get() else { return Ok(()) };
+        let Some(running) = self.wine_registry() else { return Ok(()) };
         let mut parts = registry.parts();
         let changed: Vec<Part> =
             Part::ALL.into_iter().filter(|part| parts.file(*part).is_changed()).collect();

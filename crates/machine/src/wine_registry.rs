@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
+use std::sync::{Arc, PoisonError};
 
 use crate::error::MachineError;
 use crate::machine::Machine;
@@ -58,23 +59,38 @@ pub trait WineRegistry: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// When no program can be started under Wine, or it fails.
     fn change(&self, part: Part, changes: &[RegistryChange]) -> io::Result<()>;
+
+    /// The process id of a wineserver, or of what it lives in, that only this works with: it has the prefix's registry, and
+    /// its lock is where nobody else looks.
+    fn own_server(&self) -> Option<u32> {
+        None
+    }
 }
 
 impl Machine {
-    /// Has the registry read and changed in this way while a wineserver runs. Only the first call counts.
+    /// Has the registry read and changed in this way while a wineserver runs, and no longer in the way that was set before.
     pub fn set_wine_registry(&self, registry: Box<dyn WineRegistry>) {
-        let _ = self.wine_registry.set(registry);
+        *self.wine_registry.write().unwrap_or_else(PoisonError::into_inner) = Some(registry.into());
     }
 
     /// Whether the registry can be changed while a wineserver runs.
     pub fn has_wine_registry(&self) -> bool {
-        self.wine_registry.get().is_some()
+        self.wine_registry().is_some()
+    }
+
+    pub(crate) fn wine_registry(&self) -> Option<Arc<dyn WineRegistry>> {
+        self.wine_registry.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A wineserver that has the registry and whose lock is not where others look.
+    pub(crate) fn own_wine_server(&self) -> Option<u32> {
+        self.wine_registry()?.own_server()
     }
 
     /// What reads and changes the registry just now, if that is Wine.
-    pub(crate) fn running_registry(&self) -> Option<&dyn WineRegistry> {
-        let registry = self.wine_registry.get()?;
-        self.wine_server().map(|_| registry.as_ref())
+    pub(crate) fn running_registry(&self) -> Option<Arc<dyn WineRegistry>> {
+        let registry = self.wine_registry()?;
+        self.wine_server().map(|_| registry)
     }
 
     /// A part of the registry from the Wine that runs; nothing while none does.

@@ -20,8 +20,12 @@ use rustix::io::Errno;
 use rustix::process::{Flock, FlockType};
 
 /// Locks of this kind belong to the process and are lost when any handle of the file is closed, so that only one thread
-/// at a time may deal with them.
-static TURN: Mutex<()> = Mutex::new(());
+/// at a time may deal with them. With the server folders whose locks this process holds for long: they are not touched.
+static TURN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn turn() -> MutexGuard<'static, Vec<PathBuf>> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Keeps a wineserver from starting on a prefix, as long as it lives.
 #[derive(Debug)]
@@ -31,16 +35,82 @@ pub struct WineServerKeptOut {
     made: Vec<PathBuf>,
     _files: Vec<File>,
     // Released last, after the files are closed.
-    _turn: MutexGuard<'static, ()>,
+    _turn: MutexGuard<'static, Vec<PathBuf>>,
 }
 
 impl Drop for WineServerKeptOut {
     fn drop(&mut self) {
-        // While the lock is still held. A Wine that waits for it in such a folder has to be started again.
-        for folder in &self.made {
-            let _ = std::fs::remove_file(folder.join("lock")).and_then(|()| std::fs::remove_dir(folder));
+        remove_made(&self.made);
+    }
+}
+
+/// Removes folders while their locks are still held. A Wine that waits for one of them has to be started again.
+fn remove_made(folders: &[PathBuf]) {
+    for folder in folders {
+        let _ = std::fs::remove_file(folder.join("lock")).and_then(|()| std::fs::remove_dir(folder));
+    }
+}
+
+/// Keeps a wineserver from starting on a prefix for as long as it lives, while this process goes on to ask for wineservers
+/// and to write the registry: for whoever runs a wineserver of its own on the prefix where the lock does not reach. That one
+/// is not told of then.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct WineServerLockedOut {
+    folders: Vec<PathBuf>,
+    made: Vec<PathBuf>,
+    files: Vec<File>,
+}
+
+impl WineServerLockedOut {
+    /// Takes the locks of a prefix.
+    ///
+    /// # Errors
+    /// The process id of a wineserver that runs, 0 when it cannot be seen from here.
+    pub fn new(prefix: &Path) -> Result<Self, u32> {
+        let mut locked_out = Self::default();
+        locked_out.extend(prefix)?;
+        // After the locks: one that began before them is seen here.
+        match server_name(prefix).and_then(|server| elsewhere(&server)) {
+            Some(server) => Err(server.pid),
+            None => Ok(locked_out),
         }
     }
+
+    /// Takes those that have come since: Wine may name another place for its lock when it prepares a prefix.
+    ///
+    /// # Errors
+    /// The process id of a wineserver that runs, 0 when it cannot be seen from here.
+    pub fn extend(&mut self, prefix: &Path) -> Result<(), u32> {
+        let mut held = turn();
+        for folder in lock_folders(prefix) {
+            if held.contains(&folder) {
+                continue;
+            }
+            let is_new = !folder.exists();
+            if let Some(lock) = take(&folder)? {
+                self.files.push(lock);
+                self.made.extend(is_new.then(|| folder.clone()));
+                self.folders.push(folder.clone());
+                held.push(folder);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for WineServerLockedOut {
+    fn drop(&mut self) {
+        let mut held = turn();
+        held.retain(|folder| !self.folders.contains(folder));
+        remove_made(&self.made);
+        self.files.clear();
+    }
+}
+
+/// Whether the locks of a server are held by this process, which then has a server of its own elsewhere, or none.
+fn is_held(held: &[PathBuf], server: &str) -> bool {
+    held.iter().any(|folder| folder.ends_with(server))
 }
 
 /// What a prefix's server folder is called.
@@ -160,12 +230,16 @@ fn holder(lock: &File) -> Option<u32> {
 
 /// The wineserver that runs on a prefix.
 pub fn running_wine_server(prefix: &Path) -> Option<RunningWineServer> {
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let held = turn();
+    let server = server_name(prefix)?;
+    if is_held(&held, &server) {
+        return None;
+    }
     let usual = lock_folders(prefix).into_iter().find_map(|folder| {
         let pid = holder(&open_lock(&folder, false)?)?;
         Some(RunningWineServer { pid, folder: Some(folder) })
     });
-    usual.or_else(|| elsewhere(&server_name(prefix)?))
+    usual.or_else(|| elsewhere(&server))
 }
 
 /// The process id of the wineserver that runs on a prefix.
@@ -175,24 +249,34 @@ pub fn wine_server(prefix: &Path) -> Option<u32> {
 
 /// Takes the lock of a wineserver, so that none starts; fails with the process id of one that runs.
 pub fn keep_out(prefix: &Path) -> Result<WineServerKeptOut, u32> {
-    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let turn = turn();
+    let server = server_name(prefix).filter(|server| !is_held(&turn, server));
     let mut kept_out = WineServerKeptOut { made: Vec::new(), _files: Vec::new(), _turn: turn };
+    let Some(server) = server else { return Ok(kept_out) };
     for folder in lock_folders(prefix) {
         let is_new = !folder.exists();
-        let Some(lock) = open_lock(&folder, true) else { continue };
-        match rustix::fs::fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {
-                kept_out._files.push(lock);
-                kept_out.made.extend(is_new.then_some(folder));
-            }
-            Err(Errno::AGAIN | Errno::ACCESS) => return Err(holder(&lock).unwrap_or(0)),
-            Err(error) => tracing::debug!(%error, folder = %folder.display(), "cannot lock out a wineserver"),
+        if let Some(lock) = take(&folder)? {
+            kept_out._files.push(lock);
+            kept_out.made.extend(is_new.then_some(folder));
         }
     }
     // After the locks: one that began before them is seen here.
-    match server_name(prefix).and_then(|server| elsewhere(&server)) {
+    match elsewhere(&server) {
         Some(server) => Err(server.pid),
         None => Ok(kept_out),
+    }
+}
+
+/// Takes the lock of one server folder; nothing where that cannot be.
+fn take(folder: &Path) -> Result<Option<File>, u32> {
+    let Some(lock) = open_lock(folder, true) else { return Ok(None) };
+    match rustix::fs::fcntl_lock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(lock)),
+        Err(Errno::AGAIN | Errno::ACCESS) => Err(holder(&lock).unwrap_or(0)),
+        Err(error) => {
+            tracing::debug!(%error, folder = %folder.display(), "cannot lock out a wineserver");
+            Ok(None)
+        }
     }
 }
 

@@ -77,8 +77,8 @@ Examples:
   reseat plan app.msi ADDLOCAL=Main --json | jq -r '.files[] | [.decision, .path, .reason] | @tsv'
   reseat plan app.msi REMOVE=ALL                what removing the product would do
 
-Nothing is changed. Immediate custom actions that are programs are named and not run. With --sandbox they run where they can write
-nothing, with --run-custom-actions as in an installation.
+Nothing is changed. Immediate custom actions that are code are named and not run. With --sandbox they run where they can write
+nothing that stays, with --run-custom-actions as in an installation.
 
 Exit codes: 0 the installation could go ahead, 1 something would stop it, 2 wrong usage.")]
     Plan(Plan),
@@ -277,7 +277,7 @@ pub struct Presented {
     /// Run no custom action that is a program
     #[arg(long)]
     pub no_custom_actions: bool,
-    /// Run programs of the package in a sandbox (bubblewrap): the prefix alone can be written (by a plan not even that), no network
+    /// Run the code of the package in a sandbox (bubblewrap): the prefix alone can be written (by a plan not even that), no network
     #[arg(long)]
     pub sandbox: bool,
     /// Run this custom action and no other one that is a program; may be given several times

@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use reseat_custom_actions::RegistryThroughWine;
+use reseat_custom_actions::{Hosts, RegistryThroughWine};
 use reseat_machine::{Bitness, Machine, MachineError};
 
 use crate::arguments::Global;
@@ -48,6 +48,14 @@ fn with_wine(machine: Machine) -> Machine {
         Err(missing) => tracing::debug!(%missing, "the registry cannot go through Wine"),
     }
     machine
+}
+
+/// Has the registry of a machine go through Wine in the sandbox of these hosts once that runs there.
+pub fn share_sandbox(machine: &Machine, hosts: &Hosts<'_>) {
+    let registry = RegistryThroughWine::find(machine.prefix());
+    if let Ok(registry) = registry.and_then(|it| it.with_container(hosts)) {
+        machine.set_wine_registry(Box::new(registry));
+    }
 }
 
 /// The machine, or nothing when there is none yet: nobody asked for a certain one, and the usual one was never made.
@@ -118,7 +126,14 @@ pub struct Pretended {
     /// The machine.
     pub machine: Machine,
     /// The folder that it is in when it was made for the plan.
-    _folder: Option<tempfile::TempDir>,
+    folder: Option<tempfile::TempDir>,
+}
+
+impl Pretended {
+    /// Whether it goes with the value.
+    pub fn is_pretended(&self) -> bool {
+        self.folder.is_some()
+    }
 }
 
 /// The machine; where none is yet, one that is like it and goes with the value. It is on the same volume if possible, whose
@@ -129,7 +144,7 @@ pub struct Pretended {
 pub fn open_or_pretend(global: &Global) -> Result<Pretended, Failure> {
     let folder = folder(global)?;
     if !is_vacant(&folder) {
-        return Ok(Pretended { machine: with_wine(Machine::open(&folder)?), _folder: None });
+        return Ok(Pretended { machine: with_wine(Machine::open(&folder)?), folder: None });
     }
     let mut builder = tempfile::Builder::new();
     builder.prefix(".reseat-plan-");
@@ -139,7 +154,7 @@ pub fn open_or_pretend(global: &Global) -> Result<Pretended, Failure> {
         _ => builder.tempdir()?,
     };
     let machine = Machine::create(&temporary.path().join("prefix"), Bitness::X64)?;
-    Ok(Pretended { machine, _folder: Some(temporary) })
+    Ok(Pretended { machine, folder: Some(temporary) })
 }
 
 fn is_vacant(folder: &Path) -> bool {

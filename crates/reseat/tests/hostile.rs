@@ -451,9 +451,6 @@ fn in_the_sandbox_a_program_writes_the_prefix_and_nothing_else() {
     assert!(std::fs::read_to_string(&log).unwrap().contains("Now: ran"));
     assert!(!place.drive_c("planned").exists());
     place.reseat(&["plan", planned.to_str().unwrap(), "--recover"]).expect_code(2);
-    let windows = self::product().with_binary("try", "MZ").with_action("Windows", 2, "try", "", 1100);
-    let refused = place.install(&windows.version("2.0.0").save(&place, "windows.msi"), &["--sandbox"]);
-    refused.expect_failure(&["Windows code does not run in the sandbox"]);
 }
 
 /// Pieces that are put into the middle of a package.

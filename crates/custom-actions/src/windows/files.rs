@@ -72,11 +72,20 @@ impl WindowsFiles {
 /// A folder of this installation's own in the prefix: Wine finds it whatever drives the prefix has. It goes with this value.
 #[derive(Debug)]
 pub(crate) struct SessionFolder {
+    folder: PathBuf,
+    /// Its path for Windows programs.
+    windows: String,
+    has: [bool; 2],
+    files: u32,
+    _own: Option<OwnFolder>,
+}
+
+/// What is removed with the value.
+#[derive(Debug)]
+struct OwnFolder {
     folder: TempDir,
     /// `drive_c/windows/Installer`, when it was made for this.
     made: Option<PathBuf>,
-    has: [bool; 2],
-    files: u32,
     /// Locked for as long as the folder is in use.
     _lock: fs::File,
 }
@@ -84,9 +93,9 @@ pub(crate) struct SessionFolder {
 /// The file whose lock says that a folder is in use.
 const LOCK: &str = "in-use";
 
-impl SessionFolder {
-    /// Makes the folder, and removes those that killed processes left.
-    pub(crate) fn make(prefix: &Path) -> io::Result<Self> {
+impl OwnFolder {
+    /// Makes it, and removes those that killed processes left.
+    fn make(prefix: &Path) -> io::Result<Self> {
         let installer = prefix.join("drive_c/windows/Installer");
         let made = (!installer.exists()).then(|| installer.clone());
         fs::create_dir_all(&installer)?;
@@ -99,26 +108,82 @@ impl SessionFolder {
         let folder = tempfile::Builder::new().prefix(SESSION_PREFIX).tempdir_in(&installer)?;
         let lock = fs::File::create_new(folder.path().join(LOCK))?;
         lock.lock()?;
-        Ok(Self { folder, made, has: [false; 2], files: 0, _lock: lock })
+        Ok(Self { folder, made, _lock: lock })
+    }
+}
+
+/// An empty folder in the prefix in whose place a container shows others; with its path for Windows programs.
+#[derive(Debug)]
+pub(crate) struct MountPlace {
+    own: OwnFolder,
+}
+
+impl MountPlace {
+    /// Makes it.
+    ///
+    /// # Errors
+    /// Also when the way to it is by a link: what is to be mounted there would be elsewhere.
+    pub(crate) fn make(prefix: &Path) -> io::Result<Self> {
+        for name in ["drive_c/windows", "drive_c/windows/Installer"] {
+            let folder = prefix.join(name);
+            if folder.symlink_metadata().is_ok() && folder.canonicalize()? != folder {
+                return Err(io::Error::other(format!("{} is reached through a link", folder.display())));
+            }
+        }
+        Ok(Self { own: OwnFolder::make(prefix)? })
     }
 
-    fn name(&self) -> String {
-        self.folder.path().file_name().unwrap_or_default().to_string_lossy().into_owned()
+    pub(crate) fn path(&self) -> &Path {
+        self.own.folder.path()
+    }
+
+    pub(crate) fn windows_path(&self) -> String {
+        windows_path(self.path())
+    }
+}
+
+/// The path for Windows programs of a folder in `drive_c/windows/Installer`.
+fn windows_path(folder: &Path) -> String {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    format!(r"C:\windows\Installer\{name}")
+}
+
+impl SessionFolder {
+    /// Makes the folder, and removes those that killed processes left.
+    pub(crate) fn make(prefix: &Path) -> io::Result<Self> {
+        let own = OwnFolder::make(prefix)?;
+        let folder = own.folder.path().to_owned();
+        Ok(Self { windows: windows_path(&folder), folder, has: [false; 2], files: 0, _own: Some(own) })
+    }
+
+    /// Uses a folder that a container shows under this path to Windows programs. The hosts are put there now: later, code in the
+    /// container may have put links there that lead elsewhere.
+    pub(crate) fn make_in_container(
+        (folder, windows): (PathBuf, String),
+        files: &WindowsFiles,
+    ) -> io::Result<Self> {
+        let mut session = Self { folder, windows, has: [false; 2], files: 0, _own: None };
+        for bits in [Bits::B64, Bits::B32] {
+            if files.has(bits) {
+                session.host(files, bits)?;
+            }
+        }
+        Ok(session)
     }
 
     /// The path of a file of the folder for Windows programs.
     pub(crate) fn windows_path(&self, name: &str) -> String {
-        format!(r"C:\windows\Installer\{}\{}", self.name(), name.replace('/', "\\"))
+        format!(r"{}\{}", self.windows, name.replace('/', "\\"))
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.folder.join(name)
     }
 
-    /// Copies the host of this width there; gives its path.
-    pub(crate) fn host(&mut self, files: &WindowsFiles, bits: Bits) -> io::Result<PathBuf> {
+    /// Copies the host of this width there; gives its path for Windows programs.
+    pub(crate) fn host(&mut self, files: &WindowsFiles, bits: Bits) -> io::Result<String> {
         let folder = self.path(&bits.number().to_string());
-        let host = folder.join("host.exe");
+        let host = self.windows_path(&format!("{}/host.exe", bits.number()));
         let [narrow, wide] = &mut self.has;
         let has = if bits == Bits::B32 { narrow } else { wide };
         if !*has {
@@ -172,7 +237,7 @@ fn is_left(folder: &Path) -> bool {
     }
 }
 
-impl Drop for SessionFolder {
+impl Drop for OwnFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(self.folder.path());
         if let Some(made) = &self.made {
@@ -193,10 +258,7 @@ mod tests {
         let mut session = SessionFolder::make(prefix.path()).unwrap();
         let (name, path) = session.write(&mut &b"MZ"[..]).unwrap();
         assert_eq!(name, "MSI0001.tmp");
-        assert_eq!(
-            session.windows_path(&name),
-            format!(r"C:\windows\Installer\{}\MSI0001.tmp", session.name())
-        );
+        assert_eq!(session.windows_path(&name), format!(r"{}\MSI0001.tmp", windows_path(&session.folder)));
         assert_eq!(fs::read(path).unwrap(), b"MZ");
         drop(session);
         assert!(!prefix.path().join("drive_c/windows/Installer").exists());

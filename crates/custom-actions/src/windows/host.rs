@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reseat_engine::{
@@ -14,6 +15,7 @@ use reseat_machine::Machine;
 use reseat_restart_manager::Store;
 
 use crate::binary;
+use crate::container::Container;
 
 use super::action::{Action, Code, trouble};
 use super::files::{Bits, WindowsFiles};
@@ -70,6 +72,16 @@ impl<'m> WineHost<'m> {
         Self { store: Some(store), ..self }
     }
 
+    /// Has its code in this container from now on.
+    pub(crate) fn set_container(&mut self, container: Option<Arc<Container>>) {
+        self.site.set_container(container);
+    }
+
+    /// Why no Windows code can run in the container that there may be.
+    fn container_refusal(&self) -> Option<String> {
+        self.site.container()?.refusal()
+    }
+
     /// Why code of this width, or managed code, cannot run here.
     pub(crate) fn image_refusal(&self, image: Image) -> Option<Missing> {
         if image.bits == Bits::B32 && !self.site.files.has(Bits::B32) {
@@ -90,7 +102,10 @@ impl<'m> WineHost<'m> {
         code: Code,
     ) -> Result<Box<dyn RunningCode + '_>, HostError> {
         let limit = self.time_limit;
-        let manager = ManagerSessions::new(self.machine, self.store.as_ref());
+        let mut manager = ManagerSessions::new(self.machine, self.store.as_ref());
+        if self.site.container().is_some() {
+            manager = manager.closed();
+        }
         Ok(Box::new(Action::begin(&self.site, manager, action, (bits, request), limit, code)?))
     }
 
@@ -183,6 +198,9 @@ impl CustomActionHost for WineHost<'_> {
     }
 
     fn refusal(&self, code: &WindowsCode) -> Option<String> {
+        if let Some(reason) = self.container_refusal() {
+            return Some(format!("{} ({reason})", super::describe(code)));
+        }
         let missing = match code {
             WindowsCode::Script { .. } => return None,
             WindowsCode::Library { library, .. } => {
@@ -200,6 +218,9 @@ impl CustomActionHost for WineHost<'_> {
     }
 
     fn program_refusal(&self, program: &Program) -> Option<String> {
+        if let Some(reason) = self.container_refusal() {
+            return Some(format!("the Windows program {} ({reason})", shown(program).display()));
+        }
         let missing = match (image_of(program), program) {
             (Some(image), _) => self.image_refusal(image)?.to_string(),
             (None, Program::Binary { .. }) => "it is none for this processor".to_owned(),
@@ -210,12 +231,20 @@ impl CustomActionHost for WineHost<'_> {
     }
 
     fn service(&self, name: &str, order: &ServiceOrder) -> Result<Option<ServiceState>, HostError> {
-        service::order(&self.site, name, order, service::WAIT)
+        if self.site.container().is_none_or(|container| container.registry_owner().is_some()) {
+            return service::order(&self.site, name, order, service::WAIT);
+        }
+        // The Wine that runs is not the one in the container.
+        let unsupported = |missing| HostError::Unsupported { what: format!("service {name} ({missing})") };
+        service::order(&self.site.again().map_err(unsupported)?, name, order, service::WAIT)
     }
 
-    /// Removes what was made in the prefix for the installation. What runs goes on.
+    /// Removes what was made in the prefix for the installation. What runs goes on, but in a container, which is ended.
     fn finish(&self) {
         self.site.clear();
+        if let Some(container) = self.site.container() {
+            container.end();
+        }
     }
 }
 

@@ -43,6 +43,7 @@ pub(crate) struct ManagerSessions<'m> {
     ids: ProcessIds,
     /// Whether a shutdown or restart goes on, which is one at a time.
     operates: bool,
+    is_closed: bool,
 }
 
 enum Session {
@@ -81,7 +82,12 @@ impl Operation {
 impl<'m> ManagerSessions<'m> {
     pub(crate) fn new(machine: &'m Machine, store: Option<&'m Store>) -> Self {
         let (open, ids) = (BTreeMap::new(), ProcessIds::default());
-        Self { machine, store, open, last: 0, ids, operates: false }
+        Self { machine, store, open, last: 0, ids, operates: false, is_closed: false }
+    }
+
+    /// The same for code that may neither start nor join one: who registers a file or a service has its users closed.
+    pub(crate) fn closed(self) -> Self {
+        Self { is_closed: true, ..self }
     }
 
     /// Whether a function is one of these.
@@ -93,7 +99,8 @@ impl<'m> ManagerSessions<'m> {
     pub(crate) fn wants_ids(&self, call: &FunctionCall) -> bool {
         let names_processes =
             call.arguments.iter().any(|it| matches!(it, Value::Bytes(bytes) if !bytes.is_empty()));
-        names_processes || matches!(call.name.as_str(), "RmGetList" | "RmShutdown") && !self.open.is_empty()
+        let lists = matches!(call.name.as_str(), "RmGetList" | "RmShutdown") && !self.open.is_empty();
+        (names_processes || lists) && !self.is_closed
     }
 
     /// Takes what a host told of the programs' ids.
@@ -146,6 +153,7 @@ impl<'m> ManagerSessions<'m> {
     /// Carries out one call.
     pub(crate) fn call(&mut self, call: &FunctionCall) -> FunctionAnswer {
         let answer = match (call.name.as_str(), call.arguments.as_slice()) {
+            _ if self.is_closed => Err(SESSION_CREDENTIAL_CONFLICT),
             ("RmStartSession", [Value::Int(0)]) => self.start(),
             ("RmJoinSession", [Value::Text(key)]) => self.join(key),
             ("RmRegisterResources", [Value::Int(handle), files, processes, services]) => {

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
+use crate::container::in_use;
+
 use super::frame::{self, Frame, LONGEST, Said, VERSION};
 
 /// What of the standard error of a host and its action goes to the log at most, in bytes.
@@ -31,6 +33,8 @@ pub(crate) enum ProcessError {
         "cannot be started: Wine runs on the prefix, and the folder of its server was removed, so that no program can join it"
     )]
     LostServer,
+    #[error("is not started: {}", in_use(*.0))]
+    InUse(u32),
     #[error("did not say hello within {seconds} seconds{output}")]
     NoHello { seconds: u64, output: String },
     #[error("ended before it said hello ({status}){output}")]

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::container::Container;
 
 use super::files::{Bits, SessionFolder, WindowsFiles};
 use super::missing::Missing;
@@ -23,12 +25,34 @@ pub(crate) struct Site {
     /// Windows Installer does it, and Wine goes on as long as the installation. Declared first: they end before their files go.
     kept: Mutex<[Option<HostProcess>; 2]>,
     session: Mutex<Option<SessionFolder>>,
+    container: Option<Arc<Container>>,
 }
 
 impl Site {
     pub(crate) fn new(prefix: &Path, files: WindowsFiles) -> Result<Self, Missing> {
         let wine = Wine::find(prefix).ok_or(Missing::Wine)?;
-        Ok(Self { prefix: prefix.to_owned(), wine, files, kept: Mutex::default(), session: Mutex::default() })
+        Ok(Self {
+            prefix: prefix.to_owned(),
+            wine,
+            files,
+            kept: Mutex::default(),
+            session: Mutex::default(),
+            container: None,
+        })
+    }
+
+    /// Another one for the same prefix, with a folder of its own.
+    pub(crate) fn again(&self) -> Result<Self, Missing> {
+        Self::new(&self.prefix, self.files.clone())
+    }
+
+    /// Has its hosts in this container from now on.
+    pub(crate) fn set_container(&mut self, container: Option<Arc<Container>>) {
+        self.container = container;
+    }
+
+    pub(crate) fn container(&self) -> Option<&Container> {
+        self.container.as_deref()
     }
 
     /// The folder in the prefix, made at the first use.
@@ -39,7 +63,10 @@ impl Site {
         let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         let session = match &mut *session {
             Some(session) => session,
-            none => none.insert(SessionFolder::make(&self.prefix)?),
+            none => none.insert(match self.container() {
+                Some(container) => SessionFolder::make_in_container(container.session_place()?, &self.files)?,
+                None => SessionFolder::make(&self.prefix)?,
+            }),
         };
         work(session)
     }
@@ -69,15 +96,28 @@ impl Site {
 
     /// Starts a host and waits for its hello.
     pub(crate) fn start(&self, bits: Bits) -> Result<HostProcess, ProcessError> {
+        if let Some(container) = self.container() {
+            container.claim().map_err(ProcessError::InUse)?;
+        }
         let host = self.in_session(|session| Ok((session.host(&self.files, bits)?, session.overrides())));
         let (host, overrides) = host.map_err(ProcessError::Prefix)?;
-        if !self.wine.let_end(LONGEST_END) {
-            return Err(ProcessError::LostServer);
-        }
-        let runs = reseat_machine::wine_server(&self.prefix).is_some();
+        let runs = match self.container() {
+            Some(container) => container.had_wine(),
+            None if !self.wine.let_end(LONGEST_END) => return Err(ProcessError::LostServer),
+            None => reseat_machine::wine_server(&self.prefix).is_some(),
+        };
         let began = Instant::now();
-        let command = self.wine.command(&host, &overrides);
-        let process = HostProcess::start(command, bits.number(), self.wine.hello_limit(runs))?;
+        let command = self.wine.command(self.container(), &host, &overrides).map_err(ProcessError::Start)?;
+        if let Some(container) = self.container() {
+            container.has_wine();
+        }
+        let started = HostProcess::start(command, bits.number(), self.wine.hello_limit(runs));
+        match self.container() {
+            Some(container) if started.is_err() && !runs => container.end(),
+            Some(container) => container.claim_anew(),
+            None => {}
+        }
+        let process = started?;
         tracing::debug!(
             pid = process.pid(),
             windows_pid = process.windows_pid,

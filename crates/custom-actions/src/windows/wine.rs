@@ -1,8 +1,11 @@
 //! Wine as this machine has it: where it is, and how a program is started with it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
+
+use crate::container::Container;
 
 /// How long the hello of a host may take when Wine runs already, and when it has to start, which may mean that it
 /// prepares the prefix first.
@@ -26,9 +29,22 @@ impl Wine {
         Some(Self { program, prefix: prefix.to_owned() })
     }
 
-    /// A Windows program to be started.
-    pub(crate) fn command(&self, program: &Path, overrides: &str) -> Command {
-        let mut command = Command::new(&self.program);
+    /// A Windows program to be started, in a container if there is one.
+    pub(crate) fn command(
+        &self,
+        container: Option<&Container>,
+        program: &str,
+        overrides: &str,
+    ) -> io::Result<Command> {
+        let folder = self.prefix.join("drive_c");
+        let mut command = match container {
+            Some(container) => container.command(&self.program, &folder)?,
+            None => {
+                let mut command = Command::new(&self.program);
+                command.current_dir(folder);
+                command
+            }
+        };
         let mut all = std::env::var_os("WINEDLLOVERRIDES").filter(|it| !it.is_empty()).unwrap_or_default();
         let mut add = |text: &str| {
             if !all.is_empty() {
@@ -46,17 +62,19 @@ impl Wine {
             .env("WINEPREFIX", &self.prefix)
             .env("WINEDLLOVERRIDES", all)
             // Else the names of files with letters beyond ASCII differ between Windows programs and this machine.
-            .env("LC_ALL", "C.UTF-8")
-            .current_dir(self.prefix.join("drive_c"));
+            .env("LC_ALL", "C.UTF-8");
         // Else Debian's Wine would start a second server beside one that was started with another temporary folder.
-        let server = reseat_machine::running_wine_server(&self.prefix);
+        let server = match container {
+            Some(_) => None,
+            None => reseat_machine::running_wine_server(&self.prefix),
+        };
         if let Some(folder) = server.as_ref().and_then(|server| server.temporary_folder()) {
             command.env("TMPDIR", folder);
         }
         if std::env::var_os("WINEDEBUG").is_none() {
             command.env("WINEDEBUG", "-all");
         }
-        command
+        Ok(command)
     }
 
     /// Waits for the end of a server that no program can join, because its folder was removed: it would write its registry

@@ -228,6 +228,9 @@ pub(super) fn run(
         terminal = terminal.without_questions();
     }
     let host = Hosts::find(machine).with_sandbox(sandbox(presented, Sandbox::WritesPrefix)?);
+    if presented.sandbox {
+        prefix::share_sandbox(machine, &host);
+    }
     catch_interrupt(presented.manner.no_cancel)?;
     if presented.recover {
         super::recover::first(global, machine, &host)?;

@@ -12,6 +12,7 @@ pub mod product;
 pub mod recording;
 pub mod scene;
 pub mod snapshot;
+pub mod windows;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};

@@ -3,7 +3,9 @@
 use super::*;
 
 use std::io::Write;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
+
+use super::support::windows::Windows;
 
 /// A program that keeps Wine running on the prefix until it is dropped.
 struct KeepsWine(Child);

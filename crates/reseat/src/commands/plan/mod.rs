@@ -25,12 +25,17 @@ pub fn run(global: &Global, arguments: arguments::Plan) -> Result<ExitCode, Fail
     if presented.recover {
         return Err(Failure::usage("a plan changes nothing, so --recover is not for it; see reseat recover"));
     }
-    let sandbox = install::sandbox(&presented, Sandbox::WritesNothing)?;
     let request = install::request(global, Target::Package(package), &properties, &presented)?;
     reseat_engine::open_package(&request)?;
     let prepared = prefix::open_or_pretend(global)?;
+    // What was made for the plan goes with it, whatever is written there.
+    let wanted = if prepared.is_pretended() { Sandbox::WritesPrefix } else { Sandbox::WritesNothing };
+    let sandbox = install::sandbox(&presented, wanted)?;
     let mut terminal = Terminal::new(global, Progress::None);
     let host = Hosts::find(&prepared.machine).with_sandbox(sandbox);
+    if sandbox == Sandbox::WritesPrefix {
+        prefix::share_sandbox(&prepared.machine, &host);
+    }
     let immediate =
         if run_custom_actions || presented.sandbox { ImmediateActions::Run } else { ImmediateActions::Name };
     let mut work = || reseat_engine::plan(&prepared.machine, &request, immediate, &mut terminal, &host);
