@@ -19,6 +19,17 @@ const LANGUAGE: &str = "1033";
 /// The processor level that the properties of a processor show, as of every x64 processor since 2003.
 const PROCESSOR_LEVEL: &str = "6";
 
+/// What the screen of the presented Windows is like: packages ask whether it is large enough for their program.
+const SCREEN: [(&str, &str); 7] = [
+    ("ScreenX", "1920"),
+    ("ScreenY", "1080"),
+    ("ColorBits", "32"),
+    ("TextHeight", "16"),
+    ("CaptionHeight", "19"),
+    ("BorderTop", "1"),
+    ("BorderSide", "1"),
+];
+
 /// Sets the Property table's values, then those of the command line, then the installer's own.
 ///
 /// # Errors
@@ -64,7 +75,8 @@ fn environment(session: &Session<'_, '_>) -> Vec<(&'static str, String)> {
     let mut properties = vec![
         ("VersionNT", version_nt.clone()),
         ("WindowsBuild", platform.windows.windows_build().to_string()),
-        ("ServicePackLevel", "0".to_owned()),
+        ("ServicePackLevel", platform.windows.service_pack().to_string()),
+        ("ServicePackLevelMinor", "0".to_owned()),
         ("MsiNTProductType", one()),
         ("VersionMsi", platform.installer.version_msi()),
         ("VersionDatabase", session.package.minimum_installer().unwrap_or(0).to_string()),
@@ -91,6 +103,11 @@ fn environment(session: &Session<'_, '_>) -> Vec<(&'static str, String)> {
         ("OriginalDatabase", session.shown_path(&session.basis.file)),
         ("DATABASE", session.shown_path(&session.package_path)),
     ];
+    properties.extend(SCREEN.map(|(name, value)| (name, value.to_owned())));
+    properties.extend(platform.windows.sxs_version().map(|version| ("MsiWin32AssemblySupport", version)));
+    let request = &session.installation.request;
+    properties.extend(request.hides_cancel.then(|| ("MsiUIHideCancel", one())));
+    properties.extend(request.progress_only.then(|| ("MsiUIProgressOnly", one())));
     if machine.bitness() == Bitness::X64 {
         properties.push(("VersionNT64", version_nt));
         properties.push(("Msix64", PROCESSOR_LEVEL.to_owned()));

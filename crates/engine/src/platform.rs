@@ -35,6 +35,25 @@ impl WindowsVersion {
         (self.major * 100 + self.minor).min(603)
     }
 
+    /// The property `ServicePackLevel`: the service pack of this build, or the last one that the version had where builds do
+    /// not tell.
+    pub fn service_pack(self) -> u32 {
+        match (self.major, self.minor, self.build) {
+            (5, 0, _) => 4,
+            (5, 1, _) => 3,
+            (5, 2, _) => 2,
+            (6, 0, 6001) | (6, 1, 7601) => 1,
+            (6, 0, 6002..) => 2,
+            _ => 0,
+        }
+    }
+
+    /// The property `MsiWin32AssemblySupport`: the version of sxs.dll as the installer sees it, from Windows XP on.
+    pub fn sxs_version(self) -> Option<String> {
+        let nt = self.version_nt();
+        (nt >= 501).then(|| format!("{}.{}.{}.0", nt / 100, nt % 100, self.build))
+    }
+
     /// The property `WindowsBuild`, which stays at 9600 where [`WindowsVersion::version_nt`] stays at 603.
     pub fn windows_build(self) -> u32 {
         if self.version_nt() == 603 { 9600 } else { self.build }
@@ -171,6 +190,22 @@ mod tests {
         }
         assert_eq!("3.1".parse::<InstallerVersion>().unwrap().version_msi(), "3.01");
         assert_eq!("5.0".parse::<InstallerVersion>().unwrap().version_msi(), "5.00");
+    }
+
+    #[test]
+    fn service_packs_and_assemblies_follow_from_the_build() {
+        for (text, service_pack, sxs) in [
+            ("5.0", 4, None),
+            ("5.1", 3, Some("5.1.2600.0")),
+            ("6.0.6002", 2, Some("6.0.6002.0")),
+            ("6.1", 1, Some("6.1.7601.0")),
+            ("6.1.7600", 0, Some("6.1.7600.0")),
+            ("10.0.19045", 0, Some("6.3.19045.0")),
+        ] {
+            let version: WindowsVersion = text.parse().unwrap();
+            assert_eq!(version.service_pack(), service_pack, "{text}");
+            assert_eq!(version.sxs_version().as_deref(), sxs, "{text}");
+        }
     }
 
     #[test]

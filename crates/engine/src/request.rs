@@ -111,6 +111,10 @@ pub struct Request {
     pub properties: Vec<(String, String)>,
     /// How much is shown and asked.
     pub ui_level: UiLevel,
+    /// The user cannot cancel; the property `MsiUIHideCancel`.
+    pub hides_cancel: bool,
+    /// Progress is shown and nothing asked; the property `MsiUIProgressOnly`.
+    pub progress_only: bool,
     /// What the package is told about the computer.
     pub platform: Platform,
     /// Go on without the parts that are not supported, saying which.
@@ -128,6 +132,8 @@ impl Request {
             target,
             properties: Vec::new(),
             ui_level: UiLevel::Silent,
+            hides_cancel: false,
+            progress_only: false,
             platform: Platform::default(),
             skip_unsupported: false,
             custom_actions: CustomActions::Run,

@@ -19,7 +19,7 @@ use crate::error::EngineError;
 use crate::installed_folders;
 use crate::log::service;
 use crate::request::TopLevel;
-use crate::selection::Selection;
+use crate::selection::{Doing, Selection};
 use crate::session::Session;
 use crate::suspension::Resumed;
 
@@ -63,8 +63,33 @@ pub fn cost_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         session.set_property(&directory, &path);
     }
     decide(session)?;
+    set_space(session);
     session.set_property("CostingComplete", "1");
     Ok(())
+}
+
+/// Sets what packages are told of the room on the disk (pages `outofdiskspace.md`, `primaryvolumepath.md`,
+/// `primaryvolumespacerequired.md`): in units of 512 bytes, and by the sizes in the File table. What is really written is
+/// found out by InstallValidate, which looks at the files that are there.
+fn set_space(session: &mut Session<'_, '_>) {
+    let Some(selection) = &session.selection else { return };
+    let comes = selection.files().iter().filter(|file| selection.does(&file.row.component, Doing::Install));
+    let needed: u64 = comes.map(|file| u64::from(file.row.size.unsigned_abs())).sum();
+    let free = session.machine().free_space('C').unwrap_or(u64::MAX);
+    let lacks = if needed > free { "1" } else { "0" };
+    session.set_property("OutOfDiskSpace", lacks);
+    session.set_property("OutOfNoRbDiskSpace", lacks);
+    let primary = session.property("PRIMARYFOLDER").and_then(|folder| session.directory(folder));
+    let volume = primary.as_deref().and_then(|path| path.get(..2)).filter(|volume| volume.ends_with(':'));
+    let volume = volume.map(str::to_owned);
+    let (available, required) = if volume.is_some() { (free / 512, needed.div_ceil(512)) } else { (0, 0) };
+    if let Some(volume) = volume {
+        session.set_property("PrimaryVolumePath", &volume);
+    }
+    let remaining = i128::from(available) - i128::from(required);
+    session.set_property("PrimaryVolumeSpaceAvailable", &available.to_string());
+    session.set_property("PrimaryVolumeSpaceRequired", &required.to_string());
+    session.set_property("PrimaryVolumeSpaceRemaining", &remaining.to_string());
 }
 
 /// Decides about features and components with the properties as they are.

@@ -376,8 +376,10 @@ fn product(session: &Session<'_, '_>) -> Result<ProductRegistration, EngineError
             .property(PARENT_PRODUCT)
             .and_then(|code| code.parse().ok())
             .or(session.installed.as_ref().and_then(|product| product.parent)),
+        // Page `-disablemedia.md`: no disk is a source then.
         media: media
             .iter()
+            .filter(|_| !is_set("DISABLEMEDIA"))
             .map(|row| {
                 let text = |text: &Option<Text>| text.as_deref().unwrap_or_default().to_owned();
                 (row.disk.unsigned_abs(), text(&row.volume_label), text(&row.prompt))
@@ -393,6 +395,7 @@ fn product(session: &Session<'_, '_>) -> Result<ProductRegistration, EngineError
             help_telephone: value("ARPHELPTELEPHONE"),
             install_location: value("ARPINSTALLLOCATION"),
             read_me: value("ARPREADME"),
+            settings_identifier: value("MSIARPSETTINGSIDENTIFIER"),
             size: value("ARPSIZE"),
             url_info_about: value("ARPURLINFOABOUT"),
             url_update_info: value("ARPURLUPDATEINFO"),

@@ -73,7 +73,7 @@ pub struct ProductRegistration {
     pub instance: bool,
     /// The product whose installation installs this one (page `concurrent-installations.md`).
     pub parent: Option<ProductCode>,
-    /// The disks: number, volume label, prompt.
+    /// The disks that are sources: number, volume label, prompt.
     pub media: Vec<(u32, String, String)>,
     /// `DiskPrompt`.
     pub disk_prompt: String,
@@ -100,6 +100,8 @@ pub struct ProgramsEntry {
     pub install_location: String,
     /// `ARPREADME`.
     pub read_me: String,
+    /// `MSIARPSETTINGSIDENTIFIER`: where in the registry the application keeps its settings.
+    pub settings_identifier: String,
     /// `ARPSIZE`.
     pub size: String,
     /// `ARPURLINFOABOUT`.
@@ -178,6 +180,9 @@ pub fn register_product(registry: &Registry, product: &ProductRegistration) -> V
         ("NoRepair", entry.no_repair),
         ("SystemComponent", entry.system_component),
     ];
+    if !entry.settings_identifier.is_empty() {
+        values.push(text("SettingsIdentifier", &entry.settings_identifier));
+    }
     values.extend(marks.into_iter().filter(|(_, set)| *set).map(|(name, _)| number(name, 1)));
     let mut details = values.clone();
     details.push(text("LocalPackage", &product.local_package));

@@ -195,6 +195,8 @@ pub fn request(
         None if global.quiet => UiLevel::Silent,
         None => UiLevel::Basic,
     };
+    request.hides_cancel = presented.manner.no_cancel;
+    request.progress_only = presented.manner.no_questions;
     request.platform = Platform {
         windows: presented.windows.unwrap_or_default(),
         installer: presented.installer.unwrap_or_default(),
