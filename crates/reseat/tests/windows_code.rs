@@ -121,8 +121,11 @@ fn noted_wine(place: &Place) -> (String, PathBuf) {
         std::env::split_paths(&path).map(|folder| folder.join("wine")).find(|it| it.is_file()).unwrap();
     let (folder, notes) = (place.path("bin"), place.path("starts"));
     fs::create_dir_all(&folder).unwrap();
-    let script =
-        format!("#!/bin/sh\necho \"$1\" >>'{}'\nexec '{}' \"$@\"\n", notes.display(), real.display());
+    let script = format!(
+        "#!/bin/sh\nprintf '%s\\n' \"$1\" >>'{}'\nexec '{}' \"$@\"\n",
+        notes.display(),
+        real.display()
+    );
     fs::write(folder.join("wine"), script).unwrap();
     fs::set_permissions(folder.join("wine"), fs::Permissions::from_mode(0o700)).unwrap();
     (format!("{}:{path}", folder.display()), notes)
@@ -173,7 +176,7 @@ fn wine_is_started_once_for_an_installation_and_not_at_all_when_no_action_needs_
     let started = starts(&many);
     // One host for all libraries, and one for the registry, which belongs to Wine while it runs.
     assert!((1..=2).contains(&started.len()), "{started:?}");
-    assert!(started.iter().all(|program| program.ends_with(r"/64/host.exe")), "{started:?}");
+    assert!(started.iter().all(|program| program.ends_with(r"\64\host.exe")), "{started:?}");
     windows.reseat(&place, &["uninstall", "-q", "Test"]).expect_code(0);
 }
 
