@@ -11,6 +11,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::MutexGuard;
+use std::time::{Duration, Instant};
 
 use support::product::Product;
 use support::windows::{Windows, windows};
@@ -185,4 +186,34 @@ fn beside_a_wine_outside_the_sandbox_no_second_one_is_started() {
     drop(outside.stdin.take());
     outside.wait().unwrap();
     ran.expect_failure(&["Look", "Wine uses the prefix outside of the sandbox (wineserver "]);
+}
+
+#[test]
+fn with_a_killed_installer_all_of_the_sandbox_ends() {
+    let Some((windows, _turn)) = sandboxed() else { return };
+    let place = Place::new();
+    let hangs = windows.drive_c("hangs.txt");
+    let _ = fs::remove_file(&hangs);
+    windows.wait_for_end();
+    let product = windows
+        .product()
+        .with_binary("hostile", windows.library(&place, "hostile.c"))
+        .with_action("Hang", 1, "hostile", "Hang", 1350);
+    let package = product.save(&place, "test.msi");
+    let mut command = windows.command(&place, &["install", "-q", package.to_str().unwrap(), "--sandbox"]);
+    let mut installer = command.env_remove("TMPDIR").spawn().unwrap();
+    let began = Instant::now();
+    while !hangs.exists() && began.elapsed() < Duration::from_secs(180) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let ran = hangs.exists() && installer.try_wait().unwrap().is_none();
+    installer.kill().unwrap();
+    installer.wait().unwrap();
+    assert!(ran, "the action did not begin to run");
+    // The server in the sandbox is seen by its lock.
+    windows.wait_for_end();
+    let stops = windows.product().with_action("Stop", 19, "", "the next one runs", 1360);
+    let stops = stops.with_action("Program", 1, "actions", "Returns", 1350);
+    windows.install(&place, &stops, &["--sandbox"]).expect_failure(&["the next one runs"]);
+    expect_nothing_left(windows);
 }

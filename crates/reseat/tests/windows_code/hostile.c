@@ -146,3 +146,12 @@ EXPORT Value(MSIHANDLE session)
         return ERROR_INSTALL_FAILURE;
     return RegSetValueExW(key, name, 0, REG_SZ, (const BYTE *)L"x", 4) ? ERROR_INSTALL_FAILURE : ERROR_SUCCESS;
 }
+
+/* Says that it runs, and does not end. */
+EXPORT Hang(MSIHANDLE session)
+{
+    (void)session;
+    CloseHandle(CreateFileW(L"C:\\hangs.txt", GENERIC_WRITE, 0, NULL, CREATE_ALWAYS, 0, NULL));
+    Sleep(300000);
+    return ERROR_SUCCESS;
+}
