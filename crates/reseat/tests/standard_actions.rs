@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use reseat_machine::{Hive, Machine, RegistryKey, RegistryValue};
 use support::Place;
+use support::patch::Patch;
 use support::product::{Product, guid};
 use support::snapshot;
 
@@ -555,4 +556,79 @@ fn what_two_features_share_stays_until_the_second_goes() {
     drop(machine);
     place.reseat(&["uninstall", "-q", path.to_str().unwrap()]).expect_code(0);
     assert_same(&before, &place, "after the removal");
+}
+
+#[test]
+fn what_is_refused_is_named_before_the_first_action_runs() {
+    let place = Place::with_prefix();
+    let ran = place.path("ran");
+    // Immediate, and before anything is costed.
+    let product = || {
+        Product::new()
+            .with_file("Readme", "readme.txt", "text")
+            .with_binary("run", format!("#!/bin/sh\necho ran > '{}'\n", ran.display()))
+            .with_action("Run", 2, "run", "", 10)
+    };
+    let before = state(&place);
+    for (table, row, action, sequence) in [
+        ("Patch", &["Readme", "1", "9", "0", "", ""][..], "PatchFiles", 4090),
+        ("Complus", &["Main", "1"], "RegisterComPlus", 5700),
+        ("Complus", &["Main", "1"], "UnregisterComPlus", 2100),
+        ("SFPCatalog", &["a.cat", "data", ""], "InstallSFPCatalogFile", 4060),
+        ("MsiAssembly", &["Main", "Main", "Readme", "", "1"], "MsiPublishAssemblies", 6250),
+        ("MsiAssembly", &["Main", "Main", "Readme", "", "0"], "MsiUnpublishAssemblies", 1750),
+        ("MsiEmbeddedChainer", &["One", "", "", "run", "2"], "", 0),
+    ] {
+        let mut refused = product().with_row(table, row);
+        let mut named = format!("table {table}");
+        if !action.is_empty() {
+            refused = refused.with_standard_actions(&[(action, sequence)]);
+            named = format!("action {action} (");
+        }
+        let package = refused.save(&place, "test.msi");
+        place.install(&package, &[]).expect_failure(&["not supported yet", &named]);
+        assert!(!ran.exists(), "{named}");
+        assert_same(&before, &place, &named);
+        // Without rows the action has nothing to do.
+        let idle = refused.without_row(table, row[0]).save(&place, "test.msi");
+        place.install(&idle, &[]).expect_code(0);
+        assert!(ran.exists());
+        std::fs::remove_file(&ran).unwrap();
+        place.reseat(&["uninstall", "-q", "Test"]).expect_code(0);
+    }
+}
+
+#[test]
+fn a_patch_with_binary_differences_is_refused_before_anything_is_changed() {
+    let place = Place::with_prefix();
+    let old = Product::new()
+        .with_file("Readme", "readme.txt", "text")
+        .with_standard_actions(&[("PatchFiles", 4090)]);
+    let new = old.clone().with_file("Added", "added.txt", "added");
+    let new = new.with_row("Patch", &["Readme", "1", "9", "0", "", ""]);
+    place.install(&old.save(&place, "test.msi"), &[]).expect_code(0);
+    let before = state(&place);
+    let patch = Patch { old: &old, new: &new, number: 1, removable: true }.save(&place, "test.msp");
+    let patch = patch.to_str().unwrap();
+    place
+        .reseat(&["patch", "-q", patch])
+        .expect_failure(&["not supported yet", "action PatchFiles (table Patch)"]);
+    assert_same(&before, &place, "after the refusal");
+}
+
+#[test]
+fn a_library_of_32_bit_is_refused_by_name_where_wine_is_of_64_bit_alone() {
+    let place = Place::with_prefix();
+    place.write("prefix/drive_c/windows/system32/regsvr32.exe", b"MZ".to_vec());
+    let product = Product::new()
+        .with_file("Library", "registers.dll", "library")
+        .without_row("Component", "Main")
+        .with_row("Component", &["Main", &guid(3, 0), "INSTALLDIR", "0", "", "Library"])
+        .with_row("SelfReg", &["Library", ""])
+        .with_standard_actions(&[("SelfRegModules", 5600)]);
+    let before = state(&place);
+    place
+        .install(&product.save(&place, "test.msi"), &[])
+        .expect_failure(&["SelfRegModules", "a library of 32 bit, for which there is no Wine"]);
+    assert_same(&before, &place, "after the refusal");
 }
