@@ -66,6 +66,7 @@ mod secrets;
 mod selection;
 mod sequence;
 mod session;
+mod side_by_side;
 mod source;
 mod standard_action;
 mod subject;

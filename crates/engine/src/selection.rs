@@ -9,6 +9,8 @@ use reseat_package::{
     Package, PackageError, Text, with_backslash,
 };
 
+use crate::side_by_side::SideBySide;
+
 /// What is done to a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doing {
@@ -39,6 +41,10 @@ pub struct Selection {
     /// In the order of the media.
     files: Vec<PlannedFile>,
     positions: HashMap<Text, usize>,
+    /// Assemblies by their components.
+    assemblies: HashMap<Text, SideBySide>,
+    /// The folder of Windows, with a separator at its end; nothing in an administrative image.
+    windows: Option<String>,
 }
 
 impl Selection {
@@ -67,12 +73,15 @@ impl Selection {
             components,
             files,
             positions,
+            assemblies: SideBySide::load(package)?,
+            windows: None,
         })
     }
 
     /// Resolves the target folders; `property` gives those that are set.
     pub fn resolve_folders(&mut self, property: &dyn Fn(&str) -> Option<String>) {
         self.folders = self.tree.resolve_targets(property, NameForm::Long);
+        self.windows = property("WindowsFolder").as_deref().map(with_backslash);
     }
 
     /// Puts every folder where an administrative image beneath `root` has it (page `administrative-installation.md`).
@@ -182,8 +191,19 @@ impl Selection {
         self.target(self.file(file)?)
     }
 
+    /// Whether a component is an assembly for all applications, which is found by its manifest and registered nowhere.
+    pub fn is_side_by_side(&self, component: &str) -> bool {
+        self.windows.is_some() && self.assemblies.contains_key(component)
+    }
+
     /// The target path of a file.
     pub fn target(&self, file: &PlannedFile) -> Option<String> {
+        if let (Some(windows), Some(assembly)) = (&self.windows, self.assemblies.get(&file.row.component)) {
+            return Some(format!(
+                "{windows}{}",
+                assembly.place(&file.row.file, file.row.name.name(self.names))
+            ));
+        }
         let folder = self.folders.get(self.component_directory(&file.row.component))?;
         Some(format!("{folder}{}", file.row.name.name(self.names)))
     }

@@ -41,6 +41,7 @@ use crate::row_fault::RowFault;
 use crate::secrets;
 use crate::selection::{PlannedFile, Selection};
 use crate::sequence::NAMED_SEQUENCE;
+use crate::side_by_side;
 use crate::source::Sources;
 use crate::subject::Basis;
 
@@ -462,7 +463,8 @@ impl<'s, 'm> Session<'s, 'm> {
     /// The folders that every machine has and no product removes.
     pub(crate) fn standard_folders(&self) -> HashSet<WindowsPath> {
         let folders = builtin_properties::known_folders(self.machine(), self.is_per_machine());
-        folders.into_iter().map(|(_, folder)| self.machine().folder(folder)).collect()
+        let assemblies = side_by_side::folder(self.machine());
+        folders.into_iter().map(|(_, folder)| self.machine().folder(folder)).chain(assemblies).collect()
     }
 
     /// The states of the features of an installed product, by name.

@@ -475,7 +475,7 @@ fn type_libraries_are_registered_as_the_table_tells() {
 }
 
 #[test]
-fn private_assemblies_are_installed_and_global_ones_refused() {
+fn private_assemblies_are_installed_and_global_ones_of_net_refused() {
     let place = Place::with_prefix();
     let private = server()
         .with_standard_actions(REST)
@@ -486,8 +486,47 @@ fn private_assemblies_are_installed_and_global_ones_refused() {
     place.install(&global.save(&place, "global.msi"), &[]).expect_failure(&[
         "not supported yet",
         "MsiPublishAssemblies",
-        "global assembly of component Main",
+        "global .NET assembly of component Main",
     ]);
+}
+
+#[test]
+fn assemblies_of_windows_for_all_applications_go_to_the_side_by_side_folder() {
+    let place = Place::with_prefix();
+    let class = guid(6, 1);
+    let mut product = server()
+        .with_class_actions()
+        .with_row(
+            "Class",
+            &[&class, "LocalServer32", "Main", "", "A class", "", "", "", "", "", "", "Main", ""],
+        )
+        .with_file("Manifest", "test.manifest", "<assembly/>")
+        .with_standard_actions(REST)
+        .with_row("MsiAssembly", &["Main", "Main", "Manifest", "", "1"]);
+    for (name, value) in [
+        ("type", "win32"),
+        ("name", "Reseat.Test"),
+        ("version", "1.0.0.0"),
+        ("publicKeyToken", "1111111111222222"),
+        ("processorArchitecture", "amd64"),
+    ] {
+        product.row("MsiAssemblyName", &["Main", name, value]);
+    }
+    let unnamed = product.clone().without_row("MsiAssemblyName", "Main");
+    place
+        .install(&unnamed.save(&place, "unnamed.msi"), &[])
+        .expect_failure(&["MsiPublishAssemblies (global assembly of component Main without a whole name)"]);
+    there_and_back(&place, product, |place, machine| {
+        const NAME: &str = "amd64_reseat.test_1111111111222222_1.0.0.0_none_deadbeef";
+        let folder = place.drive_c(&format!("windows/winsxs/{NAME}"));
+        let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name()).collect();
+        assert_eq!(files, ["server.exe"]);
+        let manifest = place.drive_c(&format!("windows/winsxs/manifests/{NAME}.manifest"));
+        assert_eq!(std::fs::read_to_string(manifest).unwrap(), "<assembly/>");
+        // Its classes are in its manifest, and not in the registry.
+        let key = format!(r"Software\Classes\CLSID\{class}");
+        assert_eq!(machine_value(machine, &key, ""), None);
+    });
 }
 
 #[test]

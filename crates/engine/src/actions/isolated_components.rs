@@ -74,7 +74,7 @@ fn pairs(session: &Session<'_, '_>, doing: Doing) -> Result<Vec<Pair>, EngineErr
     }
     let selection = session.selection()?;
     for row in session.package.rows::<IsolatedComponent>()?.iter() {
-        if !selection.does(&row.application, doing) {
+        if !selection.does(&row.application, doing) || selection.is_side_by_side(&row.shared) {
             continue;
         }
         let program = selection.key_path_file(&row.application).ok_or_else(|| {

@@ -78,7 +78,8 @@ fn modules(session: &Session<'_, '_>, doing: Doing) -> Result<Vec<(String, Strin
             EngineError::row("SelfReg", &row.file, RowFault::NoFile { file: row.file.to_string() })
         })?;
         let is_program = file.row.name.long().to_ascii_lowercase().ends_with(".exe");
-        if is_program || !selection.does(&file.row.component, doing) {
+        let component = &file.row.component;
+        if is_program || selection.is_side_by_side(component) || !selection.does(component, doing) {
             continue;
         }
         let path = session.file_path(file)?.to_string();

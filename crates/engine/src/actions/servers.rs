@@ -83,6 +83,9 @@ pub fn fate(session: &Session<'_, '_>, feature: &str, component: &str) -> Result
     else {
         return Ok(Fate::Absent);
     };
+    if selection.is_side_by_side(&component.component) {
+        return Ok(Fate::Absent);
+    }
     if feature.action == InstallState::Advertised {
         let row = session.package.find::<Component>(&component.component)?;
         let condition = row.and_then(|row| row.condition.clone()).unwrap_or_default();

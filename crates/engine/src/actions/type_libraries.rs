@@ -44,6 +44,9 @@ fn libraries(session: &Session<'_, '_>) -> Result<Vec<Server>, EngineError> {
     for row in session.package.rows::<TypeLib>()?.iter() {
         // One without is refused before, or left out when the user wants that.
         let Some(version) = row.version else { continue };
+        if selection.is_side_by_side(&row.component) {
+            continue;
+        }
         let fate = if selection.does(&row.component, Doing::Install) {
             Fate::Comes
         } else if selection.does(&row.component, Doing::Remove) {

@@ -121,6 +121,7 @@ const TABLES: &[(&str, &str, usize)] = &[
         3,
     ),
     ("MsiAssembly", "Component_:s72 Feature_:s38 File_Manifest:S72 File_Application:S72 Attributes:I2", 1),
+    ("MsiAssemblyName", "Component_:s72 Name:s255 Value:s255", 2),
     ("PublishComponent", "ComponentId:s38 Qualifier:s255 Component_:s72 AppData:L255 Feature_:s38", 3),
     ("Font", "File_:s72 FontTitle:S128", 1),
     (
