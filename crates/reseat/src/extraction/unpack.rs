@@ -182,7 +182,7 @@ impl Work<'_> {
         let (sender, receiver) = mpsc::sync_channel(MOST_WAITING);
         thread::scope(|scope| {
             scope.spawn(move || drain(&receiver, &mut writer));
-            self.run(&mut Pipe(sender));
+            self.run(&mut Pipe::new(sender));
         });
     }
 

@@ -10,8 +10,12 @@ use indicatif::ProgressBar;
 use super::plan::PlannedFile;
 use super::target::Target;
 
-/// So many pieces wait for the writing thread at most; one is a block of a cabinet, 32 KB.
-pub const MOST_WAITING: usize = 32;
+/// So many bundles of pieces wait for the writing thread at most.
+pub const MOST_WAITING: usize = 8;
+/// A bundle goes to the writing thread when it has so many bytes or pieces: each one wakes that thread, which costs as much as
+/// writing a small file.
+const BUNDLE_BYTES: usize = 128 << 10;
+const BUNDLE_PIECES: usize = 48;
 
 /// Takes files one after the other.
 pub trait Sink {
@@ -131,14 +135,39 @@ pub enum Piece {
     Abort,
 }
 
-/// Hands everything to another thread. That one ends only after this one, so that nothing is lost.
-pub struct Pipe(pub SyncSender<Piece>);
+/// Hands everything to another thread, in bundles. That one ends only after this one, so that nothing is lost.
+pub struct Pipe {
+    sender: SyncSender<Vec<Piece>>,
+    bundle: Vec<Piece>,
+    bytes: usize,
+}
 
 impl Pipe {
-    fn send(&self, piece: Piece) {
-        if self.0.send(piece).is_err() {
+    pub fn new(sender: SyncSender<Vec<Piece>>) -> Self {
+        Self { sender, bundle: Vec::new(), bytes: 0 }
+    }
+
+    fn send(&mut self, piece: Piece) {
+        if let Piece::Data(bytes) = &piece {
+            self.bytes += bytes.len();
+        }
+        self.bundle.push(piece);
+        if self.bytes >= BUNDLE_BYTES || self.bundle.len() >= BUNDLE_PIECES {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        self.bytes = 0;
+        if self.sender.send(std::mem::take(&mut self.bundle)).is_err() {
             tracing::error!("the writing thread has ended early");
         }
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        self.flush();
     }
 }
 
@@ -161,8 +190,8 @@ impl Sink for Pipe {
 }
 
 /// Gives a sink what comes through a pipe, until its other end is closed.
-pub fn drain(pieces: &Receiver<Piece>, sink: &mut dyn Sink) {
-    for piece in pieces {
+pub fn drain(bundles: &Receiver<Vec<Piece>>, sink: &mut dyn Sink) {
+    for piece in bundles.iter().flatten() {
         match piece {
             Piece::Start(position, modified) => sink.start(position, modified),
             Piece::Data(bytes) => sink.data(&bytes),
