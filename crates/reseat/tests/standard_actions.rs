@@ -658,7 +658,7 @@ fn a_patch_with_binary_differences_is_refused_before_anything_is_changed() {
 #[test]
 fn a_library_of_32_bit_is_refused_by_name_where_wine_is_of_64_bit_alone() {
     let place = Place::with_prefix();
-    place.write("prefix/drive_c/windows/system32/regsvr32.exe", b"MZ".to_vec());
+    place.write("prefix/drive_c/windows/system32/regsvr32.exe", b"MZ");
     let product = Product::new()
         .with_file("Library", "registers.dll", "library")
         .without_row("Component", "Main")
