@@ -141,7 +141,13 @@ impl Content {
                     *old = value;
                 }
             }
-            Err(position) => self.values.insert(position, (folded, name.to_owned(), value)),
+            Err(position) => {
+                if self.values.is_empty() {
+                    // Most keys that are made have one value: those of components.
+                    self.values.reserve_exact(1);
+                }
+                self.values.insert(position, (folded, name.to_owned(), value));
+            }
         }
     }
 
