@@ -12,9 +12,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use reseat_machine::{Bitness, Machine};
 use serde_json::Value;
 use support::product::Product;
+use support::windows::Ground;
 use support::{Place, Ran, has_tool, run};
 
 /// How long anything may take that happens soon.
@@ -49,20 +49,7 @@ impl Scene {
             return None;
         }
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        // The prefix is that of the tests of custom-actions, which Wine has prepared.
-        let work = target.join("custom-actions");
-        fs::create_dir_all(&work).unwrap();
-        let lock = File::create(work.join("lock")).unwrap();
-        lock.lock().unwrap();
-        let built = target.join("windows");
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let build = Command::new(here.join("../../windows/build")).arg(&built).status().unwrap();
-        assert!(build.success(), "windows/build failed");
-        let prefix = work.join("prefix");
-        if !prefix.join("drive_c").is_dir() {
-            drop(Machine::create(&prefix, Bitness::X64).unwrap());
-        }
+        let Ground { built, prefix, work, lock } = Ground::prepare();
         let mut command = Command::new("Xvfb");
         command.args(["-displayfd", "1", "-screen", "0", "640x480x24", "-nolisten", "tcp", "-noreset"]);
         let server = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();

@@ -20,6 +20,35 @@ pub struct Windows {
     _lock: File,
 }
 
+/// What tests with Wine work on, one program of tests at a time.
+pub struct Ground {
+    pub built: PathBuf,
+    pub prefix: PathBuf,
+    /// For what is compiled.
+    pub work: PathBuf,
+    pub lock: File,
+}
+
+impl Ground {
+    /// Builds the Windows side, and makes the prefix if it is not there.
+    pub fn prepare() -> Self {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        // The prefix is that of the tests of custom-actions, which Wine has prepared.
+        let work = target.join("custom-actions");
+        fs::create_dir_all(&work).unwrap();
+        let lock = File::create(work.join("lock")).unwrap();
+        lock.lock().unwrap();
+        let built = target.join("windows");
+        let build = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../windows/build");
+        assert!(Command::new(build).arg(&built).status().unwrap().success(), "windows/build failed");
+        let prefix = work.join("prefix");
+        if !prefix.join("drive_c").is_dir() {
+            drop(Machine::create(&prefix, Bitness::X64).unwrap());
+        }
+        Self { built, prefix, work, lock }
+    }
+}
+
 static WINDOWS: OnceLock<Option<Windows>> = OnceLock::new();
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -33,20 +62,8 @@ impl Windows {
         if !["wine", "x86_64-w64-mingw32-gcc"].iter().all(|tool| has_tool(tool)) {
             return None;
         }
+        let Ground { built, prefix, work, lock } = Ground::prepare();
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        // The prefix is that of the tests of custom-actions.
-        let work = target.join("custom-actions");
-        fs::create_dir_all(&work).unwrap();
-        let lock = File::create(work.join("lock")).unwrap();
-        lock.lock().unwrap();
-        let built = target.join("windows");
-        let build = Command::new(here.join("../../windows/build")).arg(&built).status().unwrap();
-        assert!(build.success(), "windows/build failed");
-        let prefix = work.join("prefix");
-        if !prefix.join("drive_c").is_dir() {
-            drop(Machine::create(&prefix, Bitness::X64).unwrap());
-        }
         let actions =
             compile(&["-shared"], &here.join("tests/windows_code/actions.c"), &work.join("actions.dll"));
         let program = compile(&[], &here.join("tests/windows_code/program.c"), &work.join("program.exe"));
