@@ -10,6 +10,7 @@ use reseat_package::{PropertyRow, is_public};
 use crate::actions::administrative;
 use crate::client;
 use crate::error::EngineError;
+use crate::net_runtime;
 use crate::session::Session;
 use crate::suspension::RESUME;
 
@@ -105,6 +106,8 @@ fn environment(session: &Session<'_, '_>) -> Vec<(&'static str, String)> {
     ];
     properties.extend(SCREEN.map(|(name, value)| (name, value.to_owned())));
     properties.extend(platform.windows.sxs_version().map(|version| ("MsiWin32AssemblySupport", version)));
+    let net = net_runtime::version(machine);
+    properties.extend(net.map(|version| ("MsiNetAssemblySupport", version.to_string())));
     let request = &session.installation.request;
     properties.extend(request.hides_cancel.then(|| ("MsiUIHideCancel", one())));
     properties.extend(request.progress_only.then(|| ("MsiUIProgressOnly", one())));

@@ -12,6 +12,7 @@ use reseat_package::{FileAttributes, FileVersion, OverwriteMode, ReinstallMode};
 
 use crate::actions::patches;
 use crate::error::EngineError;
+use crate::net_assembly;
 use crate::selection::PlannedFile;
 use crate::session::Session;
 
@@ -43,7 +44,7 @@ fn decide_own(
     file: &PlannedFile,
     path: &WindowsPath,
 ) -> Result<Decision, EngineError> {
-    let mode = session.reinstall_mode()?;
+    let mode = net_assembly::reinstall_mode(session, &file.row.component, session.reinstall_mode()?)?;
     let existing = look_at(session, file, path, mode)?;
     let incoming = IncomingFile {
         version: file.row.own_version(),

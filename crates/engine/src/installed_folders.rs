@@ -5,10 +5,10 @@
 //! registered of a component is its key path. A folder above follows from the one below it when the package's name for
 //! that one is the last of its path.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use reseat_machine::products::{self, InstalledProduct};
-use reseat_package::{Component, DirectoryTree, KeyPath, NameForm, with_backslash};
+use reseat_package::{Component, DirectoryTree, KeyPath, MsiAssembly, NameForm, Text, with_backslash};
 
 use crate::builtin_properties;
 use crate::error::EngineError;
@@ -35,8 +35,15 @@ fn registered(
     let registry = session.machine().registry()?;
     let key_paths: HashMap<_, _> =
         products::components_of(registry, product.code, product.context).into_iter().collect();
+    // Assemblies for all applications do not lie in the folders of their components.
+    let assemblies = session.package.rows::<MsiAssembly>()?;
+    let elsewhere: HashSet<&Text> =
+        assemblies.iter().filter(|row| row.is_global()).map(|row| &row.component).collect();
     let mut folders = HashMap::new();
     for component in session.package.rows::<Component>()?.iter() {
+        if elsewhere.contains(&component.component) {
+            continue;
+        }
         let Some(path) = component.id.and_then(|id| key_paths.get(&id)) else { continue };
         let folder = match component.key_path() {
             KeyPath::File(_) => path.rsplit_once('\\').map(|(folder, _)| with_backslash(folder)),

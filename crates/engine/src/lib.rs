@@ -19,12 +19,13 @@
 //! | `support` | what of a package is not supported, found out before anything happens |
 //! | `inventory`, `installed_folders` | what an installed product consists of, and where it lies |
 //! | `selection`, `decision` | states of features, components and files; which files are replaced |
+//! | `side_by_side`, `net_assembly` | where assemblies lie that all applications share |
 //! | `source`, `read_ahead`, `beside` | where files come from; cabinets read by a thread of their own; what lies beside a package |
 //! | `suspension` | stopping for a restart of Windows, and going on after it |
 //! | `custom_action`, `host` | when custom actions run and what their results mean; who runs them |
 //! | `functions` | the documented functions that the code of custom actions calls |
 //! | `restart`, `pending_files` | the conversation with the Restart Manager; files that wait for the next start |
-//! | `builtin_properties`, `variable` | the properties and environment variables that packages see |
+//! | `builtin_properties`, `net_runtime`, `variable` | the properties and environment variables that packages see |
 //! | `interface`, `log`, `error`, `secrets` | what is said to whom, and what is not |
 //! | `numbered_message`, `message_text` | messages with documented numbers, and our own texts of them |
 //! | `error_message`, `database_message`, `row_fault` | which failure has which of them |
@@ -51,6 +52,8 @@ mod interface;
 mod inventory;
 pub mod log;
 mod message_text;
+mod net_assembly;
+mod net_runtime;
 mod numbered_message;
 mod origin;
 mod patching;

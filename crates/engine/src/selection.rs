@@ -9,6 +9,7 @@ use reseat_package::{
     Package, PackageError, Text, with_backslash,
 };
 
+use crate::net_assembly::NetAssembly;
 use crate::side_by_side::SideBySide;
 
 /// What is done to a component.
@@ -41,8 +42,10 @@ pub struct Selection {
     /// In the order of the media.
     files: Vec<PlannedFile>,
     positions: HashMap<Text, usize>,
-    /// Assemblies by their components.
+    /// Assemblies of Windows by their components.
     assemblies: HashMap<Text, SideBySide>,
+    /// Assemblies of .NET by their components.
+    net_assemblies: HashMap<Text, NetAssembly>,
     /// The folder of Windows, with a separator at its end; nothing in an administrative image.
     windows: Option<String>,
 }
@@ -74,6 +77,7 @@ impl Selection {
             files,
             positions,
             assemblies: SideBySide::load(package)?,
+            net_assemblies: NetAssembly::load(package)?,
             windows: None,
         })
     }
@@ -191,21 +195,38 @@ impl Selection {
         self.target(self.file(file)?)
     }
 
-    /// Whether a component is an assembly for all applications, which is found by its manifest and registered nowhere.
+    /// The assemblies of .NET for all applications, by their components.
+    pub fn net_assemblies(&self) -> &HashMap<Text, NetAssembly> {
+        &self.net_assemblies
+    }
+
+    /// Takes the caches that assemblies belong to, by their components.
+    pub fn set_caches(&mut self, caches: &HashMap<Text, usize>) {
+        for (component, assembly) in &mut self.net_assemblies {
+            assembly.cache = caches.get(component).copied();
+        }
+    }
+
+    /// Whether a component is an assembly of Windows for all applications, which is found by its manifest and registered nowhere.
     pub fn is_side_by_side(&self, component: &str) -> bool {
         self.windows.is_some() && self.assemblies.contains_key(component)
     }
 
     /// The target path of a file.
     pub fn target(&self, file: &PlannedFile) -> Option<String> {
-        if let (Some(windows), Some(assembly)) = (&self.windows, self.assemblies.get(&file.row.component)) {
-            return Some(format!(
-                "{windows}{}",
-                assembly.place(&file.row.file, file.row.name.name(self.names))
-            ));
+        let (component, name) = (&file.row.component, file.row.name.name(self.names));
+        if let Some(windows) = &self.windows {
+            let place = match (self.assemblies.get(component), self.net_assemblies.get(component)) {
+                (Some(assembly), _) => Some(assembly.place(&file.row.file, name)),
+                (None, Some(assembly)) => assembly.place(name),
+                (None, None) => None,
+            };
+            if let Some(place) = place {
+                return Some(format!("{windows}{place}"));
+            }
         }
-        let folder = self.folders.get(self.component_directory(&file.row.component))?;
-        Some(format!("{folder}{}", file.row.name.name(self.names)))
+        let folder = self.folders.get(self.component_directory(component))?;
+        Some(format!("{folder}{name}"))
     }
 
     /// The target path of the file that is a component's key path.

@@ -11,8 +11,6 @@ use std::collections::HashMap;
 use reseat_machine::{KnownFolder, Machine, WindowsPath};
 use reseat_package::{MsiAssembly, MsiAssemblyName, Package, PackageError, Text};
 
-/// Bit of the column Attributes: the assembly is one of Windows, not of .NET.
-const WIN32: i32 = 1;
 /// The folder, beneath that of Windows.
 const FOLDER: &str = r"winsxs";
 const NUMBER: &str = "deadbeef";
@@ -37,7 +35,7 @@ impl SideBySide {
         let rows = package.rows::<MsiAssembly>()?;
         let names = package.rows::<MsiAssemblyName>()?;
         let names = names.group_by(|row| &row.component);
-        let shared = rows.iter().filter(|row| is_shared(row));
+        let shared = rows.iter().filter(|row| row.is_global() && !row.is_net());
         Ok(shared
             .filter_map(|row| {
                 let parts = names.get(&*row.component).map(Vec::as_slice).unwrap_or_default();
@@ -89,26 +87,6 @@ impl SideBySide {
 /// The folder of all assemblies, which no product removes.
 pub fn folder(machine: &Machine) -> Option<WindowsPath> {
     machine.folder(KnownFolder::Windows).join(FOLDER).ok()
-}
-
-/// The assemblies for all applications that have no place here, in words.
-///
-/// # Errors
-/// When a table cannot be read.
-pub fn without_place(package: &Package) -> Result<Vec<String>, PackageError> {
-    let placed = SideBySide::load(package)?;
-    let rows = package.rows::<MsiAssembly>()?;
-    let global = rows.iter().filter(|row| row.application.is_none() && !placed.contains_key(&row.component));
-    Ok(global
-        .map(|row| match is_shared(row) {
-            true => format!("global assembly of component {} without a whole name", row.component),
-            false => format!("global .NET assembly of component {}", row.component),
-        })
-        .collect())
-}
-
-fn is_shared(row: &MsiAssembly) -> bool {
-    row.application.is_none() && row.attributes.unwrap_or(0) & WIN32 != 0
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use std::str::FromStr;
 
 use md5::{Digest, Md5};
 
+use crate::program_file::ProgramFile;
+
 /// A version of four numbers, `a.b.c.d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Version(pub [u16; 4]);
@@ -59,11 +61,12 @@ pub struct FileVersion {
     pub languages: Vec<u16>,
 }
 
+/// The directory of resources.
+const RESOURCES: u64 = 2;
 /// The version resource's number among the types of resources.
 const RT_VERSION: u32 = 16;
 /// Version resources have some kilobytes.
 const MOST_RESOURCE: u32 = 1 << 20;
-const MOST_SECTIONS: u16 = 96;
 const MOST_ENTRIES: u32 = 4096;
 const MOST_LANGUAGES: usize = 256;
 
@@ -81,63 +84,9 @@ pub fn read(file: &File) -> io::Result<Option<FileVersion>> {
     Ok(parse_resource(&resource))
 }
 
-/// Little-endian numbers at places of a file.
-struct Image<'f>(&'f File);
-
-impl Image<'_> {
-    fn bytes<const N: usize>(&self, offset: u64) -> io::Result<[u8; N]> {
-        let mut bytes = [0; N];
-        self.0.read_exact_at(&mut bytes, offset)?;
-        Ok(bytes)
-    }
-
-    fn short(&self, offset: u64) -> io::Result<u16> {
-        self.bytes(offset).map(u16::from_le_bytes)
-    }
-
-    fn long(&self, offset: u64) -> io::Result<u32> {
-        self.bytes(offset).map(u32::from_le_bytes)
-    }
-}
-
 fn find_resource(file: &File) -> io::Result<Option<Vec<u8>>> {
-    let image = Image(file);
-    if &image.bytes(0)? != b"MZ" {
-        return Ok(None);
-    }
-    let header = u64::from(image.long(0x3c)?);
-    if &image.bytes(header)? != b"PE\0\0" {
-        return Ok(None);
-    }
-    let sections = image.short(header + 6)?.min(MOST_SECTIONS);
-    let optional_size = u64::from(image.short(header + 20)?);
-    let optional = header + 24;
-    // Where the table of directories starts; resources are the third.
-    let directories = match image.short(optional)? {
-        0x10b => 96,
-        0x20b => 112,
-        _ => return Ok(None),
-    };
-    if image.long(optional + directories - 4)? < 3 || optional_size < directories + 24 {
-        return Ok(None);
-    }
-    let resources = image.long(optional + directories + 16)?;
-    if resources == 0 {
-        return Ok(None);
-    }
-    let mut table = Vec::new();
-    for section in 0..u64::from(sections) {
-        let entry = optional + optional_size + section * 40;
-        let [size, address, raw_size, raw] = [8, 12, 16, 20].map(|place| image.long(entry + place));
-        table.push((address?, size?.max(raw_size?), raw?));
-    }
-    let place = |address: u32| {
-        let inside =
-            |(start, size, _): &&(u32, u32, u32)| address.checked_sub(*start).is_some_and(|at| at < *size);
-        let (start, _, raw) = table.iter().find(inside)?;
-        Some(u64::from(*raw) + u64::from(address - start))
-    };
-    let Some(root) = place(resources) else { return Ok(None) };
+    let Some(image) = ProgramFile::open(file)? else { return Ok(None) };
+    let Some(root) = image.directory(RESOURCES)? else { return Ok(None) };
     // Three levels: type, name, language.
     let Some(names) = directory_entry(&image, root, 0, Some(RT_VERSION))? else { return Ok(None) };
     let Some(languages) = sub_directory(&image, root, names)? else { return Ok(None) };
@@ -147,14 +96,14 @@ fn find_resource(file: &File) -> io::Result<Option<Vec<u8>>> {
     }
     let address = image.long(root + u64::from(entry))?;
     let size = image.long(root + u64::from(entry) + 4)?;
-    let Some(start) = place(address).filter(|_| size <= MOST_RESOURCE) else { return Ok(None) };
+    let Some(start) = image.place(address).filter(|_| size <= MOST_RESOURCE) else { return Ok(None) };
     let mut resource = vec![0; size as usize];
     file.read_exact_at(&mut resource, start)?;
     Ok(Some(resource))
 }
 
 /// The first entry of a directory that is itself in a directory.
-fn sub_directory(image: &Image<'_>, root: u64, entry: u32) -> io::Result<Option<u32>> {
+fn sub_directory(image: &ProgramFile<'_>, root: u64, entry: u32) -> io::Result<Option<u32>> {
     if entry & 0x8000_0000 == 0 {
         return Ok(None);
     }
@@ -163,7 +112,7 @@ fn sub_directory(image: &Image<'_>, root: u64, entry: u32) -> io::Result<Option<
 
 /// The offset in an entry of the directory at `offset` from `root`: the one with a number, or the first.
 fn directory_entry(
-    image: &Image<'_>,
+    image: &ProgramFile<'_>,
     root: u64,
     offset: u32,
     number: Option<u32>,

@@ -13,12 +13,13 @@
 //! | the registry: keys, hives and views, Wine's files | `registry_key.rs`, [`Registry`] (`registry.rs`), `registry_view.rs`, `registry_value.rs`; `registry_file.rs`, `registry_section.rs`, `registry_path.rs`, `registry_text.rs`, `registry_store.rs` |
 //! | shortcuts | [`ShellLink`] (`shell_link.rs`) |
 //! | what is installed, and what an installation writes about itself | [`products`] |
-//! | versions, hashes and checksums of files | [`file_version`], [`image_checksum_holds`] |
+//! | versions, hashes and checksums of files; what a program file of .NET was made for | [`file_version`], [`image_checksum_holds`]; [`ClrHeader`] (`clr_header.rs`); `program_file.rs` |
 //!
 //! What holds throughout: nothing outside a drive in the prefix is written, nothing is reached through a link that leads
 //! out; a registry file is replaced whole or not at all, and never while a wineserver has it. Packages are not known here.
 
 mod account;
+mod clr_header;
 mod copies;
 mod drive;
 pub mod environment;
@@ -37,6 +38,7 @@ mod pending_operations;
 mod place;
 mod prefix;
 pub mod products;
+mod program_file;
 mod registry;
 mod registry_file;
 mod registry_key;
@@ -52,6 +54,7 @@ mod wine_registry;
 mod wine_server;
 
 pub use account::Account;
+pub use clr_header::{ClrHeader, ClrProcessor};
 pub use error::MachineError;
 pub use files::FolderEntry;
 pub use folders::KnownFolder;

@@ -18,6 +18,21 @@ table_row! {
     }
 }
 
+/// Bit of the column Attributes: the assembly is one of Windows, not of .NET.
+const WIN32: i32 = 1;
+
+impl MsiAssembly {
+    /// Whether it is an assembly of .NET, not of Windows.
+    pub fn is_net(&self) -> bool {
+        self.attributes.unwrap_or(0) & WIN32 == 0
+    }
+
+    /// Whether all applications share it.
+    pub fn is_global(&self) -> bool {
+        self.application.is_none()
+    }
+}
+
 table_row! {
     /// A part of an assembly's name.
     MsiAssemblyName = "MsiAssemblyName" {

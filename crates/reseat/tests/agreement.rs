@@ -46,7 +46,6 @@ const EXPLAINED: &[Explained] = &[
     Explained { texts: &["\\\\Components\\\\", "=\"21:"], row: "key paths in the 64-bit registry" },
     Explained { texts: &["\\\\Components\\\\", "=\"22:"], row: "key paths in the 64-bit registry" },
     Explained { texts: &["wine", "\\\\Components\\\\"], row: "components whose condition does not hold" },
-    Explained { texts: &["Net_2.0_BaseFeature"], row: "features with level 0" },
     Explained { texts: &["\\\\SourceList"], row: "the source list of a package without files" },
 ];
 

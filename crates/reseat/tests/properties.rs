@@ -102,6 +102,7 @@ fn properties_of_the_presented_windows_follow_from_its_version() {
     }
     let log = scene.path("log");
     run(&mut scene.place.reseat_command(&["msiexec", "/i", package, "/qb-!", "/l*v", &log])).expect_code(0);
+    assert!(!scene.log().iter().any(|line| line.contains("MsiNetAssemblySupport")), "the prefix has no .NET");
     for name in ["MsiUIHideCancel", "MsiUIProgressOnly"] {
         assert!(scene.log().contains(&format!("Property(S): {name} = 1")), "{name}");
     }

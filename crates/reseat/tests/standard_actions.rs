@@ -441,9 +441,7 @@ fn rollback_can_be_disabled_for_what_follows() {
 const REST: &[(&str, i32)] = &[
     ("UnpublishComponents", 1700),
     ("UnregisterTypeLibraries", 2400),
-    ("MsiUnpublishAssemblies", 1750),
     ("RegisterTypeLibraries", 5500),
-    ("MsiPublishAssemblies", 6250),
     ("PublishComponents", 6200),
 ];
 
@@ -471,61 +469,6 @@ fn type_libraries_are_registered_as_the_table_tells() {
                 (&format!(r"{key}\HELPDIR"), "", r"C:\Program Files\Test"),
             ],
         );
-    });
-}
-
-#[test]
-fn private_assemblies_are_installed_and_global_ones_of_net_refused() {
-    let place = Place::with_prefix();
-    let private = server()
-        .with_standard_actions(REST)
-        .with_row("MsiAssembly", &["Main", "Main", "Server", "Server", "0"]);
-    there_and_back(&place, private, |_, _| {});
-    let global =
-        server().with_standard_actions(REST).with_row("MsiAssembly", &["Main", "Main", "Server", "", "0"]);
-    place.install(&global.save(&place, "global.msi"), &[]).expect_failure(&[
-        "not supported yet",
-        "MsiPublishAssemblies",
-        "global .NET assembly of component Main",
-    ]);
-}
-
-#[test]
-fn assemblies_of_windows_for_all_applications_go_to_the_side_by_side_folder() {
-    let place = Place::with_prefix();
-    let class = guid(6, 1);
-    let mut product = server()
-        .with_class_actions()
-        .with_row(
-            "Class",
-            &[&class, "LocalServer32", "Main", "", "A class", "", "", "", "", "", "", "Main", ""],
-        )
-        .with_file("Manifest", "test.manifest", "<assembly/>")
-        .with_standard_actions(REST)
-        .with_row("MsiAssembly", &["Main", "Main", "Manifest", "", "1"]);
-    for (name, value) in [
-        ("type", "win32"),
-        ("name", "Reseat.Test"),
-        ("version", "1.0.0.0"),
-        ("publicKeyToken", "1111111111222222"),
-        ("processorArchitecture", "amd64"),
-    ] {
-        product.row("MsiAssemblyName", &["Main", name, value]);
-    }
-    let unnamed = product.clone().without_row("MsiAssemblyName", "Main");
-    place
-        .install(&unnamed.save(&place, "unnamed.msi"), &[])
-        .expect_failure(&["MsiPublishAssemblies (global assembly of component Main without a whole name)"]);
-    there_and_back(&place, product, |place, machine| {
-        const NAME: &str = "amd64_reseat.test_1111111111222222_1.0.0.0_none_deadbeef";
-        let folder = place.drive_c(&format!("windows/winsxs/{NAME}"));
-        let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name()).collect();
-        assert_eq!(files, ["server.exe"]);
-        let manifest = place.drive_c(&format!("windows/winsxs/manifests/{NAME}.manifest"));
-        assert_eq!(std::fs::read_to_string(manifest).unwrap(), "<assembly/>");
-        // Its classes are in its manifest, and not in the registry.
-        let key = format!(r"Software\Classes\CLSID\{class}");
-        assert_eq!(machine_value(machine, &key, ""), None);
     });
 }
 

@@ -1,42 +1,116 @@
-//! MsiPublishAssemblies and MsiUnpublishAssemblies (pages `msipublishassemblies-action.md`, `msiassembly-table.md`).
+//! MsiPublishAssemblies and MsiUnpublishAssemblies (pages `msipublishassemblies-action.md`, `msiunpublishassemblies-action.md`,
+//! `msiassembly-table.md`, `assembly-registry-keys-written-by-windows-installer-.md`).
 //!
-//! An assembly that is private to an application lies where its component puts it, and one of Windows for all applications
-//! in the folder WinSxS (`side_by_side.rs`): InstallFiles has done all there is to do when nothing is advertised, and
-//! Windows Installer writes nothing about it into the registry (page `installation-of-win32-assemblies.md`). An assembly of
-//! .NET for all applications is put into the global assembly cache by .NET itself, which is not here.
+//! InstallFiles has put an assembly where it belongs: beside its application, or for all applications into the folder WinSxS
+//! (`side_by_side.rs`) or the global assembly cache (`net_assembly.rs`). Here its name is published with the products that have it:
+//! a value for each assembly, in a key for all that are global or in one for each application that has its own. An
+//! assembly that other products have published stays when this one goes (page
+//! `removal-of-assemblies-from-the-global-assembly-cache.md`).
 
-use reseat_package::MsiAssembly;
+use reseat_machine::products::registration::descriptor;
+use reseat_machine::products::{InstallContext, squeeze};
+use reseat_machine::{Hive, RegistryKey, RegistryValue};
+use reseat_package::{Component, MsiAssembly, MsiAssemblyName};
 
+use crate::actions::published_components::change_list;
+use crate::actions::servers::{Fate, fate_of_component, fate_of_own};
 use crate::error::EngineError;
-use crate::log::service;
-use crate::selection::Doing;
+use crate::net_assembly::NetAssembly;
 use crate::session::Session;
-use crate::side_by_side;
+use crate::side_by_side::SideBySide;
 
-/// Notes the assemblies of components that are installed.
+/// The key of assemblies for all applications.
+const GLOBAL: &str = "Global";
+
+/// Publishes the assemblies of components that are installed.
 pub fn publish_assemblies(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
-    note(session, Doing::Install, "lies in its folder")
+    publish(session, Fate::Comes)
 }
 
-/// Notes the assemblies of components that are removed.
+/// Takes back the assemblies of components that are removed.
 pub fn unpublish_assemblies(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
-    note(session, Doing::Remove, "goes with its files")
+    publish(session, Fate::Goes)
 }
 
-fn note(session: &Session<'_, '_>, doing: Doing, what: &str) -> Result<(), EngineError> {
-    for row in session.package.rows::<MsiAssembly>()?.iter() {
-        if session.selection()?.does(&row.component, doing) {
-            let kind = if row.application.is_some() { "private" } else { "global" };
-            service!("The {kind} assembly of component {} {what}", row.component);
+fn publish(session: &mut Session<'_, '_>, when: Fate) -> Result<(), EngineError> {
+    let package = session.package.clone();
+    for row in package.rows::<MsiAssembly>()?.iter() {
+        let fate = fate_of_component(session, &row.feature, &row.component)?;
+        let fate = fate_of_own(session, &row.component, fate)?;
+        if fate != when && !(fate == Fate::Advertised && when == Fate::Comes) {
+            continue;
         }
+        let component = package.find::<Component>(&row.component)?.and_then(|component| component.id);
+        let (Some(component), Some(name)) = (component, full_name(session, &row.component)?) else {
+            continue;
+        };
+        let application = match &row.application {
+            Some(file) => session.selection()?.file_target(file).unwrap_or_default(),
+            None => GLOBAL.to_owned(),
+        };
+        session.tell_data(&[&application, &name]);
+        let texts = match when {
+            Fate::Goes => Vec::new(),
+            _ => vec![descriptor(package.product_code(), &row.feature, component)],
+        };
+        change_list(session, key(session.install_context(), &application), name, texts)?;
     }
     Ok(())
 }
 
-/// The assemblies for all applications that have no place here.
+/// The key of the assemblies of an application, which is named with strokes in the place of separators.
+fn key(context: InstallContext, application: &str) -> RegistryKey {
+    let application = application.replace('\\', "|");
+    match context {
+        InstallContext::PerMachine => RegistryKey::new(
+            Hive::LocalMachine,
+            format!(r"Software\Classes\Installer\Assemblies\{application}"),
+        ),
+        InstallContext::PerUser => RegistryKey::new(
+            Hive::CurrentUser,
+            format!(r"Software\Microsoft\Installer\Assemblies\{application}"),
+        ),
+    }
+}
+
+/// The whole name of an assembly: its name and all other parts, each quoted; nothing when it has no name.
+fn full_name(session: &Session<'_, '_>, component: &str) -> Result<Option<String>, EngineError> {
+    let rows = session.package.rows::<MsiAssemblyName>()?;
+    let parts = || rows.iter().filter(|row| *row.component == *component);
+    let is_name = |row: &&MsiAssemblyName| row.name.eq_ignore_ascii_case("name");
+    let Some(name) = parts().find(is_name) else { return Ok(None) };
+    let others = parts().filter(|row| !is_name(row)).map(|row| format!(",{}=\"{}\"", row.name, row.value));
+    Ok(Some(format!("{}{}", name.value, others.collect::<String>())))
+}
+
+/// Whether other products have published the assembly of .NET that a component is.
+///
+/// # Errors
+/// When a table or the registry cannot be read.
+pub fn has_other_clients(session: &Session<'_, '_>, component: &Component) -> Result<bool, EngineError> {
+    if !session.selection()?.net_assemblies().contains_key(&component.component) {
+        return Ok(false);
+    }
+    let Some(name) = full_name(session, &component.component)? else { return Ok(false) };
+    let product = squeeze(session.package.product_code().0);
+    let registry = session.machine().registry()?;
+    Ok(InstallContext::ALL.iter().any(|context| match registry.value(&key(*context, GLOBAL), &name) {
+        Some(RegistryValue::MultiString(texts)) => texts.iter().any(|text| !text.starts_with(&product)),
+        _ => false,
+    }))
+}
+
+/// The assemblies for all applications that have no place: their names are not whole, or can be none of a folder's.
 ///
 /// # Errors
 /// When a table cannot be read.
-pub fn global_assemblies(session: &Session<'_, '_>) -> Result<Vec<String>, EngineError> {
-    Ok(side_by_side::without_place(&session.package)?)
+pub fn without_place(session: &Session<'_, '_>) -> Result<Vec<String>, EngineError> {
+    let windows = SideBySide::load(&session.package)?;
+    let net = NetAssembly::load(&session.package)?;
+    let rows = session.package.rows::<MsiAssembly>()?;
+    let has_place = |component| windows.contains_key(component) || net.contains_key(component);
+    let without = rows.iter().filter(|row| row.is_global() && !has_place(&row.component));
+    Ok(without
+        .map(|row| format!("global assembly of component {} without a whole name", row.component))
+        .collect())
 }

@@ -13,11 +13,12 @@ use reseat_package::{
     Component, Feature, FeatureAttributes, FeatureComponent, FeatureCondition, FileRow, InstallState, KeyPath,
 };
 
-use crate::actions::{administrative, shared_libraries};
+use crate::actions::{administrative, assemblies, shared_libraries};
 use crate::decision::decide_file;
 use crate::error::EngineError;
 use crate::installed_folders;
 use crate::log::service;
+use crate::net_assembly;
 use crate::request::TopLevel;
 use crate::selection::{Doing, Selection};
 use crate::session::Session;
@@ -62,6 +63,7 @@ pub fn cost_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     for (directory, path) in folders {
         session.set_property(&directory, &path);
     }
+    net_assembly::find_caches(session)?;
     decide(session)?;
     set_space(session);
     session.set_property("CostingComplete", "1");
@@ -225,6 +227,7 @@ impl InstalledStates for Known<'_, '_, '_> {
         self.clients(component).iter().any(|client| client.product != Some(own))
             // What cannot be read counts nobody.
             || shared_libraries::has_other_users(self.session, component).unwrap_or(false)
+            || assemblies::has_other_clients(self.session, component).unwrap_or(false)
     }
 
     fn has_higher_key_file(&self, component: &Component) -> bool {

@@ -12,7 +12,7 @@ use reseat_machine::{Hive, RegistryKey, RegistryValue};
 use reseat_package::{Component, PublishComponent};
 use reseat_script::{RemoveRegistryValue, SetRegistryValue};
 
-use crate::actions::servers::{Fate, fate};
+use crate::actions::servers::{Fate, fate, fate_of_own};
 use crate::error::EngineError;
 use crate::row_fault::RowFault;
 use crate::session::Session;
@@ -39,10 +39,10 @@ struct Qualifier {
 
 fn publish(session: &mut Session<'_, '_>, when: Fate) -> Result<(), EngineError> {
     let package = session.package.clone();
-    let product = squeeze(package.product_code().0);
     let mut qualifiers: BTreeMap<(String, String), Qualifier> = BTreeMap::new();
     for row in package.rows::<PublishComponent>()?.iter() {
         let fate = fate(session, &row.feature, &row.component)?;
+        let fate = fate_of_own(session, &row.component, fate)?;
         let component = package.find::<Component>(&row.component)?.and_then(|component| component.id);
         let component = component.ok_or_else(|| {
             let reason = format!("the component {} has no code", row.component);
@@ -75,18 +75,31 @@ fn publish(session: &mut Session<'_, '_>, when: Fate) -> Result<(), EngineError>
     }
     for Qualifier { key, name, texts, .. } in qualifiers.into_values().filter(|qualifier| qualifier.changes) {
         session.tell_data(&[&name]);
-        let existing = match session.machine().registry()?.value(&key, &name) {
-            Some(RegistryValue::MultiString(existing)) => existing,
-            _ => Vec::new(),
-        };
-        // Other products publish components under the same qualifier.
-        let others = existing.into_iter().filter(|text| !text.starts_with(&product));
-        let all: Vec<String> = others.chain(texts).collect();
-        session.add(if all.is_empty() {
-            RemoveRegistryValue { key, name }.into()
-        } else {
-            SetRegistryValue { key, name, value: RegistryValue::MultiString(all) }.into()
-        })?;
+        change_list(session, key, name, texts)?;
     }
     Ok(())
+}
+
+/// Gives a list of descriptors these of this product, beside those of others.
+///
+/// # Errors
+/// When the registry cannot be read.
+pub fn change_list(
+    session: &mut Session<'_, '_>,
+    key: RegistryKey,
+    name: String,
+    texts: Vec<String>,
+) -> Result<(), EngineError> {
+    let product = squeeze(session.package.product_code().0);
+    let existing = match session.machine().registry()?.value(&key, &name) {
+        Some(RegistryValue::MultiString(existing)) => existing,
+        _ => Vec::new(),
+    };
+    let others = existing.into_iter().filter(|text| !text.starts_with(&product));
+    let all: Vec<String> = others.chain(texts).collect();
+    session.add(if all.is_empty() {
+        RemoveRegistryValue { key, name }.into()
+    } else {
+        SetRegistryValue { key, name, value: RegistryValue::MultiString(all) }.into()
+    })
 }

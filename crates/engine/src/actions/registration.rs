@@ -188,7 +188,17 @@ pub fn publish_features(session: &mut Session<'_, '_>) -> Result<(), EngineError
     }
     let mut features = Vec::new();
     for row in package.rows::<Feature>()?.iter() {
-        let outcome = session.selection()?.feature(&row.feature).map(|state| state.outcome());
+        let state = session.selection()?.feature(&row.feature);
+        let outcome = state.map(|state| state.outcome());
+        // A level of 0 disables a feature (page `feature-table.md`): it is no part of what is published.
+        let is_known = session
+            .installed
+            .as_ref()
+            .is_some_and(|product| product.features.iter().any(|(name, _)| *name == *row.feature));
+        let is_there = outcome.is_some_and(|outcome| outcome != InstallState::Absent);
+        if state.is_some_and(|state| state.level <= 0) && !is_there && !is_known {
+            continue;
+        }
         features.push(FeatureRegistration {
             name: row.feature.to_string(),
             parent: row

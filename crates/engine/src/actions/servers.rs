@@ -76,16 +76,26 @@ pub struct Server {
     pub entries: Vec<Entry>,
 }
 
-/// What becomes of the server in a component that a feature provides.
+/// What becomes of the server in a component that a feature provides; an assembly of Windows registers its servers in its
+/// manifest.
 pub fn fate(session: &Session<'_, '_>, feature: &str, component: &str) -> Result<Fate, EngineError> {
+    match session.selection()?.is_side_by_side(component) {
+        true => Ok(Fate::Absent),
+        false => fate_of_component(session, feature, component),
+    }
+}
+
+/// What becomes of a component that a feature provides.
+pub fn fate_of_component(
+    session: &Session<'_, '_>,
+    feature: &str,
+    component: &str,
+) -> Result<Fate, EngineError> {
     let selection = session.selection()?;
     let (Some(feature), Some(component)) = (selection.feature(feature), selection.component(component))
     else {
         return Ok(Fate::Absent);
     };
-    if selection.is_side_by_side(&component.component) {
-        return Ok(Fate::Absent);
-    }
     if feature.action == InstallState::Advertised {
         let row = session.package.find::<Component>(&component.component)?;
         let condition = row.and_then(|row| row.condition.clone()).unwrap_or_default();
@@ -106,6 +116,14 @@ pub fn fate(session: &Session<'_, '_>, feature: &str, component: &str) -> Result
     } else {
         Fate::Absent
     })
+}
+
+/// What becomes of what names this product and a component with that fate: it goes with the product, also when the
+/// component stays for others.
+pub fn fate_of_own(session: &Session<'_, '_>, component: &str, fate: Fate) -> Result<Fate, EngineError> {
+    let state = session.selection()?.component(component);
+    let leaves = state.is_some_and(|it| it.requested == InstallState::Absent && it.installed.is_present());
+    Ok(if fate == Fate::Stays && leaves { Fate::Goes } else { fate })
 }
 
 /// The descriptor of a component that a feature provides; nothing for a component without a code, which cannot be named.
