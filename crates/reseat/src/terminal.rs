@@ -44,7 +44,7 @@ impl Terminal {
     pub fn new(global: &Global, progress: Progress) -> Self {
         let is_terminal = std::io::stderr().is_terminal();
         let shows_bar = match progress {
-            Progress::Auto => is_terminal && !global.quiet,
+            Progress::Auto => is_terminal && !global.quiet && !global.json,
             Progress::Bar => true,
             Progress::Plain | Progress::None => false,
         };

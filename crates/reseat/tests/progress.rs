@@ -89,11 +89,6 @@ fn nothing_is_said_of_it_where_no_terminal_is() {
 fn who_wants_it_quiet_or_for_programs_sees_no_bar_on_a_terminal() {
     for option in ["--quiet", "--json"] {
         with_cases(|place, (arguments, _, code)| {
-            if option == "--json" && matches!(arguments, ["install" | "uninstall", ..]) {
-                // Their results go to standard output, and their bar is an option of its own (`--progress`).
-                place.reseat(arguments).expect_code(code);
-                return;
-            }
             let command = &mut place.reseat_command(&[arguments, &[option]].concat());
             let Some(mut dialogue) = Dialogue::begin(command.env("TERM", "xterm")) else { return };
             assert_eq!(dialogue.end(), Some(code), "{arguments:?} {option}");
