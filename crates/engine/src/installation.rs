@@ -437,6 +437,7 @@ fn begin<'s, 'm>(
         script: InstallScript::default(),
         isolates: false,
         in_script: false,
+        lacks_room_for_rollback: false,
         owns_transaction: false,
         action: String::new(),
         done: Default::default(),

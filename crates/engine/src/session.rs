@@ -134,6 +134,8 @@ pub struct Session<'s, 'm> {
     pub(crate) isolates: bool,
     /// Whether InstallInitialize has run and InstallFinalize has not.
     pub(crate) in_script: bool,
+    /// Whether there is too little room for a rollback, and the installation goes on without (property PROMPTROLLBACKCOST).
+    pub(crate) lacks_room_for_rollback: bool,
     /// Whether this session opened the transaction, and so commits it.
     pub(crate) owns_transaction: bool,
     /// The action that is running.

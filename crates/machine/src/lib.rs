@@ -59,7 +59,7 @@ pub use error::MachineError;
 pub use files::FolderEntry;
 pub use folders::KnownFolder;
 pub use image_checksum::image_checksum_holds;
-pub use locations::FileSystems;
+pub use locations::{FileSystems, VolumeSpace};
 pub use lock::MachineLock;
 pub use machine::{Bitness, Machine};
 pub use metadata::{Attributes, FileKind, Metadata};

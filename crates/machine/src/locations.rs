@@ -130,23 +130,33 @@ impl Machine {
         Ok(FileSystems(systems))
     }
 
-    /// How many bytes an ordinary user can still write on a drive.
+    /// The room on a drive.
     ///
     /// # Errors
     /// When there is no such drive or the system refuses.
-    pub fn free_space(&self, drive: char) -> Result<u64, MachineError> {
+    pub fn volume_space(&self, drive: char) -> Result<VolumeSpace, MachineError> {
         let path = WindowsPath::root(drive)?;
         let drive = self.drives.drive_of(&path)?;
+        let failed = |error| MachineError::file("ask for the free space of", &path, error);
         // A handle that is only a starting point cannot be asked before Linux 3.12; the path can.
-        let space = rustix::fs::statvfs(drive.path())
-            .map_err(|error| MachineError::file("ask for the free space of", &path, error))?;
-        Ok(space.f_bavail.saturating_mul(space.f_frsize))
+        let space = rustix::fs::statvfs(drive.path()).map_err(failed)?;
+        let file_system = rustix::fs::stat(drive.path()).map_err(failed)?.st_dev;
+        Ok(VolumeSpace { file_system, free: space.f_bavail.saturating_mul(space.f_frsize) })
     }
 
     /// Forgets the names that were read in folders: to be called after another program changed files in the prefix.
     pub fn forget_names(&self) {
         self.drives.forget();
     }
+}
+
+/// The room on a drive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VolumeSpace {
+    /// The number of the file system that the drive's folder lies on: drives with the same number share the room.
+    pub file_system: u64,
+    /// How many bytes an ordinary user can still write.
+    pub free: u64,
 }
 
 /// The file systems of a prefix, which may be synced in another thread than that of the machine.

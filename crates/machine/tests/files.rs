@@ -207,7 +207,7 @@ fn attributes_and_times_are_kept() {
         assert_eq!(machine.attributes(&file).unwrap(), attributes);
         assert_eq!(machine.metadata(&file).unwrap().unwrap().read_only, read_only);
     }
-    assert!(machine.free_space('C').unwrap() > 0);
+    assert!(machine.volume_space('C').unwrap().free > 0);
     machine.sync_folder(&path(r"C:\windows")).unwrap();
 }
 

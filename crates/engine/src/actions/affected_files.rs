@@ -4,10 +4,11 @@
 //! Looked at are the tables of all actions that overwrite or remove files: File, RemoveFile, MoveFile, DuplicateFile and
 //! IsolatedComponent, and what a removed patch had brought.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use reseat_machine::WindowsPath;
 
+use crate::actions::disk_cost::DiskCost;
 use crate::actions::files::{files_to_remove, named_to_remove};
 use crate::actions::{duplicate_files, isolated_components, move_files, patches, services};
 use crate::decision::decide_file;
@@ -19,8 +20,8 @@ use crate::session::Session;
 pub struct AffectedFiles {
     /// Existing files that will be replaced or removed, each once; but for the programs of services that are stopped before.
     pub files: Vec<WindowsPath>,
-    /// Bytes that will be written.
-    pub bytes: u64,
+    /// The room that it needs.
+    pub cost: DiskCost,
 }
 
 /// Looks at all tables.
@@ -29,29 +30,36 @@ pub struct AffectedFiles {
 /// When nothing was costed, a path is wrong, or a file cannot be looked at.
 pub fn affected_files(session: &Session<'_, '_>) -> Result<AffectedFiles, EngineError> {
     let selection = session.selection()?;
-    let mut bytes: u64 = 0;
-    let mut replaced = HashSet::new();
+    let machine = session.machine();
+    let mut cost = DiskCost::default();
+    cost.reserve(session)?;
+    let mut replaced = HashMap::new();
     let mut files = Vec::new();
     for file in selection.files() {
         if !selection.does(&file.row.component, Doing::Install) {
             continue;
         }
         let path = session.file_path(file)?;
-        session.machine().may_change(&path)?;
+        machine.may_change(&path)?;
         if decide_file(session, file, &path)?.overwrite {
-            bytes = bytes.saturating_add(file.row.bytes());
-            replaced.insert(path.clone());
+            cost.write(path.drive(), file.row.bytes());
+            replaced.insert(path.clone(), file.row.bytes());
             files.push(path);
         }
     }
     let copies = duplicate_files::copies(session, Doing::Install)?;
     for (from, to) in copies.into_iter().chain(isolated_components::copies(session, Doing::Install)?) {
-        if replaced.contains(&from) || !session.machine().is_copy(&from, &to)? {
+        let new = replaced.get(&from).copied();
+        if new.is_some() || !machine.is_copy(&from, &to)? {
+            cost.write(to.drive(), new.map_or_else(|| size(session, &from), Ok)?);
             files.push(to);
         }
     }
     for moved in move_files::moves(session)? {
-        if moved.goes || !session.machine().is_copy(&moved.from, &moved.to)? {
+        if moved.goes || !machine.is_copy(&moved.from, &moved.to)? {
+            if !moved.goes || moved.from.drive() != moved.to.drive() {
+                cost.write(moved.to.drive(), size(session, &moved.from)?);
+            }
             files.push(moved.to);
         }
         if moved.goes {
@@ -72,9 +80,17 @@ pub fn affected_files(session: &Session<'_, '_>) -> Result<AffectedFiles, Engine
     let mut seen = HashSet::new();
     let mut existing = Vec::with_capacity(files.len());
     for path in files {
-        if seen.insert(path.clone()) && session.machine().metadata(&path)?.is_some() {
+        if seen.insert(path.clone())
+            && let Some(metadata) = machine.metadata(&path)?
+        {
+            cost.free(path.drive(), metadata.len);
             existing.push(path);
         }
     }
-    Ok(AffectedFiles { files: existing, bytes })
+    Ok(AffectedFiles { files: existing, cost })
+}
+
+/// The size of what is there.
+fn size(session: &Session<'_, '_>, path: &WindowsPath) -> Result<u64, EngineError> {
+    Ok(session.machine().metadata(path)?.map_or(0, |metadata| metadata.len))
 }

@@ -6,13 +6,15 @@
 
 use std::collections::HashMap;
 
-use reseat_machine::{Machine, products};
+use reseat_machine::{Machine, WindowsPath, products};
 use reseat_package::feature_state::{InstalledStates, Requests, SelectionInput, select};
 use reseat_package::file_versioning::{Decision, Reason};
 use reseat_package::{
     Component, Feature, FeatureAttributes, FeatureComponent, FeatureCondition, FileRow, InstallState, KeyPath,
 };
+use reseat_script::Rollback;
 
+use crate::actions::disk_cost::DiskCost;
 use crate::actions::{administrative, assemblies, shared_libraries};
 use crate::decision::decide_file;
 use crate::error::EngineError;
@@ -20,7 +22,7 @@ use crate::installed_folders;
 use crate::log::service;
 use crate::net_assembly;
 use crate::request::TopLevel;
-use crate::selection::{Doing, Selection};
+use crate::selection::Selection;
 use crate::session::Session;
 use crate::suspension::Resumed;
 
@@ -65,33 +67,34 @@ pub fn cost_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     }
     net_assembly::find_caches(session)?;
     decide(session)?;
-    set_space(session);
+    set_space(session)?;
     session.set_property("CostingComplete", "1");
     Ok(())
 }
 
 /// Sets what packages are told of the room on the disk (pages `outofdiskspace.md`, `primaryvolumepath.md`,
-/// `primaryvolumespacerequired.md`): in units of 512 bytes, and by the sizes in the File table. What is really written is
+/// `primaryvolumespacerequired.md`): in units of 512 bytes, and by the sizes in the tables. What is really written is
 /// found out by InstallValidate, which looks at the files that are there.
-fn set_space(session: &mut Session<'_, '_>) {
-    let Some(selection) = &session.selection else { return };
-    let comes = selection.files().iter().filter(|file| selection.does(&file.row.component, Doing::Install));
-    let needed: u64 = comes.map(|file| u64::from(file.row.size.unsigned_abs())).sum();
-    let free = session.machine().free_space('C').unwrap_or(u64::MAX);
-    let lacks = if needed > free { "1" } else { "0" };
+fn set_space(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let cost = DiskCost::of_tables(session)?;
+    // A volume that is not there is an error only when something is really written to it.
+    let is_short = cost.shortage(session.machine(), Rollback::Enabled).is_ok_and(|short| short.is_some());
+    let lacks = if is_short { "1" } else { "0" };
     session.set_property("OutOfDiskSpace", lacks);
     session.set_property("OutOfNoRbDiskSpace", lacks);
     let primary = session.property("PRIMARYFOLDER").and_then(|folder| session.directory(folder));
-    let volume = primary.as_deref().and_then(|path| path.get(..2)).filter(|volume| volume.ends_with(':'));
-    let volume = volume.map(str::to_owned);
-    let (available, required) = if volume.is_some() { (free / 512, needed.div_ceil(512)) } else { (0, 0) };
-    if let Some(volume) = volume {
-        session.set_property("PrimaryVolumePath", &volume);
+    let primary = primary.and_then(|path| WindowsPath::parse(&path).ok()).map(|path| path.drive());
+    let (mut available, mut required) = (0, 0);
+    if let Some(drive) = primary {
+        available = session.machine().volume_space(drive).map_or(0, |space| space.free / 512);
+        required = cost.needed(drive, Rollback::Enabled).div_ceil(512);
+        session.set_property("PrimaryVolumePath", &format!("{drive}:"));
     }
     let remaining = i128::from(available) - i128::from(required);
     session.set_property("PrimaryVolumeSpaceAvailable", &available.to_string());
     session.set_property("PrimaryVolumeSpaceRequired", &required.to_string());
     session.set_property("PrimaryVolumeSpaceRemaining", &remaining.to_string());
+    Ok(())
 }
 
 /// Decides about features and components with the properties as they are.
@@ -250,7 +253,7 @@ impl InstalledStates for Known<'_, '_, '_> {
     fn key_path_exists(&self, component: &Component) -> bool {
         let Some(selection) = &self.session.selection else { return false };
         let exists = |path: String| {
-            let path = reseat_machine::WindowsPath::parse(&path).ok();
+            let path = WindowsPath::parse(&path).ok();
             path.is_some_and(|path| self.machine.metadata(&path).is_ok_and(|metadata| metadata.is_some()))
         };
         match component.key_path() {

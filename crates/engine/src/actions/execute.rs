@@ -43,16 +43,7 @@ pub fn install_initialize(session: &mut Session<'_, '_>) -> Result<(), EngineErr
     if session.installation.transaction.is_none() {
         let id = uuid::Uuid::new_v4().simple().to_string();
         let title = session.property("ProductName").unwrap_or_default().to_owned();
-        let is_set = |name| session.property(name).is_some();
-        let by_whom = if is_set("DISABLEROLLBACK") {
-            Some("by DISABLEROLLBACK")
-        } else if is_set(ROLLBACK_DISABLED) {
-            Some("by the package")
-        } else if is_disabled_by_policy(session)? {
-            Some("by the policy DisableRollback")
-        } else {
-            None
-        };
+        let by_whom = who_disables_rollback(session)?;
         let rollback = if by_whom.is_some() { Rollback::Disabled } else { Rollback::Enabled };
         if let Some(by_whom) = by_whom {
             session.set_property(ROLLBACK_DISABLED, "1");
@@ -62,6 +53,30 @@ pub fn install_initialize(session: &mut Session<'_, '_>) -> Result<(), EngineErr
         session.owns_transaction = true;
     }
     Ok(())
+}
+
+/// Whether a transaction that is opened now can be rolled back.
+///
+/// # Errors
+/// When the policy cannot be read.
+pub fn rollback(session: &Session<'_, '_>) -> Result<Rollback, EngineError> {
+    Ok(if who_disables_rollback(session)?.is_some() { Rollback::Disabled } else { Rollback::Enabled })
+}
+
+/// Why it cannot (page `rollback-installation.md`).
+fn who_disables_rollback(session: &Session<'_, '_>) -> Result<Option<&'static str>, EngineError> {
+    let is_set = |name| session.property(name).is_some();
+    Ok(if session.lacks_room_for_rollback {
+        Some("because there is too little room for it")
+    } else if is_set("DISABLEROLLBACK") {
+        Some("by DISABLEROLLBACK")
+    } else if is_set(ROLLBACK_DISABLED) {
+        Some("by the package")
+    } else if is_disabled_by_policy(session)? {
+        Some("by the policy DisableRollback")
+    } else {
+        None
+    })
 }
 
 /// Executes what the script holds by now.

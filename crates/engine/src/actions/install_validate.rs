@@ -7,8 +7,11 @@ use std::path::PathBuf;
 use reseat_machine::WindowsPath;
 use reseat_package::InstallState;
 use reseat_restart_manager::{ApplicationList, ApplicationStatus, Error};
+use reseat_script::Rollback;
 
 use crate::actions::affected_files::{AffectedFiles, affected_files};
+use crate::actions::disk_cost::DiskCost;
+use crate::actions::execute;
 use crate::client::ui_level;
 use crate::error::EngineError;
 use crate::interface::{Answer, FilesInUseAnswer, Message, Question};
@@ -23,8 +26,8 @@ use crate::session::{Purpose, Session};
 /// Checks the disk space, closes what uses files that will be replaced or removed, and clears the session key.
 pub fn install_validate(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     log_states(session)?;
-    let AffectedFiles { files, bytes } = affected_files(session)?;
-    check_space(session, bytes)?;
+    let AffectedFiles { files, cost } = affected_files(session)?;
+    check_space(session, &cost)?;
     let result = free_files(session, &files);
     // Also when this fails: nobody may join any more.
     session.set_property(SESSION_KEY_PROPERTY, "");
@@ -60,25 +63,56 @@ fn log_states(session: &Session<'_, '_>) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// How many bytes the installation will write.
+/// The room that the installation needs.
 ///
 /// # Errors
 /// When nothing was costed, or a file cannot be looked at.
-pub(crate) fn bytes_needed(session: &mut Session<'_, '_>) -> Result<u64, EngineError> {
-    Ok(affected_files(session)?.bytes)
+pub(crate) fn disk_cost(session: &mut Session<'_, '_>) -> Result<DiskCost, EngineError> {
+    Ok(affected_files(session)?.cost)
 }
 
-fn check_space(session: &mut Session<'_, '_>, needed: u64) -> Result<(), EngineError> {
-    let available = session.machine().free_space('C')?;
-    if let Some(plan) = &mut session.installation.plan {
-        if needed > available {
-            plan.obstacle(format!("{needed} bytes are needed on C: and {available} are free"));
+/// Ends the installation when a volume has too little room. Where there is enough without rollback, PROMPTROLLBACKCOST says
+/// whether to do without (page `promptrollbackcost.md`); nobody who cannot be asked loses it unless the package wants that.
+fn check_space(session: &mut Session<'_, '_>, cost: &DiskCost) -> Result<(), EngineError> {
+    let machine = session.machine();
+    loop {
+        let rollback = execute::rollback(session)?;
+        let shortage = cost.shortage(machine, rollback)?;
+        if let Some(plan) = &mut session.installation.plan {
+            for volume in cost.volumes(machine, rollback)? {
+                plan.volume(volume);
+            }
         }
-        plan.volume(VolumePlan { volume: "C:".to_owned(), needed, free: available });
-    } else if needed > available {
-        return Err(EngineError::DiskSpace { volume: "C:".to_owned(), needed, available });
+        let Some(VolumePlan { volume, needed, free: available }) = shortage else { return Ok(()) };
+        let may_do_without =
+            rollback == Rollback::Enabled && cost.shortage(machine, Rollback::Disabled)?.is_none();
+        let setting = session.property("PROMPTROLLBACKCOST").and_then(|it| it.chars().next());
+        let setting = setting.map(|letter| letter.to_ascii_uppercase()).filter(|_| may_do_without);
+        let silent = session.installation.request.ui_level == UiLevel::Silent;
+        if let Some(plan) = &mut session.installation.plan {
+            if setting == Some('D') {
+                return Ok(());
+            }
+            plan.obstacle(format!("{needed} bytes are needed on {volume} and {available} are free"));
+            return Ok(());
+        }
+        match setting {
+            Some('D') => {}
+            Some('P') if !silent => {
+                let fields = [volume, needed.div_ceil(1024).to_string(), (available / 1024).to_string()];
+                // Abort, Retry, Ignore; whoever cannot be asked does not go on.
+                let question = Question::new(session.message_text(&NumberedMessage::new(1605, fields)), 2);
+                match session.installation.interface.question(&question) {
+                    Answer::Ignore => {}
+                    Answer::Retry => continue,
+                    _ => return Err(EngineError::UserExit),
+                }
+            }
+            _ => return Err(EngineError::DiskSpace { volume, needed, available }),
+        }
+        session.lacks_room_for_rollback = true;
+        return Ok(());
     }
-    Ok(())
 }
 
 /// Registers the files, and closes their users as far as the user and the properties allow.

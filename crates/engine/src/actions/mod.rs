@@ -6,6 +6,7 @@ pub mod app_search;
 pub mod assemblies;
 pub mod class_info;
 pub mod costing;
+pub mod disk_cost;
 pub mod duplicate_files;
 pub mod environment_strings;
 pub mod execute;

@@ -1,5 +1,7 @@
 //! The functions about folders and space: MsiGetTargetPath, MsiSetTargetPath, MsiGetSourcePath, MsiVerifyDiskSpace.
 
+use reseat_script::Rollback;
+
 use super::arguments::{Answer, Arguments, done, values};
 use super::code::Code;
 use super::states::SessionFunction;
@@ -50,7 +52,7 @@ fn source_path(session: &mut Session<'_, '_>, arguments: Arguments<'_>) -> Answe
 }
 
 fn verify_disk_space(session: &mut Session<'_, '_>, _: Arguments<'_>) -> Answer {
-    let needed = install_validate::bytes_needed(session).map_err(|_| Code::INVALID_HANDLE_STATE)?;
-    let free = session.machine().free_space('C').map_err(|_| Code::FUNCTION_FAILED)?;
-    if needed > free { Err(Code::DISK_FULL) } else { done() }
+    let cost = install_validate::disk_cost(session).map_err(|_| Code::INVALID_HANDLE_STATE)?;
+    let shortage = cost.shortage(session.machine(), Rollback::Enabled).map_err(|_| Code::FUNCTION_FAILED)?;
+    if shortage.is_some() { Err(Code::DISK_FULL) } else { done() }
 }

@@ -32,6 +32,7 @@ const TABLES: &[(&str, &str, usize)] = &[
     ("OtherSequence", "Action:s72 Condition:S255 Sequence:I2", 1),
     ("Dialog", "Dialog:s72 HCentering:i2", 1),
     ("SelfReg", "File_:s72 Cost:I2", 1),
+    ("ReserveCost", "ReserveKey:s72 Component_:s72 ReserveFolder:S72 ReserveLocal:i4 ReserveSource:i4", 1),
     ("AdvtExecuteSequence", "Action:s72 Condition:S255 Sequence:I2", 1),
     ("AdminExecuteSequence", "Action:s72 Condition:S255 Sequence:I2", 1),
     ("Condition", "Feature_:s38 Level:i2 Condition:S255", 2),
