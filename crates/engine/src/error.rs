@@ -10,7 +10,7 @@ use reseat_machine::{MachineError, WindowsPath};
 use reseat_package::PackageError;
 use reseat_package::feature_state::SelectionError;
 use reseat_restart_manager::Error as RmError;
-use reseat_script::{ActionFailure, ExecutionError};
+use reseat_script::{ActionFailure, ExecutionError, Fault};
 
 use crate::host::HostError;
 use crate::row_fault::RowFault;
@@ -454,7 +454,22 @@ impl EngineError {
                 format!("--skip-custom-action {action} installs without it")
             }
             Self::NoSource { .. } => "SOURCELIST=FOLDER names where the package is".to_owned(),
+            Self::Machine(error) => return of_machine(error),
+            Self::Execution(ExecutionError::Operation { fault, .. }) => match &**fault {
+                Fault::Machine(error) => return of_machine(error),
+                _ => return None,
+            },
             _ => return None,
         })
     }
+}
+
+fn of_machine(error: &MachineError) -> Option<String> {
+    let MachineError::LeadsOut { link: Some(link), .. } = error else { return None };
+    Some(format!(
+        "nothing is written outside the prefix; \"{}\" puts a folder of the prefix in the place of the link, and what is in '{}' \
+         stays there",
+        link.remedy(),
+        link.target.display()
+    ))
 }

@@ -26,6 +26,7 @@
 //! | `functions` | the documented functions that the code of custom actions calls |
 //! | `restart`, `pending_files` | the conversation with the Restart Manager; files that wait for the next start |
 //! | `builtin_properties`, `net_runtime`, `variable` | the properties and environment variables that packages see |
+//! | `replaced_folders` | folders of the user outside the prefix, for which those of all users stand in |
 //! | `interface`, `log`, `error`, `secrets` | what is said to whom, and what is not |
 //! | `numbered_message`, `message_text` | messages with documented numbers, and our own texts of them |
 //! | `error_message`, `database_message`, `row_fault` | which failure has which of them |
@@ -62,6 +63,7 @@ mod plan;
 mod platform;
 mod read_ahead;
 mod recovery;
+mod replaced_folders;
 mod request;
 mod restart;
 mod row_fault;

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::outward_link::OutwardLink;
 use crate::registry_file::RegistryFileError;
 use crate::registry_key::RegistryError;
 use crate::windows_path::{PathError, WindowsPath};
@@ -60,12 +61,14 @@ pub enum MachineError {
         drive: char,
     },
     /// A symbolic link on the way leads out of the drive.
-    #[error("cannot {action} '{path}': a link in it leads out of the prefix")]
+    #[error("cannot {action} '{path}': {}", outward(link.as_deref()))]
     LeadsOut {
         /// What was to be done.
         action: &'static str,
         /// The path.
         path: WindowsPath,
+        /// The link, if it is known which it is.
+        link: Option<Box<OutwardLink>>,
     },
     /// There is no such file or folder.
     #[error("cannot {action} '{path}': it does not exist")]
@@ -191,6 +194,11 @@ pub enum MachineError {
     },
 }
 
+fn outward(link: Option<&OutwardLink>) -> String {
+    let link = link.map_or_else(|| "a link in it leads".to_owned(), |link| format!("{link}, which leads"));
+    format!("{link} out of the prefix")
+}
+
 fn holder(pid: Option<u32>) -> String {
     pid.map(|pid| format!(" (process {pid})")).unwrap_or_default()
 }
@@ -203,7 +211,7 @@ impl MachineError {
         let errno = rustix::io::Errno::from_io_error(&source);
         use rustix::io::Errno;
         match errno {
-            Some(Errno::XDEV) => Self::LeadsOut { action, path },
+            Some(Errno::XDEV) => Self::LeadsOut { action, path, link: None },
             Some(Errno::NOENT) => Self::NotFound { action, path },
             Some(Errno::EXIST) => Self::Exists { action, path },
             Some(Errno::ISDIR) => Self::IsFolder { action, path },

@@ -86,6 +86,7 @@ pub enum KnownFolder {
     /// `TemplateFolder` of all users.
     CommonTemplates,
     CommonDocuments,
+    CommonPictures,
 }
 
 const CURRENT_VERSION: &str = r"Software\Microsoft\Windows\CurrentVersion";
@@ -169,12 +170,19 @@ fn place(folder: KnownFolder, bitness: Bitness) -> Place {
         ),
         K::CommonTemplates => machine("Common Templates", r"C:\ProgramData\Microsoft\Windows\Templates"),
         K::CommonDocuments => machine("Common Documents", r"C:\users\Public\Documents"),
+        K::CommonPictures => machine("CommonPictures", r"C:\users\Public\Pictures"),
     }
 }
 
 impl Machine {
-    /// Where a folder is. It need not exist.
+    /// Where a folder is. It need not exist. For one of the user's that a link takes out of the prefix, that of all users.
     pub fn folder(&self, folder: KnownFolder) -> WindowsPath {
+        let own = self.own_folder(folder);
+        self.stand_in(folder, &own).unwrap_or(own)
+    }
+
+    /// The same wherever it leads.
+    pub(crate) fn own_folder(&self, folder: KnownFolder) -> WindowsPath {
         let place = place(folder, self.bitness());
         let named = || {
             let key = RegistryKey::in_view(place.hive, View::Native, place.key);

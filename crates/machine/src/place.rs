@@ -12,6 +12,7 @@ use crate::drive::{Access, Drive};
 use crate::error::MachineError;
 use crate::folder_names::{Aim, Change, FolderNames, Stamp};
 use crate::open_folders::{Folder, OpenFolders, TRUSTED};
+use crate::outward_link::OutwardLink;
 use crate::windows_path::{WindowsPath, is_within};
 
 /// So many folders are remembered by their real path.
@@ -261,6 +262,11 @@ impl Lookup {
                 Errno::NOENT => {
                     MachineError::FolderMissing { action, path: path.clone(), folder: next.clone() }
                 }
+                Errno::XDEV => MachineError::LeadsOut {
+                    action,
+                    path: path.clone(),
+                    link: OutwardLink::at(&drive.path().join(&real)),
+                },
                 other => failed(other),
             })?;
             if self.real_paths.len() >= MOST_FOLDERS {

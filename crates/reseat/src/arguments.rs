@@ -340,7 +340,7 @@ pub enum Ui {
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Progress {
-    /// A bar on a terminal, else nothing
+    /// A bar on a terminal, else nothing; nothing with --json
     #[default]
     Auto,
     /// One line for each action

@@ -210,3 +210,81 @@ fn after_install_finalize_the_new_product_stays_whatever_becomes_of_the_old_one(
     assert_eq!(versions(&place), ["2.0.0"]);
     assert_eq!(shared_count(&place), 2);
 }
+
+/// A version with features that are there by default, `Help`, and that are not, `Extra`; and with this one of its own.
+fn with_features(product: Product, added: &str) -> Product {
+    let mut product = product.with_help(1);
+    for (number, name, level) in [(910, "Extra", "300"), (911, added, "1")] {
+        let file = format!("{name}File");
+        product = product
+            .with_row("Feature", &[name, "", name, "", "1", level, "INSTALLDIR", "0"])
+            .with_row("Component", &[name, &guid(3, number), "INSTALLDIR", "256", "", &file])
+            .with_row("FeatureComponents", &[name, name])
+            .with_file(&file, &format!("{name}.txt"), name)
+            .with_file_in(&file, name);
+    }
+    product.with_standard_actions(&[("MigrateFeatureStates", 1010)])
+}
+
+/// The states of the features of the newest product, those that are absent left out.
+fn features(place: &Place) -> Vec<String> {
+    let shown = place.reseat(&["show", "Test", "--json"]);
+    shown.expect_code(0);
+    let features = shown.json()["features"].as_array().unwrap().clone();
+    let mut states: Vec<_> = features
+        .iter()
+        .map(|it| format!("{} {}", it["feature"].as_str().unwrap(), it["state"].as_str().unwrap()))
+        .filter(|text| !text.ends_with(" absent"))
+        .collect();
+    states.sort();
+    states
+}
+
+#[test]
+fn a_new_version_takes_over_the_features_of_the_old_one() {
+    let new = with_features(Product::new().version("2.0.0"), "New");
+    // 1 in the Attributes column of the Upgrade table asks for it; 256 and more are about versions.
+    let with_attributes = |attributes: &str| {
+        let code = guid(2, 0);
+        new.clone()
+            .without_row("Upgrade", &code)
+            .with_row("Upgrade", &[&code, "", "2.0.0", "", attributes, "", "OLDER"])
+    };
+    // How the old one was installed, the new package and what is asked of it, and what is there then.
+    for (old, new, asked, expected) in [
+        (
+            &["ADDLOCAL=Main,Extra"][..],
+            &new,
+            &[][..],
+            &["Extra installed", "Main installed", "New installed"][..],
+        ),
+        (
+            &["ADDLOCAL=Main", "ADVERTISE=Help"],
+            &new,
+            &[],
+            &["Help advertised", "Main installed", "New installed"],
+        ),
+        (
+            &["ADDLOCAL=Main,Extra"],
+            &with_attributes("0"),
+            &[],
+            &["Help installed", "Main installed", "New installed"],
+        ),
+        // Selected by whoever installs it.
+        (&["ADDLOCAL=Main,Extra"], &new, &["ADDLOCAL=Main,Help"], &["Help installed", "Main installed"]),
+    ] {
+        let place = Place::with_prefix();
+        let first = with_features(Product::new(), "Old").save(&place, "old.msi");
+        place.install(&first, old).expect_code(0);
+        place.install(&new.save(&place, "new.msi"), asked).expect_code(0);
+        assert_eq!(versions(&place), ["2.0.0"], "{old:?} {asked:?}");
+        assert_eq!(features(&place), expected, "{old:?} {asked:?}");
+        let file = |feature: &str| place.drive_c(&format!("Program Files/Test/{feature}.txt")).exists();
+        for feature in ["Extra", "New", "Old"] {
+            assert_eq!(file(feature), expected.contains(&&*format!("{feature} installed")), "{feature}");
+        }
+        // Not again when it is there.
+        place.reseat(&["repair", "-q", "Test"]).expect_code(0);
+        assert_eq!(features(&place), expected);
+    }
+}

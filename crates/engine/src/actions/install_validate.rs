@@ -18,6 +18,7 @@ use crate::interface::{Answer, FilesInUseAnswer, Message, Question};
 use crate::log::{plain, service};
 use crate::numbered_message::NumberedMessage;
 use crate::plan::{self, VolumePlan};
+use crate::replaced_folders;
 use crate::request::UiLevel;
 use crate::restart::{Conversation, SESSION_KEY_PROPERTY, Shutdown};
 use crate::sequence::is_dialog;
@@ -26,6 +27,7 @@ use crate::session::{Purpose, Session};
 /// Checks the disk space, closes what uses files that will be replaced or removed, and clears the session key.
 pub fn install_validate(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     log_states(session)?;
+    replaced_folders::warn(session)?;
     let AffectedFiles { files, cost } = affected_files(session)?;
     check_space(session, &cost)?;
     let result = free_files(session, &files);
