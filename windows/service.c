@@ -196,14 +196,22 @@ static DWORD tell_of_service(SC_HANDLE manager, const WCHAR *name, HKEY key, con
     return error;
 }
 
-/* Has the service manager know what the registry says of a service. */
-static DWORD synchronize(SC_HANDLE manager, const WCHAR *name, DWORD milliseconds)
+static HKEY open_key(const WCHAR *name, REGSAM access)
 {
     WCHAR path[sizeof SERVICES / sizeof(WCHAR) + NAME_ROOM] = SERVICES;
     HKEY key = NULL;
-    DWORD error;
+    if (length_of(name) >= NAME_ROOM)
+        return NULL;
     memcpy(path + sizeof SERVICES / sizeof(WCHAR) - 1, name, ((size_t)length_of(name) + 1) * sizeof(WCHAR));
-    if (RegOpenKeyExW(HKEY_LOCAL_MACHINE, path, 0, KEY_ALL_ACCESS, &key))
+    return RegOpenKeyExW(HKEY_LOCAL_MACHINE, path, 0, access, &key) ? NULL : key;
+}
+
+/* Has the service manager know what the registry says of a service. */
+static DWORD synchronize(SC_HANDLE manager, const WCHAR *name, DWORD milliseconds)
+{
+    HKEY key = open_key(name, KEY_ALL_ACCESS);
+    DWORD error;
+    if (!key)
         return delete_service(manager, name, milliseconds);
     struct value *values = read_values(key);
     /* A driver is no service. */
@@ -266,16 +274,38 @@ void order_service(struct rest *request)
     give_memory(name);
 }
 
-/* Which services run in which programs. */
+/* The services that a service needs, as the registry says: Wine's QueryServiceConfig does not. */
+static void put_needs(struct frame *answer, const WCHAR *name)
+{
+    HKEY key = open_key(name, KEY_READ);
+    struct value *values = key ? read_values(key) : NULL;
+    const struct value *needed = value_of(values, L"DependOnService");
+    struct frame needs = {0};
+    DWORD count = 0;
+    for (const WCHAR *need = needed && needed->kind == REG_MULTI_SZ ? (const WCHAR *)needed->data : L""; *need;
+         need += length_of(need) + 1) {
+        put_text(&needs, need, length_of(need));
+        count++;
+    }
+    put_u32(answer, count);
+    put_bytes(answer, needs.bytes, needs.length);
+    answer->failed |= needs.failed;
+    drop(&needs);
+    forget_values(values);
+    if (key)
+        RegCloseKey(key);
+}
+
+/* All services: which run in which programs, and what they need. */
 void put_services(struct frame *answer)
 {
     SC_HANDLE manager = OpenSCManagerW(NULL, NULL, SC_MANAGER_ENUMERATE_SERVICE);
     ENUM_SERVICE_STATUS_PROCESSW *services = NULL;
     DWORD room = 0, needed = 0, count = 0;
-    /* More of them may have started between two questions. */
+    /* More of them may have been made between two questions. */
     for (int attempt = 0; manager && attempt < 5; attempt++) {
-        if (EnumServicesStatusExW(manager, SC_ENUM_PROCESS_INFO, SERVICE_WIN32, SERVICE_ACTIVE, (BYTE *)services, room, &needed,
-                                  &count, NULL, NULL))
+        if (EnumServicesStatusExW(manager, SC_ENUM_PROCESS_INFO, SERVICE_WIN32, SERVICE_STATE_ALL, (BYTE *)services, room,
+                                  &needed, &count, NULL, NULL))
             break;
         count = 0;
         give_memory(services);
@@ -289,8 +319,10 @@ void put_services(struct frame *answer)
     }
     put_u32(answer, services ? count : 0);
     for (DWORD i = 0; services && i < count; i++) {
-        put_u32(answer, services[i].ServiceStatusProcess.dwProcessId);
+        const SERVICE_STATUS_PROCESS *status = &services[i].ServiceStatusProcess;
+        put_u32(answer, status->dwCurrentState == SERVICE_STOPPED ? 0 : status->dwProcessId);
         put_text(answer, services[i].lpServiceName, length_of(services[i].lpServiceName));
+        put_needs(answer, services[i].lpServiceName);
     }
     give_memory(services);
     if (manager)

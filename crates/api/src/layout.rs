@@ -90,11 +90,18 @@ pub struct RM_PROCESS_INFO {
 }
 
 impl RM_PROCESS_INFO {
-    pub(crate) fn of(application: &Application) -> RM_PROCESS_INFO {
+    /// An application, or each of its services as one.
+    pub(crate) fn of(application: &Application) -> Vec<RM_PROCESS_INFO> {
+        let services: Vec<RM_PROCESS_INFO> =
+            application.services().map(|service| Self::of_service(application, service)).collect();
+        if services.is_empty() { vec![Self::of_service(application, "")] } else { services }
+    }
+
+    fn of_service(application: &Application, service: &str) -> RM_PROCESS_INFO {
         RM_PROCESS_INFO {
             Process: RM_UNIQUE_PROCESS::of(application.process),
             strAppName: text::fixed(&application.name),
-            strServiceShortName: text::fixed(application.service.as_deref().unwrap_or_default()),
+            strServiceShortName: text::fixed(service),
             ApplicationType: application.kind.number(),
             AppStatus: application.status.bits(),
             TSSessionId: application.session_id.unwrap_or(RM_INVALID_TS_SESSION),

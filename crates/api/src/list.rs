@@ -31,7 +31,8 @@ pub unsafe extern "C" fn RmGetList(
             return Err(ERROR_BAD_ARGUMENTS);
         }
         let list = held.primary()?.list().map_err(|error| error.code())?;
-        let length = u32::try_from(list.applications.len()).unwrap_or(u32::MAX);
+        let infos: Vec<RM_PROCESS_INFO> = list.applications.iter().flat_map(RM_PROCESS_INFO::of).collect();
+        let length = u32::try_from(infos.len()).unwrap_or(u32::MAX);
         // SAFETY: not null, and the caller promises that they can be written to.
         let room = unsafe {
             needed.write_unaligned(length);
@@ -41,9 +42,9 @@ pub unsafe extern "C" fn RmGetList(
         let filled = if room < length { 0 } else { length };
         // SAFETY: as above.
         unsafe { count.write_unaligned(filled) };
-        for (at, application) in list.applications.iter().enumerate().take(filled as usize) {
+        for (at, info) in infos.into_iter().enumerate().take(filled as usize) {
             // SAFETY: within the elements that the caller promises.
-            unsafe { array.add(at).write_unaligned(RM_PROCESS_INFO::of(application)) };
+            unsafe { array.add(at).write_unaligned(info) };
         }
         if room < length { Err(ERROR_MORE_DATA) } else { Ok(()) }
     };

@@ -41,6 +41,7 @@ pub unsafe extern "C" fn RmRegisterResources(
             files: files.into_iter().map(PathBuf::from).collect(),
             processes: processes.into_iter().map(RM_UNIQUE_PROCESS::process).collect(),
             services,
+            ..Resources::default()
         };
         match handle::register(handle, &resources) {
             0 => Ok(()),

@@ -24,6 +24,7 @@ mod mappings;
 mod missing;
 mod process;
 mod registry;
+mod running_services;
 mod script;
 mod service;
 mod site;

@@ -9,7 +9,7 @@ use reseat_machine::Account;
 use reseat_restart_manager::who::FileState;
 use reseat_restart_manager::who::How;
 use reseat_restart_manager::{
-    Application, ApplicationList, ApplicationType, Resources, ShutdownOptions, service_name,
+    Application, ApplicationList, ApplicationType, Resources, ShutdownOptions, is_wine_service, service_name,
 };
 use serde::Serialize;
 
@@ -40,12 +40,19 @@ impl Closing {
 pub fn resources(global: &Global, names: &[PathBuf]) -> Result<Resources, Failure> {
     let mut resources = Resources::default();
     for name in names {
-        match service(name) {
-            Some(service) => resources.services.push(service),
+        match service(global, name) {
+            Some(service) => add_service(global, &mut resources, service),
             None => resources.files.push(prefix::locate(global, name)?),
         }
     }
     Ok(resources)
+}
+
+/// Adds a service by its name, which may also be known to the Wine on the prefix.
+pub fn add_service(global: &Global, resources: &mut Resources, name: String) {
+    // Without a folder there is no Wine either.
+    resources.prefixes = prefix::folder(global).into_iter().filter(|it| it.is_dir()).collect();
+    resources.services.push(name);
 }
 
 /// Says what a list leaves open, unless the user wants no words.
@@ -73,12 +80,13 @@ pub fn warn_of_unknown(global: &Global, list: &ApplicationList) {
     }
 }
 
-fn service(name: &Path) -> Option<String> {
+fn service(global: &Global, name: &Path) -> Option<String> {
     let text = name.to_str()?;
     if text.contains(['/', '\\']) || name.symlink_metadata().is_ok() {
         return None;
     }
-    service_name(text)
+    let of_wine = || prefix::folder(global).is_ok_and(|prefix| is_wine_service(&prefix, text));
+    service_name(text).or_else(|| of_wine().then(|| text.to_owned()))
 }
 
 /// A bar on a terminal.
@@ -105,6 +113,11 @@ pub struct Row {
     pid: u32,
     user: String,
     service: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    further_services: Vec<String>,
+    /// Services that are stopped and started with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    dependents: Vec<String>,
     #[serde(rename = "type")]
     kind: &'static str,
     critical: Option<String>,
@@ -123,6 +136,8 @@ impl Row {
             pid: application.process.pid,
             user: application.user_id.map(user_name).unwrap_or_default(),
             service: application.service.clone(),
+            further_services: application.further_services.clone(),
+            dependents: application.dependents.clone(),
             kind: kind_words(application.kind),
             critical: application.critical.as_ref().map(ToString::to_string),
             restartable: application.restartable,
@@ -142,12 +157,21 @@ pub fn print(global: &Global, applications: &[Application]) {
             with_window(&row.application, &row.window),
             row.pid.to_string(),
             row.user.clone(),
-            row.service.clone().unwrap_or_default(),
+            services(row.service.iter().chain(&row.further_services), &row.dependents),
             row.critical.as_ref().map_or(row.kind.to_owned(), |reason| format!("{}: {reason}", row.kind)),
             restart_words(row.restartable).to_owned(),
             row.status.clone(),
         ]
     });
+}
+
+/// Services in words: those of a process, and those that stop and start with them.
+pub fn services<'a>(own: impl Iterator<Item = &'a String>, dependents: &[String]) -> String {
+    let own = own.map(String::as_str).collect::<Vec<_>>().join(", ");
+    match dependents {
+        [] => own,
+        dependents => format!("{own} with {}", dependents.join(", ")),
+    }
 }
 
 /// An application's name, with the title of its main window if it has one.

@@ -180,8 +180,12 @@ pub struct Application {
     pub name: String,
     /// The title of its main window, if it has one.
     pub window: Option<String>,
-    /// The short name, if it is a service.
+    /// The short name, if it is a service; of several that run in the process the first.
     pub service: Option<String>,
+    /// The others. For the documented functions each is an application of the same process.
+    pub further_services: Vec<String>,
+    /// Services of Wine that cannot run without these: they are stopped and started again with them.
+    pub dependents: Vec<String>,
     /// The service of a supervisor that it is.
     pub(crate) supervised: Option<Supervised>,
     /// What Wine is to be started with to have it again, if it is a program of Wine that can be started again.
@@ -209,6 +213,11 @@ pub struct Application {
 }
 
 impl Application {
+    /// The short names of the services that run in the process.
+    pub fn services(&self) -> impl Iterator<Item = &str> {
+        self.service.iter().chain(&self.further_services).map(String::as_str)
+    }
+
     /// Whether its service is one of runit, s6 or supervisord.
     pub fn is_supervised(&self) -> bool {
         self.supervised.is_some()

@@ -71,19 +71,19 @@ impl Filters {
         filters
     }
 
-    /// What the filters forbid for an application, as flags of its status. `program` is what it runs, where
-    /// that is known.
+    /// What the filters forbid for an application that runs these services, as flags of its status. `program` is what it
+    /// runs, where that is known.
     pub(crate) fn mask(
         &self,
         process: UniqueProcess,
-        service: Option<&str>,
+        services: &[&str],
         program: Option<&Path>,
     ) -> ApplicationStatus {
         let mut mask = ApplicationStatus::UNKNOWN;
         for filter in &self.0 {
             let concerned = match &filter.trigger {
                 FilterTrigger::Process(other) => *other == process,
-                FilterTrigger::Service(name) => service.is_some_and(|it| same_service(it, name)),
+                FilterTrigger::Service(name) => services.iter().any(|it| same_service(it, name)),
                 FilterTrigger::File(path) => program.is_some_and(|it| it == path) || runs(process, path),
             };
             if concerned {
@@ -94,6 +94,13 @@ impl Filters {
             }
         }
         mask
+    }
+
+    /// Whether a filter forbids to start this service again.
+    pub(crate) fn forbids_to_start(&self, service: &str) -> bool {
+        let is_it =
+            |it: &Filter| matches!(&it.trigger, FilterTrigger::Service(name) if same_service(service, name));
+        self.0.iter().any(is_it)
     }
 }
 
@@ -144,10 +151,10 @@ mod tests {
             add(FilterAction::NoRestart, FilterTrigger::File(program)),
             add(FilterAction::NoShutdown, FilterTrigger::Service("demo".to_owned())),
         ]);
-        assert_eq!(filters.mask(me, Some("demo.service"), None).bits(), 0xC0);
-        assert_eq!(filters.mask(me, None, None), ApplicationStatus::RESTART_MASKED);
+        assert_eq!(filters.mask(me, &["demo.service"], None).bits(), 0xC0);
+        assert_eq!(filters.mask(me, &[], None), ApplicationStatus::RESTART_MASKED);
         let earlier = UniqueProcess { start_time: me.start_time - 1, ..me };
-        assert_eq!(filters.mask(earlier, None, None), ApplicationStatus::UNKNOWN, "another process");
+        assert_eq!(filters.mask(earlier, &[], None), ApplicationStatus::UNKNOWN, "another process");
     }
 
     #[test]

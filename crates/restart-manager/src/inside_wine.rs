@@ -30,10 +30,23 @@ pub struct WineProgram {
     pub inodes: Vec<u64>,
     /// Its windows, if it has any.
     pub windows: Option<WineWindows>,
-    /// The service that it runs, if Wine's service manager has started it.
-    pub service: Option<String>,
+    /// The services that it runs, if Wine's service manager has started it.
+    pub services: Vec<String>,
+    /// Services that run in other programs and cannot run without one of these.
+    pub dependents: Vec<String>,
     /// What Wine is to be started with to have it again, if it can be started again: its path and its arguments.
     pub command: Option<Vec<String>>,
+}
+
+/// A service that Wine's service manager knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WineService {
+    /// Its short name.
+    pub name: String,
+    /// The process that runs it, if it runs.
+    pub process: Option<UniqueProcess>,
+    /// The services that it cannot run without.
+    pub needs: Vec<String>,
 }
 
 /// The top-level windows of a program.
@@ -76,6 +89,9 @@ pub trait WineConnection {
     /// The programs that run there.
     fn programs(&self) -> &[WineProgram];
 
+    /// The services that are registered there.
+    fn services(&self) -> &[WineService];
+
     /// Tells these programs' windows something; each may take so long to answer. What cannot be asked is not in the
     /// answer.
     fn tell(
@@ -91,14 +107,18 @@ pub trait InsideWine: fmt::Debug + Send + Sync {
     /// Gets in touch with the Wine that this process, a wineserver or a program, belongs to; `None` when that cannot be.
     fn connect(&self, one: UniqueProcess) -> Option<Box<dyn WineConnection>>;
 
-    /// Asks something of a service of the Wine on this prefix, and gives its process if it runs then.
+    /// Gets in touch with the Wine on this prefix; `None` when none runs there, or that cannot be.
+    fn connect_to(&self, prefix: &Path) -> Option<Box<dyn WineConnection>>;
+
+    /// Asks something of services of the Wine on this prefix, and gives the process of the first if that runs then. Those
+    /// that cannot run without one that is stopped are stopped before it, and what another one needs is started first.
     ///
     /// # Errors
-    /// In words, why it could not be done.
-    fn control_service(
+    /// In words, why it could not be done. The others are started all the same.
+    fn control_services(
         &self,
         prefix: &Path,
-        name: &str,
+        names: &[String],
         order: WineServiceOrder,
         patience: Duration,
     ) -> Result<Option<UniqueProcess>, String>;
@@ -111,7 +131,7 @@ pub enum WineServiceOrder {
     Look,
     /// To run. Wine is started for it.
     Start,
-    /// To stop, its process with it.
+    /// To stop, its process with it if that runs no other.
     Stop,
 }
 
@@ -126,15 +146,22 @@ fn connect(one: UniqueProcess) -> Option<Box<dyn WineConnection>> {
     INSIDE.get()?.connect(one)
 }
 
-/// Asks something of a service in Wine, and gives its process if it runs then; else why that could not be, in words.
-pub(crate) fn control_service(
+/// Asks something of services in Wine, and gives the process of the first if that runs then; else why that could not be,
+/// in words.
+pub(crate) fn control_services(
     prefix: &Path,
-    name: &str,
+    names: &[String],
     order: WineServiceOrder,
     patience: Duration,
 ) -> Result<Option<UniqueProcess>, String> {
     let inside = INSIDE.get().ok_or("Wine cannot be looked into")?;
-    inside.control_service(prefix, name, order, patience)
+    inside.control_services(prefix, names, order, patience)
+}
+
+/// Whether the service manager of the Wine that runs on this prefix knows a service of this name.
+pub fn is_wine_service(prefix: &Path, name: &str) -> bool {
+    let connection = INSIDE.get().and_then(|inside| inside.connect_to(prefix));
+    connection.is_some_and(|it| it.services().iter().any(|it| it.name.eq_ignore_ascii_case(name)))
 }
 
 /// Whether a process is a wineserver, by its name.
@@ -185,9 +212,31 @@ impl Seen {
         }
         self.asked.push(one);
         let Some(connection) = connect(one) else { return Vec::new() };
-        let programs = connection.programs();
+        self.take(connection.programs())
+    }
+
+    fn take(&mut self, programs: &[WineProgram]) -> Vec<UniqueProcess> {
         self.programs.extend(programs.iter().map(|it| (it.process, it.clone())));
         programs.iter().map(|it| it.process).collect()
+    }
+
+    /// Finds services by their names in the Wines that run on these prefixes: for each name the processes, none while the
+    /// service is stopped; `None` where no Wine knows it.
+    pub(crate) fn services(
+        &mut self,
+        prefixes: &[PathBuf],
+        names: &[String],
+    ) -> Vec<Option<Vec<UniqueProcess>>> {
+        let mut found = vec![None; names.len()];
+        let prefixes = prefixes.iter().filter(|_| !names.is_empty());
+        for connection in prefixes.filter_map(|prefix| INSIDE.get()?.connect_to(prefix)) {
+            self.take(connection.programs());
+            for (name, place) in names.iter().zip(&mut found) {
+                let known = connection.services().iter().filter(|it| it.name.eq_ignore_ascii_case(name));
+                known.for_each(|service| place.get_or_insert_with(Vec::new).extend(service.process));
+            }
+        }
+        found
     }
 
     /// What is known of the program of this process, after a look.
@@ -305,16 +354,21 @@ mod tests {
                 name,
                 inodes: vec![10, 30],
                 windows: None,
-                service: None,
+                services: Vec::new(),
+                dependents: Vec::new(),
                 command: None,
             };
             Some(Box::new(FakeConnection(vec![program])))
         }
 
-        fn control_service(
+        fn connect_to(&self, _prefix: &Path) -> Option<Box<dyn WineConnection>> {
+            None
+        }
+
+        fn control_services(
             &self,
             _prefix: &Path,
-            _name: &str,
+            _names: &[String],
             _order: WineServiceOrder,
             _patience: Duration,
         ) -> Result<Option<UniqueProcess>, String> {
@@ -325,6 +379,10 @@ mod tests {
     impl WineConnection for FakeConnection {
         fn programs(&self) -> &[WineProgram] {
             &self.0
+        }
+
+        fn services(&self) -> &[WineService] {
+            &[]
         }
 
         fn tell(

@@ -81,7 +81,15 @@ fn assemble(
     for process in resources.processes.iter().filter(|process| process.is_running()) {
         affected.entry(*process).or_default();
     }
-    let services = service::registered(&resources.services);
+    let mut services = service::registered(&resources.services);
+    for (name, of_wine) in
+        resources.services.iter().zip(seen.services(&resources.prefixes, &resources.services))
+    {
+        if let Some(processes) = of_wine {
+            services.processes.extend(processes);
+            services.unknown.retain(|unknown| unknown != name);
+        }
+    }
     for process in services.processes {
         affected.entry(process).or_default();
     }
@@ -130,7 +138,9 @@ fn assemble(
     }
     for application in list.applications.iter_mut().filter(|_| !filters.0.is_empty()) {
         let current = application.restarted_as.unwrap_or(application.process);
-        application.status.insert(filters.mask(current, application.service.as_deref(), None));
+        let services: Vec<&str> = application.services().collect();
+        let mask = filters.mask(current, &services, None);
+        application.status.insert(mask);
     }
     list.applications.sort_by_key(|it| (it.kind.shutdown_rank(), it.process));
     list.reboot_reasons = reboot_reasons(&list);
@@ -167,6 +177,8 @@ fn describe(store: Option<&Store>, judge: &Judge, process: UniqueProcess, used: 
         name: application_name(folder, &stat),
         window: None,
         service: None,
+        further_services: Vec::new(),
+        dependents: Vec::new(),
         supervised: None,
         wine_command: None,
         kind: if critical.is_some() { ApplicationType::Critical } else { ApplicationType::Console },
@@ -228,10 +240,18 @@ fn find_windows_of_wine(applications: &mut [Application], seen: &mut Seen) {
             };
             application.window.clone_from(&windows.main);
         }
-        if let Some((name, place)) = program.service.clone().zip(wine_prefix(application.process)) {
+        if let Some(((name, others), place)) =
+            program.services.split_first().zip(wine_prefix(application.process))
+        {
             application.kind = ApplicationType::Service;
             application.service = Some(name.clone());
-            application.supervised = Some(Supervised { supervisor: Supervisor::Wine, place, name });
+            application.further_services = others.to_vec();
+            application.dependents.clone_from(&program.dependents);
+            application.supervised = Some(Supervised {
+                others: others.to_vec(),
+                dependents: program.dependents.clone(),
+                ..Supervised::new(Supervisor::Wine, place, name.clone())
+            });
             application.restartable = true;
             continue;
         }
@@ -286,9 +306,12 @@ fn from_history(entry: Entry) -> Application {
         });
     }
     let restartable = entry.application.can_be_restarted();
+    let supervised = entry.application.supervised.as_ref();
     Application {
         process,
         service: entry.application.service_name().map(str::to_owned),
+        further_services: supervised.map(|it| it.others.clone()).unwrap_or_default(),
+        dependents: supervised.map(|it| it.dependents.clone()).unwrap_or_default(),
         name: entry.application.name,
         window: None,
         supervised: entry.application.supervised,

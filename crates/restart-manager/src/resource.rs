@@ -18,6 +18,9 @@ pub struct Resources {
     /// Service short names.
     #[serde(default)]
     pub services: Vec<String>,
+    /// Prefixes of Wine whose services the names may mean too, while Wine runs there.
+    #[serde(default, with = "crate::path_text::list")]
+    pub prefixes: Vec<PathBuf>,
 }
 
 impl Resources {
@@ -35,6 +38,7 @@ impl Resources {
         self.files.extend(other.files);
         self.processes.extend(other.processes);
         self.services.extend(other.services);
+        self.prefixes.extend(other.prefixes);
     }
 
     pub(crate) fn sort(&mut self) {
@@ -44,5 +48,7 @@ impl Resources {
         self.processes.dedup();
         self.services.sort();
         self.services.dedup();
+        self.prefixes.sort();
+        self.prefixes.dedup();
     }
 }

@@ -108,7 +108,7 @@ pub(crate) fn restart(
         if cancel.is_cancelled() {
             return Err(Error::Cancelled);
         }
-        restart_one(session, entry, &mut outcome)?;
+        restart_one(session, entry, &filters, &mut outcome)?;
         progress.step(1);
     }
     Ok(outcome)
@@ -125,9 +125,11 @@ fn is_stopped(entry: &Entry) -> bool {
 /// Whether a filter forbids to start it again.
 fn is_masked(filters: &Filters, entry: &Entry) -> bool {
     let application = &entry.application;
-    let service = application.service_name();
     let program = application.plan.as_ref().map(|it| it.program.as_path());
-    filters.mask(application.process, service, program) != ApplicationStatus::UNKNOWN
+    let unit: Vec<&str> = application.service.iter().map(|it| it.unit.name.as_str()).collect();
+    let supervised = application.supervised.as_ref();
+    filters.mask(application.process, &unit, program) != ApplicationStatus::UNKNOWN
+        || supervised.is_some_and(|it| it.only(|name| !filters.forbids_to_start(name)).is_none())
 }
 
 /// A service of a manager or of a supervisor.
@@ -138,8 +140,10 @@ enum ServiceToStart {
 }
 
 impl ServiceToStart {
-    fn of(application: &Stopping) -> Option<ServiceToStart> {
-        let supervised = application.supervised.clone().map(ServiceToStart::Supervised);
+    /// The service without what a filter forbids to start along with it.
+    fn of(application: &Stopping, filters: &Filters) -> Option<ServiceToStart> {
+        let allowed = |it: &Supervised| it.only(|name| !filters.forbids_to_start(name));
+        let supervised = application.supervised.as_ref().and_then(allowed).map(ServiceToStart::Supervised);
         supervised.or_else(|| application.service.clone().map(ServiceToStart::Managed))
     }
 
@@ -147,7 +151,7 @@ impl ServiceToStart {
     fn is_same(&self, other: &ServiceToStart) -> bool {
         match (self, other) {
             (ServiceToStart::Managed(one), ServiceToStart::Managed(other)) => one.unit == other.unit,
-            (ServiceToStart::Supervised(one), ServiceToStart::Supervised(other)) => one == other,
+            (ServiceToStart::Supervised(one), ServiceToStart::Supervised(other)) => one.is_same(other),
             _ => false,
         }
     }
@@ -200,8 +204,13 @@ fn restart_service(
     Ok(())
 }
 
-fn restart_one(session: &Session, entry: &Entry, outcome: &mut Outcome) -> Result<(), Error> {
-    if let Some(service) = ServiceToStart::of(&entry.application) {
+fn restart_one(
+    session: &Session,
+    entry: &Entry,
+    filters: &Filters,
+    outcome: &mut Outcome,
+) -> Result<(), Error> {
+    if let Some(service) = ServiceToStart::of(&entry.application, filters) {
         return restart_service(session, entry, service, outcome);
     }
     let Some(plan) = &entry.application.plan else { return Ok(()) };
@@ -306,7 +315,7 @@ fn recover_session(
         }
         if entry.application.service_name().is_some() {
             // Starting one that runs, or has not stopped yet, is no harm: its manager keeps the order.
-            restart_one(session, entry, &mut outcome)?;
+            restart_one(session, entry, &filters, &mut outcome)?;
             continue;
         }
         let Some(plan) = &entry.application.plan else { continue };
@@ -319,7 +328,7 @@ fn recover_session(
             session.record(&[Action::Restarted { process, new }], Outlives::System)?;
             outcome.restarted.push(Restarted { name: entry.application.name.clone(), old: process, new });
         } else {
-            restart_one(session, entry, &mut outcome)?;
+            restart_one(session, entry, &filters, &mut outcome)?;
         }
     }
     let key = session.key.clone();

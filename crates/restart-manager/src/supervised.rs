@@ -16,7 +16,7 @@ use crate::cancel::CancelToken;
 use crate::critical::CriticalReason;
 use crate::error::{Error, Refusal};
 use crate::history::Stopping;
-use crate::inside_wine::{WineServiceOrder, control_service};
+use crate::inside_wine::{WineServiceOrder, control_services};
 use crate::process::UniqueProcess;
 use crate::service;
 use crate::service_manager::finish;
@@ -36,6 +36,12 @@ pub(crate) struct Supervised {
     pub(crate) place: PathBuf,
     /// The name by which the supervisor's tool knows it.
     pub(crate) name: String,
+    /// Other services of Wine that run in the same process.
+    #[serde(default)]
+    pub(crate) others: Vec<String>,
+    /// Services of Wine in other processes that stop along with these.
+    #[serde(default)]
+    pub(crate) dependents: Vec<String>,
 }
 
 impl fmt::Display for Supervised {
@@ -45,6 +51,38 @@ impl fmt::Display for Supervised {
 }
 
 impl Supervised {
+    pub(crate) fn new(supervisor: Supervisor, place: PathBuf, name: String) -> Supervised {
+        Supervised { supervisor, place, name, others: Vec::new(), dependents: Vec::new() }
+    }
+
+    /// Whether both are one service, although more may have stopped along with it the second time.
+    pub(crate) fn is_same(&self, other: &Supervised) -> bool {
+        (self.supervisor, &self.place, &self.name) == (other.supervisor, &other.place, &other.name)
+    }
+
+    /// The services of its process.
+    pub(crate) fn own_names(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.name).chain(&self.others)
+    }
+
+    /// It with those of its names that may be started again; `None` when none of its process may.
+    pub(crate) fn only(&self, is_allowed: impl Fn(&str) -> bool) -> Option<Supervised> {
+        let mut own = self.own_names().filter(|it| is_allowed(it)).cloned();
+        let name = own.next()?;
+        let dependents = self.dependents.iter().filter(|it| is_allowed(it)).cloned().collect();
+        Some(Supervised { name, others: own.collect(), dependents, ..self.clone() })
+    }
+
+    /// Asks something of these services of Wine.
+    fn control_in_wine(
+        &self,
+        order: WineServiceOrder,
+        patience: Duration,
+    ) -> Result<Option<UniqueProcess>, String> {
+        let names: Vec<String> = self.own_names().chain(&self.dependents).cloned().collect();
+        control_services(&self.place, &names, order, patience)
+    }
+
     /// The name by which the supervisor's tool knows it, or that of its folder.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -80,7 +118,8 @@ impl Supervised {
             }
             // By its own configuration it ends what does not stop.
             Supervisor::Supervisord => self.control("stop", patience),
-            Supervisor::Wine => self.stop_in_wine(patience, force),
+            // It has looked at its process too.
+            Supervisor::Wine => return self.stop_in_wine(patience, force),
         }?;
         match self.process() {
             None => Ok(()),
@@ -98,8 +137,7 @@ impl Supervised {
             }),
             Supervisor::Supervisord => self.control("start", START_PATIENCE),
             Supervisor::Wine => {
-                let order = WineServiceOrder::Start;
-                let started = control_service(&self.place, &self.name, order, START_PATIENCE)?;
+                let started = self.control_in_wine(WineServiceOrder::Start, START_PATIENCE)?;
                 return started.ok_or_else(|| format!("{self} was started and has no process"));
             }
         };
@@ -111,8 +149,8 @@ impl Supervised {
         }
     }
 
-    fn stop_in_wine(&self, patience: Duration, force: bool) -> Result<String, String> {
-        let control = |order| control_service(&self.place, &self.name, order, patience);
+    fn stop_in_wine(&self, patience: Duration, force: bool) -> Result<(), String> {
+        let control = |order| self.control_in_wine(order, patience);
         let stopped = control(WineServiceOrder::Stop);
         if stopped.is_err()
             && force
@@ -120,9 +158,9 @@ impl Supervised {
         {
             // It may just have ended, and the next look says whether it has.
             let _ = process.pin().and_then(|pinned| pinned.send(Signal::KILL));
-            return control(WineServiceOrder::Stop).map(|_| String::new());
+            return control(WineServiceOrder::Stop).map(|_| ());
         }
-        stopped.map(|_| String::new())
+        stopped.map(|_| ())
     }
 
     /// Waits until the service has a process, or none; whether that came about.
@@ -147,9 +185,7 @@ impl Supervised {
                 answer.trim().parse().ok()
             }
             Supervisor::Wine => {
-                let order = WineServiceOrder::Look;
-                let process = control_service(&self.place, &self.name, order, ANSWER_PATIENCE).ok()??;
-                Some(process.pid)
+                Some(self.control_in_wine(WineServiceOrder::Look, ANSWER_PATIENCE).ok()??.pid)
             }
             Supervisor::Supervisord => {
                 let status = status(&self.place)?;
@@ -198,6 +234,9 @@ pub(crate) fn stop(
             services.entry(service).or_default().push(application);
         }
     }
+    // What needs others is stopped before them.
+    let mut services: Vec<(Supervised, Vec<Stopping>)> = services.into_iter().collect();
+    services.sort_by_key(|(service, _)| service.dependents.len());
     let mut refused = Vec::new();
     for (supervised, members) in services {
         if cancel.is_cancelled() {
@@ -218,4 +257,24 @@ pub(crate) fn stop(
 /// Starts a service again; gives its process.
 pub(crate) fn start(service: &Supervised) -> Result<UniqueProcess, String> {
     service.start().map_err(|reason| format!("{service}: {reason}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_not_be_started_again_is_left_out_and_the_rest_of_the_process_is_started() {
+        let names = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect::<Vec<String>>();
+        let service = Supervised {
+            others: names(&["Two"]),
+            dependents: names(&["Three", "Four"]),
+            ..Supervised::new(Supervisor::Wine, "/prefix".into(), "One".to_owned())
+        };
+        let kept = service.only(|name| !["One", "Three"].contains(&name)).unwrap();
+        assert!(kept.own_names().eq(["Two"]));
+        assert_eq!(kept.dependents, ["Four"]);
+        assert_eq!(service.only(|name| !["One", "Two"].contains(&name)), None);
+        assert!(service.is_same(&Supervised { dependents: Vec::new(), ..service.clone() }));
+    }
 }

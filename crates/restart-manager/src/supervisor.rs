@@ -127,7 +127,7 @@ impl Reachable {
         if supervisor == Supervisor::Supervisord {
             let found = named(&self.status).find(|(_, pid)| *pid == Some(child));
             let name = found.map(|it| it.0.to_owned()).ok_or(CriticalReason::SilentManager)?;
-            return Ok(Supervised { supervisor, place: self.place.clone(), name });
+            return Ok(Supervised::new(supervisor, self.place.clone(), name));
         }
         // The logger of a runit service has a folder and a supervisor's record of its own.
         let log = self.place.join("log");
@@ -135,7 +135,8 @@ impl Reachable {
             true => log,
             false => self.place.clone(),
         };
-        Ok(Supervised { supervisor, name: folder_name(&place), place })
+        let name = folder_name(&place);
+        Ok(Supervised::new(supervisor, place, name))
     }
 
     /// The names of its services, stopped ones among them.

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use reseat_engine::{ServiceOrder, ServiceState};
 use reseat_restart_manager::{
-    InsideWine, UniqueProcess, WineAnswer, WineConnection, WineMessage, WineProgram, WineServiceOrder,
-    WineWindows,
+    InsideWine, UniqueProcess, WineAnswer, WineConnection, WineMessage, WineProgram, WineService,
+    WineServiceOrder, WineWindows,
 };
 
 use super::command_line::arguments;
@@ -21,6 +21,7 @@ use super::files::{Bits, WindowsFiles};
 use super::frame::{Frame, FrameError, Rest};
 use super::mappings::{Mapped, bytes, look};
 use super::process::{HostProcess, ProcessError};
+use super::running_services::{dependents, start_order, stop_order};
 use super::service;
 use super::site::Site;
 
@@ -45,75 +46,57 @@ pub struct WineInsight;
 
 impl InsideWine for WineInsight {
     fn connect(&self, one: UniqueProcess) -> Option<Box<dyn WineConnection>> {
-        let prefix = prefix_of(one)?;
-        let connected = self
-            .site(&prefix)
-            .and_then(|site| Connection::open(site, &prefix).map_err(|error| format!("the host {error}")));
-        match connected {
-            Ok(connection) => Some(Box::new(connection)),
-            Err(reason) => {
-                tracing::warn!(prefix = %prefix.display(), reason, "programs of Wine cannot be asked");
-                None
-            }
-        }
+        connected(&prefix_of(one)?)
     }
 
-    fn control_service(
+    fn connect_to(&self, prefix: &Path) -> Option<Box<dyn WineConnection>> {
+        connected(&own_running(prefix.to_owned())?)
+    }
+
+    fn control_services(
         &self,
         prefix: &Path,
-        name: &str,
+        names: &[String],
         order: WineServiceOrder,
         patience: Duration,
     ) -> Result<Option<UniqueProcess>, String> {
-        let process = self.service_process(prefix, name)?;
-        let (wanted, order) = match order {
-            WineServiceOrder::Look => return Ok(process),
+        if order != WineServiceOrder::Start && reseat_machine::wine_server(prefix).is_none() {
+            return Ok(None);
+        }
+        let lost = |error: ProcessError| format!("the host {error}");
+        let mut connection = Connection::open(site(prefix)?, prefix).map_err(lost)?;
+        match order {
+            WineServiceOrder::Look => {}
             WineServiceOrder::Start => {
-                (ServiceState::RUNNING, ServiceOrder::Start { arguments: Vec::new(), waits: true })
+                let started = connection.start(names, patience);
+                connection.look(prefix).map_err(lost)?;
+                started?;
             }
-            WineServiceOrder::Stop if process.is_none() => return Ok(None),
-            WineServiceOrder::Stop => (ServiceState::STOPPED, ServiceOrder::Stop { waits: true }),
-        };
-        let deadline = Instant::now() + patience;
-        let site = self.site(prefix)?;
-        let state = service::order(&site, name, &order, patience).map_err(|error| error.to_string());
-        site.clear();
-        match state? {
-            None => return Err("there is no such service".to_owned()),
-            Some(state) if state != wanted => {
-                return Err(format!("its state is {} after {} s", state.0, patience.as_secs_f32()));
+            WineServiceOrder::Stop => {
+                connection.stop(names, patience)?;
+                return Ok(None);
             }
-            Some(_) => {}
         }
-        if wanted == ServiceState::RUNNING {
-            return self.service_process(prefix, name);
-        }
-        // It says that it has stopped, and has its files until it has ended.
-        while process.is_some_and(|process| process.is_running()) {
-            if Instant::now() >= deadline {
-                return Err(format!("its process has not ended after {} s", patience.as_secs_f32()));
-            }
-            std::thread::sleep(STOP_INTERVAL);
-        }
-        Ok(None)
+        let is_it = |it: &&WineService| names.first().is_some_and(|name| it.name.eq_ignore_ascii_case(name));
+        Ok(connection.services.iter().find(is_it).and_then(|it| it.process))
     }
 }
 
-impl WineInsight {
-    fn site(&self, prefix: &Path) -> Result<Site, String> {
-        let files = WindowsFiles::find().ok_or_else(|| super::Missing::WindowsSide.to_string())?;
-        Site::new(prefix, files).map_err(|missing| missing.to_string())
-    }
+fn site(prefix: &Path) -> Result<Site, String> {
+    let files = WindowsFiles::find().ok_or_else(|| super::Missing::WindowsSide.to_string())?;
+    Site::new(prefix, files).map_err(|missing| missing.to_string())
+}
 
-    /// The process of a service in a Wine that runs.
-    fn service_process(&self, prefix: &Path, name: &str) -> Result<Option<UniqueProcess>, String> {
-        if reseat_machine::wine_server(prefix).is_none() {
-            return Ok(None);
+/// Gets in touch with the Wine that runs on this prefix.
+fn connected(prefix: &Path) -> Option<Box<dyn WineConnection>> {
+    let connected = site(prefix)
+        .and_then(|site| Connection::open(site, prefix).map_err(|error| format!("the host {error}")));
+    match connected {
+        Ok(connection) => Some(Box::new(connection)),
+        Err(reason) => {
+            tracing::warn!(prefix = %prefix.display(), reason, "programs of Wine cannot be asked");
+            None
         }
-        let connection =
-            Connection::open(self.site(prefix)?, prefix).map_err(|error| format!("the host {error}"))?;
-        let is_it = |it: &&WineProgram| it.service.as_ref().is_some_and(|it| it.eq_ignore_ascii_case(name));
-        Ok(connection.programs.iter().find(is_it).map(|it| it.process))
     }
 }
 
@@ -134,9 +117,14 @@ fn prefix_of(one: UniqueProcess) -> Option<PathBuf> {
         Some(prefix) => PathBuf::from(prefix),
         None => PathBuf::from(value(b"HOME=")?).join(".wine"),
     };
+    one.is_running().then(|| own_running(prefix)).flatten()
+}
+
+/// This prefix if it is the caller's own and its wineserver runs.
+fn own_running(prefix: PathBuf) -> Option<PathBuf> {
+    let own = rustix::process::geteuid().as_raw();
     let is_own = fs::metadata(&prefix).is_ok_and(|it| it.is_dir() && it.uid() == own);
-    (prefix.is_absolute() && is_own && one.is_running() && reseat_machine::wine_server(&prefix).is_some())
-        .then_some(prefix)
+    (prefix.is_absolute() && is_own && reseat_machine::wine_server(&prefix).is_some()).then_some(prefix)
 }
 
 /// A host in a Wine, and what it told of the programs there.
@@ -145,6 +133,7 @@ struct Connection {
     host: Option<HostProcess>,
     site: Site,
     programs: Vec<WineProgram>,
+    services: Vec<WineService>,
     windows_pids: HashMap<UniqueProcess, u32>,
 }
 
@@ -162,24 +151,102 @@ struct Answer {
     files: Vec<(u32, u64)>,
     /// Process ids of Windows, whether it is a main window, and titles.
     windows: Vec<(u32, bool, String)>,
-    /// Process ids of Windows, and names of services.
-    services: Vec<(u32, String)>,
+    /// Process ids of Windows, 0 while they do not run, names of services, and what these need.
+    services: Vec<(u32, String, Vec<String>)>,
 }
 
 impl Connection {
     fn open(site: Site, prefix: &Path) -> Result<Self, ProcessError> {
-        let mut host = site.start(Bits::B64)?;
-        let (told, mapped) = look(&mut host, &site, b'E', Instant::now() + LIMIT)?;
-        let answer = answer(&told)?;
-        let mut connection =
-            Self { host: Some(host), site, programs: Vec::new(), windows_pids: HashMap::new() };
-        connection.take(&answer, &mapped, prefix);
+        let host = Some(site.start(Bits::B64)?);
+        let (programs, services, windows_pids) = (Vec::new(), Vec::new(), HashMap::new());
+        let mut connection = Self { host, site, programs, services, windows_pids };
+        connection.look(prefix)?;
         tracing::debug!(programs = connection.programs.len(), "looked into Wine");
         Ok(connection)
     }
 
+    /// Asks what there is now.
+    fn look(&mut self, prefix: &Path) -> Result<(), ProcessError> {
+        let Some(host) = &mut self.host else { return Ok(()) };
+        let (told, mapped) = look(host, &self.site, b'E', Instant::now() + LIMIT)?;
+        let answer = answer(&told)?;
+        self.programs.clear();
+        self.windows_pids.clear();
+        self.take(&answer, &mapped, prefix);
+        Ok(())
+    }
+
+    /// Stops services, and before them those that cannot run without them.
+    fn stop(&mut self, names: &[String], patience: Duration) -> Result<(), String> {
+        let deadline = Instant::now() + patience;
+        let mut stopped: Vec<WineService> = Vec::new();
+        for name in stop_order(&self.services, names) {
+            let is_it = |it: &&WineService| it.process.is_some() && it.name.eq_ignore_ascii_case(&name);
+            let Some(service) = self.services.iter().find(is_it).cloned() else { continue };
+            self.order(&name, &ServiceOrder::Stop { waits: true }, ServiceState::STOPPED, patience)?;
+            stopped.push(service);
+        }
+        // They say that they have stopped, and have their files until their processes have ended.
+        let left: Vec<UniqueProcess> =
+            self.services.iter().filter(|it| !stopped.contains(it)).filter_map(|it| it.process).collect();
+        let ending = stopped.iter().filter_map(|it| it.process).filter(|process| !left.contains(process));
+        for process in ending {
+            while process.is_running() {
+                if Instant::now() >= deadline {
+                    return Err(format!("its process has not ended after {} s", patience.as_secs_f32()));
+                }
+                std::thread::sleep(STOP_INTERVAL);
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts services, what they need among them first. One that does not start keeps none of the others from it.
+    fn start(&mut self, names: &[String], patience: Duration) -> Result<(), String> {
+        let order = ServiceOrder::Start { arguments: Vec::new(), waits: true };
+        let started = start_order(&self.services, names)
+            .iter()
+            .filter_map(|name| self.order(name, &order, ServiceState::RUNNING, patience).err())
+            .collect::<Vec<String>>();
+        if started.is_empty() { Ok(()) } else { Err(started.join("; ")) }
+    }
+
+    /// Asks something of a service, which has to be in this state then.
+    fn order(
+        &mut self,
+        name: &str,
+        order: &ServiceOrder,
+        wanted: ServiceState,
+        patience: Duration,
+    ) -> Result<(), String> {
+        let host = self.host.as_mut().ok_or("the host is lost")?;
+        match service::order_of(host, name, order, patience).map_err(|error| error.to_string())? {
+            None => Err(format!("{name}: there is no such service")),
+            Some(state) if state != wanted => {
+                Err(format!("{name}: its state is {} after {} s", state.0, patience.as_secs_f32()))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
     fn take(&mut self, answer: &Answer, mapped: &[Mapped], prefix: &Path) {
         let own = self.host.as_ref().map(HostProcess::pid);
+        let processes: HashMap<u32, UniqueProcess> = (0_u64..)
+            .zip(&answer.programs)
+            .filter_map(|(index, told)| {
+                let found = mapped.iter().find(|it| it.index() == index)?;
+                Some((told.windows_pid, UniqueProcess::of(found.pid)?))
+            })
+            .collect();
+        self.services = answer
+            .services
+            .iter()
+            .map(|(pid, name, needs)| WineService {
+                name: name.clone(),
+                process: processes.get(pid).copied(),
+                needs: needs.clone(),
+            })
+            .collect();
         for (index, told) in (0_u64..).zip(&answer.programs) {
             let Some(found) = mapped.iter().find(|it| it.index() == index) else { continue };
             let Some(process) = UniqueProcess::of(found.pid).filter(|it| Some(it.pid) != own) else {
@@ -198,8 +265,10 @@ impl Connection {
             self.windows_pids.insert(process, told.windows_pid);
             let inodes = answer.files.iter().filter(|it| theirs(it.0)).map(|it| it.1).collect();
             let name = told.path.rsplit('\\').next().unwrap_or_default().to_owned();
-            let service = answer.services.iter().find(|it| theirs(it.0)).map(|it| it.1.clone());
-            self.programs.push(WineProgram { process, name, inodes, windows, service, command });
+            let services: Vec<String> =
+                answer.services.iter().filter(|it| theirs(it.0)).map(|it| it.1.clone()).collect();
+            let dependents = dependents(&self.services, &services);
+            self.programs.push(WineProgram { process, name, inodes, windows, services, dependents, command });
         }
     }
 
@@ -244,6 +313,10 @@ impl Connection {
 impl WineConnection for Connection {
     fn programs(&self) -> &[WineProgram] {
         &self.programs
+    }
+
+    fn services(&self) -> &[WineService] {
+        &self.services
     }
 
     fn tell(
@@ -300,7 +373,9 @@ fn answer(bytes: &[u8]) -> Result<Answer, FrameError> {
         answer.windows.push((rest.number()?, rest.byte()? != 0, rest.text()?));
     }
     for _ in 0..rest.number()? {
-        answer.services.push((rest.number()?, rest.text()?));
+        let (windows_pid, name) = (rest.number()?, rest.text()?);
+        let needs = (0..rest.number()?).map(|_| rest.text()).collect::<Result<_, _>>()?;
+        answer.services.push((windows_pid, name, needs));
     }
     Ok(answer)
 }
@@ -343,7 +418,9 @@ mod tests {
             .text("Title")
             .number(1)
             .number(32)
-            .text("Service");
+            .text("Service")
+            .number(1)
+            .text("Needed");
         let bytes = frame.finish().unwrap().split_off(5);
         let read = answer(&bytes).unwrap();
         assert_eq!(read.programs[0].path, r"C:\a b.exe");
@@ -351,7 +428,7 @@ mod tests {
             (read.files, read.windows),
             (vec![(32, 1 << 32 | 7)], vec![(32, true, "Title".to_owned())])
         );
-        assert_eq!(read.services, [(32, "Service".to_owned())]);
+        assert_eq!(read.services, [(32, "Service".to_owned(), vec!["Needed".to_owned()])]);
         for length in 0..bytes.len() {
             assert!(answer(&bytes[..length]).is_err(), "cut at {length}");
         }

@@ -244,7 +244,8 @@ impl<'m> ManagerSessions<'m> {
 
     fn list(&self, handle: u32) -> Result<Vec<Value>, u32> {
         let list = self.primary(handle)?.list().map_err(|error: Error| error.code())?;
-        let applications = list.applications.iter().flat_map(|it| application_bytes(it, &self.ids)).collect();
+        let applications = list.applications.iter().flat_map(|it| application_bytes(it, &self.ids));
+        let applications = applications.collect();
         Ok(vec![Value::Bytes(applications), Value::Int(list.reboot_reasons.bits().cast_signed())])
     }
 
@@ -337,6 +338,9 @@ impl<'m> ManagerSessions<'m> {
             }
         }
         resources.services = texts(services)?.map(str::to_owned).collect();
+        if !resources.services.is_empty() {
+            resources.prefixes.push(self.machine.prefix().to_owned());
+        }
         Ok(resources)
     }
 }
@@ -350,8 +354,8 @@ fn texts(value: &Value) -> Result<impl Iterator<Item = &str>, u32> {
     }
 }
 
-/// An application as RM_PROCESS_INFO: the process and its start as FILETIME, name, service, type, status, session of the
-/// terminal server, whether it can be started again.
+/// An application as RM_PROCESS_INFO, or each of its services as one: the process and its start as FILETIME, name, service,
+/// type, status, session of the terminal server, whether it can be started again.
 fn application_bytes(application: &Application, ids: &ProcessIds) -> Vec<u8> {
     let text = |text: &str, room: usize| {
         let units = text.encode_utf16().take(room - 1).chain(std::iter::repeat(0)).take(room);
@@ -363,13 +367,17 @@ fn application_bytes(application: &Application, ids: &ProcessIds) -> Vec<u8> {
         application.session_id.unwrap_or(u32::MAX),
         application.restartable.into(),
     ];
-    [
-        ids.bytes(application.process).to_vec(),
-        text(&application.name, 256),
-        text(application.service.as_deref().unwrap_or_default(), 64),
-        numbers.into_iter().flat_map(u32::to_le_bytes).collect(),
-    ]
-    .concat()
+    let of_service = |service: &str| {
+        [
+            ids.bytes(application.process).to_vec(),
+            text(&application.name, 256),
+            text(service, 64),
+            numbers.into_iter().flat_map(u32::to_le_bytes).collect(),
+        ]
+        .concat()
+    };
+    let services: Vec<Vec<u8>> = application.services().map(of_service).collect();
+    if services.is_empty() { of_service("") } else { services.concat() }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use reseat_machine::RegistryChange;
 
 use super::files::Bits;
 use super::frame::{Frame, Said};
-use super::process::ProcessError;
+use super::process::{HostProcess, ProcessError};
 use super::site::Site;
 
 /// How long a service is waited for (page `servicecontrol-table.md`).
@@ -33,10 +33,24 @@ pub(super) fn order(
     order: &ServiceOrder,
     patience: Duration,
 ) -> Result<Option<ServiceState>, HostError> {
-    let trouble = |error: ProcessError| HostError::Channel {
-        action: format!("service {name}"),
-        what: error.to_string(),
-    };
+    let mut host = site.start(Bits::B64).map_err(|error| trouble(name, &error))?;
+    let state = order_of(&mut host, name, order, patience)?;
+    host.quit();
+    Ok(state)
+}
+
+fn trouble(name: &str, error: &ProcessError) -> HostError {
+    HostError::Channel { action: format!("service {name}"), what: error.to_string() }
+}
+
+/// Asks something of a service through a host that runs.
+pub(super) fn order_of(
+    host: &mut HostProcess,
+    name: &str,
+    order: &ServiceOrder,
+    patience: Duration,
+) -> Result<Option<ServiceState>, HostError> {
+    let trouble = |error: ProcessError| trouble(name, &error);
     let wait = |waits: bool| if waits { milliseconds(patience) } else { 0 };
     let request = Frame::new(b'V');
     let request = match order {
@@ -48,17 +62,14 @@ pub(super) fn order(
             arguments.iter().fold(request, |request, argument| request.text(argument))
         }
     };
-    let mut host = site.start(Bits::B64).map_err(trouble)?;
     let deadline = Instant::now() + patience + LIMIT;
     host.say(request, deadline).map_err(trouble)?;
-    let state = match host.hear(deadline).map_err(trouble)? {
+    match host.hear(deadline).map_err(trouble)? {
         Said::Done(state) => Ok(Some(ServiceState(state))),
         Said::Failed { error: NO_SERVICE, .. } => Ok(None),
         Said::Failed { error, .. } => Err(HostError::Service { error }),
         _ => Err(trouble(ProcessError::OutOfTurn("something else than a state"))),
-    };
-    host.quit();
-    state
+    }
 }
 
 /// Has the service manager know what the registry says of a service.

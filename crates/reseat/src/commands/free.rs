@@ -86,7 +86,13 @@ fn close(global: &Global, session: &Primary, options: &ShutdownOptions) -> Resul
                     "; it runs once, or its unit cannot be started by hand, and it stays closed"
                 }
             };
-            let name = application.service.as_ref().unwrap_or(&application.name);
+            let name = match &application.service {
+                Some(_) => closing::services(
+                    application.service.iter().chain(&application.further_services),
+                    &application.dependents,
+                ),
+                None => application.name.clone(),
+            };
             eprintln!("reseat: closed {name} (process {}){again}", application.process.pid);
         }
     }

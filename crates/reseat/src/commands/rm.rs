@@ -28,7 +28,9 @@ pub fn run(global: &Global, command: Rm) -> Result<ExitCode, Failure> {
             for pid in pid {
                 resources.processes.push(process(pid)?);
             }
-            resources.services.extend(service.iter().map(|name| full_name(name)));
+            for name in service {
+                closing::add_service(global, &mut resources, full_name(&name));
+            }
             let session = Secondary::join(&session_key(&key)?)?;
             session.register(&resources)?;
             session.leave();

@@ -22,6 +22,12 @@ struct Line {
     pid: u32,
     user: String,
     unit: Option<String>,
+    /// Other services of Wine in the same process.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    further_services: Vec<String>,
+    /// Services that are stopped and started with it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    dependents: Vec<String>,
     #[serde(rename = "type")]
     kind: &'static str,
     /// The Wine prefix that it runs in, if it is a program of Wine.
@@ -58,6 +64,8 @@ pub fn run(global: &Global, arguments: &Who) -> Result<ExitCode, Failure> {
                 true => application.service.clone(),
                 false => unit_of(application.process.pid).map(|unit| unit.name),
             },
+            further_services: application.further_services.clone(),
+            dependents: application.dependents.clone(),
             wine_prefix: wine_prefix(application.process),
             kind: closing::kind_words(application.kind),
             critical: application.critical.as_ref().map(ToString::to_string),
@@ -127,7 +135,7 @@ fn print(global: &Global, lines: &[Line]) {
             line.user.clone(),
         ];
         if has_units {
-            cells.push(line.unit.clone().unwrap_or_default());
+            cells.push(closing::services(line.unit.iter().chain(&line.further_services), &line.dependents));
         }
         let file = line.file.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
         cells.extend([kind, closing::restart_words(line.restartable).to_owned(), line.uses.clone(), file]);

@@ -1,11 +1,13 @@
-/* A service that says in C:\service.txt that it runs, with its version and its first argument, and that it has stopped. Its
- * name begins with Reseat, which is left out. */
+/* Services that say in C:\service.txt that they run, with their version and their first argument, and that they have stopped.
+ * Their names begin with Reseat, which is left out. The program holds the file that its command line names. */
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
 #include <winsvc.h>
 
-static SERVICE_STATUS_HANDLE manager;
-static HANDLE stopped;
+struct service {
+    SERVICE_STATUS_HANDLE manager;
+    HANDLE stopped;
+};
 
 static void put(HANDLE file, const WCHAR *text)
 {
@@ -26,33 +28,37 @@ static void tell(const WCHAR *name, const WCHAR *text)
     CloseHandle(file);
 }
 
-static void set_state(DWORD state)
+static void set_state(struct service *service, DWORD state)
 {
-    SERVICE_STATUS status = {SERVICE_WIN32_OWN_PROCESS, state, SERVICE_ACCEPT_STOP, 0, 0, 0, 0};
-    SetServiceStatus(manager, &status);
+    SERVICE_STATUS status = {SERVICE_WIN32, state, SERVICE_ACCEPT_STOP, 0, 0, 0, 0};
+    SetServiceStatus(service->manager, &status);
 }
 
-static void WINAPI control(DWORD what)
+static DWORD WINAPI control(DWORD what, DWORD event, void *data, void *context)
 {
-    if (what == SERVICE_CONTROL_STOP) {
-        set_state(SERVICE_STOP_PENDING);
-        SetEvent(stopped);
-    }
+    struct service *service = context;
+    if (what != SERVICE_CONTROL_STOP)
+        return ERROR_CALL_NOT_IMPLEMENTED;
+    set_state(service, SERVICE_STOP_PENDING);
+    SetEvent(service->stopped);
+    return NO_ERROR;
 }
 
 static void WINAPI run(DWORD count, WCHAR **words)
 {
-    stopped = CreateEventW(NULL, TRUE, FALSE, NULL);
-    manager = RegisterServiceCtrlHandlerW(words[0], control);
+    struct service service = {.stopped = CreateEventW(NULL, TRUE, FALSE, NULL)};
+    service.manager = RegisterServiceCtrlHandlerExW(words[0], control, &service);
     tell(words[0], count > 1 ? words[1] : L"started");
-    set_state(SERVICE_RUNNING);
-    WaitForSingleObject(stopped, INFINITE);
+    set_state(&service, SERVICE_RUNNING);
+    WaitForSingleObject(service.stopped, INFINITE);
     tell(words[0], L"stopped");
-    set_state(SERVICE_STOPPED);
+    set_state(&service, SERVICE_STOPPED);
 }
 
-int main(void)
+int main(int count, char **words)
 {
-    SERVICE_TABLE_ENTRYW table[] = {{L"ReseatService", run}, {NULL, NULL}};
+    SERVICE_TABLE_ENTRYW table[] = {{L"ReseatOne", run}, {L"ReseatTwo", run}, {L"ReseatThree", run}, {NULL, NULL}};
+    if (count > 1)
+        CreateFileA(words[1], GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, OPEN_ALWAYS, 0, NULL);
     return !StartServiceCtrlDispatcherW(table);
 }

@@ -79,6 +79,42 @@ fn product(windows: &Windows, place: &Place, version: &str) -> Product {
         .version(version)
 }
 
+const OWN_PROCESS: i32 = 16;
+const SHARE_PROCESS: i32 = 32;
+
+/// Services of this type, of which the first holds a file, the second needs the first, and the third does not run.
+fn holder(windows: &Windows, place: &Place, kind: i32) -> Product {
+    // Those of one process have one command line.
+    let of_others = if kind == SHARE_PROCESS { r"C:\held.txt" } else { "" };
+    let kind = kind.to_string();
+    let row = |key, name, needs, arguments| {
+        [key, name, "", &kind, "3", "1", "", needs, "", "", arguments, "Main", ""]
+    };
+    windows
+        .product()
+        .with_file("Service", "service.exe", service(place, "1.0"))
+        .with_key_file("Service")
+        .with_standard_actions(&[
+            ("StopServices", 1900),
+            ("DeleteServices", 2000),
+            ("InstallServices", 5800),
+            ("StartServices", 5900),
+        ])
+        .with_row("ServiceInstall", &row("1", "ReseatOne", "", r"C:\held.txt"))
+        .with_row("ServiceInstall", &row("2", "ReseatTwo", "ReseatOne[~]", of_others))
+        .with_row("ServiceInstall", &row("3", "ReseatThree", "", of_others))
+        .with_row("ServiceControl", &["1", "ReseatOne", "163", "", "1", "Main"])
+        .with_row("ServiceControl", &["2", "ReseatTwo", "163", "", "1", "Main"])
+        .with_row("ServiceControl", &["3", "ReseatThree", "162", "", "1", "Main"])
+}
+
+/// What the services have said since the last time.
+fn said_now(said: &Path) -> String {
+    let text = fs::read_to_string(said).unwrap_or_default();
+    let _ = fs::remove_file(said);
+    text.lines().collect::<Vec<_>>().join(", ")
+}
+
 #[test]
 fn services_are_installed_started_stopped_and_removed_by_the_wine_that_runs_and_that_is_undone() {
     let Some((windows, _turn)) = windows() else { return };
@@ -89,11 +125,7 @@ fn services_are_installed_started_stopped_and_removed_by_the_wine_that_runs_and_
         windows.reseat(&place, &["uninstall", "-q", "Test"]);
     }
     let _ = fs::remove_file(&said);
-    let said_now = || {
-        let text = fs::read_to_string(&said).unwrap_or_default();
-        let _ = fs::remove_file(&said);
-        text.lines().collect::<Vec<_>>().join(", ")
-    };
+    let said_now = || said_now(&said);
     let install = |product: &Product| {
         let began = Instant::now();
         let package = product.save(&place, "test.msi");
@@ -174,28 +206,54 @@ fn programs_of_the_wine_that_runs_see_the_environment_as_it_was_made() {
 }
 
 #[test]
-fn a_service_of_wine_that_holds_a_file_is_named_stopped_and_started_again_by_its_manager() {
+fn a_service_of_wine_that_holds_a_file_is_named_stopped_and_started_again_with_those_that_need_it() {
     let Some((windows, _turn)) = windows() else { return };
     let place = Place::new();
     let wine_runs = KeepsWine::start(windows, &place);
-    windows.install(&place, &product(windows, &place, "1.0"), &[]).expect_code(0);
+    windows.install(&place, &holder(windows, &place, OWN_PROCESS), &[]).expect_code(0);
     let said = windows.drive_c("service.txt");
     let _ = fs::remove_file(&said);
-    let held = windows.drive_c("Program Files/Test/service.exe");
+    let held = windows.drive_c("held.txt");
     let held = held.to_str().unwrap();
     let who = windows.reseat(&place, &["who", held]);
-    for service in ["ReseatOne", "ReseatTwo"] {
-        assert!(
-            who.out.lines().any(|line| line.contains("service") && line.contains(service)),
-            "{}",
-            who.out
-        );
-    }
+    let line = who.out.lines().find(|line| line.contains("ReseatOne with ReseatTwo"));
+    assert!(line.is_some_and(|line| line.contains("service")), "{}", who.out);
+    assert!(!who.out.contains("ReseatThree"), "{}", who.out);
     let ran = windows.reseat(&place, &["free", held, "--", "true"]);
     assert_eq!(ran.status.code(), Some(0), "{}{}", ran.out, ran.err);
-    let mut lines: Vec<String> = fs::read_to_string(&said).unwrap().lines().map(str::to_owned).collect();
-    lines.sort();
-    assert_eq!(lines, ["One 1.0 started", "One 1.0 stopped", "Two 1.0 started", "Two 1.0 stopped"]);
+    let around = "Two 1.0 stopped, One 1.0 stopped, One 1.0 started, Two 1.0 started";
+    assert_eq!(said_now(&said), around);
+
+    // By its name alone it is found too, and one that does not run is known.
+    let key = windows.reseat(&place, &["rm", "start"]).out.trim().to_owned();
+    windows.reseat(&place, &["rm", "register", &key, "--service", "reseatone"]).expect_code(0);
+    let listed = windows.reseat(&place, &["rm", "list", &key, "--json"]);
+    let application = &listed.json()["applications"][0];
+    assert_eq!(application["service"], "ReseatOne", "{}", listed.out);
+    assert_eq!(application["dependents"], serde_json::json!(["ReseatTwo"]), "{}", listed.out);
+    windows.reseat(&place, &["rm", "end", &key]).expect_code(0);
+    let ran = windows.reseat(&place, &["free", "ReseatOne", "--", "true"]);
+    assert_eq!(ran.status.code(), Some(0), "{}{}", ran.out, ran.err);
+    assert_eq!(said_now(&said), around);
+    let idle = windows.reseat(&place, &["who", "ReseatThree"]);
+    assert_eq!((idle.status.code(), idle.out.as_str()), (Some(1), ""), "{}", idle.err);
+    windows.reseat(&place, &["uninstall", "-q", "Test"]).expect_code(0);
+    drop(wine_runs);
+}
+
+#[test]
+fn services_of_the_kind_that_shares_a_process_are_each_stopped_and_started_again_by_what_they_need() {
+    let Some((windows, _turn)) = windows() else { return };
+    let place = Place::new();
+    let wine_runs = KeepsWine::start(windows, &place);
+    windows.install(&place, &holder(windows, &place, SHARE_PROCESS), &[]).expect_code(0);
+    let said = windows.drive_c("service.txt");
+    let _ = fs::remove_file(&said);
+    // Wine 8 gives each of them a process of its own nevertheless, and both hold the file.
+    let held = windows.drive_c("held.txt");
+    let ran = windows.reseat(&place, &["free", held.to_str().unwrap(), "--", "true"]);
+    assert_eq!(ran.status.code(), Some(0), "{}{}", ran.out, ran.err);
+    assert_eq!(said_now(&said), "Two 1.0 stopped, One 1.0 stopped, One 1.0 started, Two 1.0 started");
     windows.reseat(&place, &["uninstall", "-q", "Test"]).expect_code(0);
     drop(wine_runs);
 }
