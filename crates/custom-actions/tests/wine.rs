@@ -441,7 +441,6 @@ fn the_registry_is_read_and_changed_through_the_wine_that_runs() {
     registry.set_value(&key(r"b\deep"), "x", RegistryValue::Dword(1)).unwrap();
     registry.set_value(&user, "user", RegistryValue::String("yes".to_owned())).unwrap();
     machine.save_registry().unwrap();
-    let kept = fs::read(scene.prefix.join("system.reg")).unwrap();
 
     // Programs of Wine see it, and what they change is seen here.
     let (result, lines) = program_in(scene, r#"reg.exe query "HKLM\Software\Reseat Test\a" /v number"#, true);
@@ -449,8 +448,11 @@ fn the_registry_is_read_and_changed_through_the_wine_that_runs() {
     let (result, lines) =
         program_in(scene, r#"reg.exe add "HKLM\Software\Reseat Test\c" /v new /d there"#, true);
     assert_eq!(result.unwrap(), CallResult::Exited(0), "{lines:?}");
-    machine.reload_registry().unwrap();
-    assert_eq!(registry.value(&key("c"), "new"), Some(RegistryValue::String("there".to_owned())));
+    machine.forget_registry();
+    assert_eq!(
+        machine.registry().unwrap().value(&key("c"), "new"),
+        Some(RegistryValue::String("there".to_owned()))
+    );
     let other = scene.machine();
     for (name, value) in &values {
         assert_eq!(other.registry().unwrap().value(&key("a"), name).as_ref(), Some(value), "{name}");
@@ -458,17 +460,33 @@ fn the_registry_is_read_and_changed_through_the_wine_that_runs() {
 
     registry.remove_value(&key("a"), "number");
     registry.remove_key(&key("b"));
-    machine.save_registry().unwrap();
+    registry
+        .set_value(
+            &key(r"d
+ew"),
+            "x",
+            RegistryValue::Dword(1),
+        )
+        .unwrap();
+    let saving = machine.begin_saving_registry().unwrap().unwrap();
+    let undo = saving.undo();
+    saving.finish().unwrap();
     let other = scene.machine();
     assert_eq!(other.registry().unwrap().value(&key("a"), "number"), None);
     assert!(!other.registry().unwrap().exists(&key("b")));
 
-    // As a rollback does it.
-    assert!(machine.restore_running_registry("system.reg", kept).unwrap());
-    machine.discard_registry_changes().unwrap();
+    // As a rollback does it; what a program of Wine wrote meanwhile stays.
+    let (result, lines) =
+        program_in(scene, r#"reg.exe add "HKLM\Software\Reseat Test\a" /v theirs /d stays"#, true);
+    assert_eq!(result.unwrap(), CallResult::Exited(0), "{lines:?}");
+    for undo in undo.iter().rev() {
+        machine.undo_registry(undo).unwrap();
+    }
+    let registry = machine.registry().unwrap();
     assert_eq!(registry.value(&key("a"), "number"), Some(RegistryValue::Dword(42)));
+    assert_eq!(registry.value(&key("a"), "theirs"), Some(RegistryValue::String("stays".to_owned())));
     assert_eq!(registry.value(&key(r"b\deep"), "x"), Some(RegistryValue::Dword(1)));
-    assert!(!registry.exists(&key("c")));
+    assert!(!registry.exists(&key("d")));
     registry.remove_key(&RegistryKey::new(Hive::LocalMachine, r"Software\Reseat Test"));
     registry.remove_key(&user);
     machine.save_registry().unwrap();

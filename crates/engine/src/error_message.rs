@@ -8,7 +8,7 @@ use reseat_cabinet::CabinetError;
 use reseat_database::TransformError;
 use reseat_machine::{MachineError, PathError, RegistryError};
 use reseat_package::{FormatContext, Package};
-use reseat_script::{ActionFailure, ExecutionError, Fault, JournalError, Problem, SourceError};
+use reseat_script::{ActionFailure, Change, ExecutionError, Fault, JournalError, Problem, SourceError};
 
 use crate::custom_action::service_control::ServiceFailure;
 use crate::database_message::{numbered_cause, of_selection, of_transform};
@@ -161,9 +161,8 @@ pub(crate) fn of_problem(problem: &Problem) -> Option<NumberedMessage> {
         Problem::Change { fault: Fault::Machine(MachineError::NotFound { .. }), .. } => {
             Some(text_message(1712, &[]))
         }
-        Problem::Change { fault, .. } | Problem::Backup { fault, .. } | Problem::Registry(fault) => {
-            of_fault(fault)
-        }
+        Problem::Change { change: Change::SaveRegistry(_), .. } => Some(text_message(1711, &[])),
+        Problem::Change { fault, .. } | Problem::Backup { fault, .. } => of_fault(fault),
         Problem::Sync(_) | Problem::Journal(_) | Problem::Remove(_) => Some(text_message(1711, &[])),
         Problem::Action { .. } => None,
     }
@@ -216,7 +215,6 @@ fn of_fault(fault: &Fault) -> Option<NumberedMessage> {
         Fault::FileMissing { path } => message(1308, path),
         Fault::IsFolder { path } => message(1301, path),
         Fault::NotAFolder { path } => message(1312, path),
-        Fault::RegistryFile { .. } => Some(text_message(1711, &[])),
         Fault::LastCopy { path } | Fault::Stale { path } => message(1306, path),
     }
 }

@@ -336,7 +336,7 @@ pub fn plan(
     installation.plan = Some(Draft::new(immediate));
     let mut session = installation::begin_requested(&mut installation, subject)?;
     let result = crate::support::check(&mut session).and_then(|()| session.run());
-    machine.discard_registry_changes()?;
+    machine.discard_registry_changes();
     result?;
     let change = session.change();
     let (features, components) = states(&session)?;

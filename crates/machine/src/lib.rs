@@ -10,7 +10,7 @@
 //! | users of this computer | [`Account`] (`account.rs`) |
 //! | what waits for the next start of Windows | `pending_operations.rs` |
 //! | known folders, environment | [`KnownFolder`] (`folders.rs`), [`environment`] |
-//! | the registry: keys, hives and views, Wine's files | `registry_key.rs`, [`Registry`] (`registry.rs`), `registry_view.rs`, `registry_value.rs`; `registry_file.rs`, `registry_section.rs`, `registry_path.rs`, `registry_text.rs`, `registry_store.rs` |
+//! | the registry: keys, hives and views, Wine's files | `registry_key.rs`, [`Registry`] (`registry.rs`), `registry_view.rs`, `registry_value.rs`; `registry_file.rs`, `registry_section.rs`, `registry_path.rs`, `registry_text.rs`, `registry_store.rs`; saving and undoing: `registry_saving.rs`, `registry_file/undo.rs` |
 //! | shortcuts | [`ShellLink`] (`shell_link.rs`) |
 //! | what is installed, and what an installation writes about itself | [`products`] |
 //! | versions, hashes and checksums of files; what a program file of .NET was made for | [`file_version`], [`image_checksum_holds`]; [`ClrHeader`] (`clr_header.rs`); `program_file.rs` |
@@ -44,6 +44,7 @@ mod registry;
 mod registry_file;
 mod registry_key;
 mod registry_path;
+mod registry_saving;
 mod registry_section;
 mod registry_store;
 mod registry_text;
@@ -69,6 +70,7 @@ pub use pending_operations::{FailedOperation, PendingOperation};
 pub use registry::{Part as RegistryPart, Registry};
 pub use registry_file::RegistryFileError;
 pub use registry_key::{ClassesOf, Hive, RegistryError, RegistryKey, View};
+pub use registry_saving::{RegistrySaving, RegistryUndo};
 pub use registry_value::RegistryValue;
 pub use shell_link::{LinkProperty, ShellLink, ShellLinkError, ShowCommand, TargetFacts};
 pub use windows_path::{PathError, WindowsPath, check_name, fold};

@@ -17,7 +17,8 @@ use crate::registry_value::RegistryValue;
 use crate::registry_view::{wow32_machine_path, wow32_user_path};
 use crate::windows_path::fold;
 /// One of the files that hold the registry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Part {
     /// `system.reg`.
     Machine,
@@ -40,7 +41,7 @@ impl Part {
         }
     }
 
-    const fn position(self) -> usize {
+    pub(crate) const fn position(self) -> usize {
         match self {
             Self::Machine => 0,
             Self::User => 1,
@@ -114,12 +115,15 @@ impl Parts {
         *self.file_mut(part) = file;
     }
 
-    /// Says that the changes of a part are on disk.
-    pub(crate) fn saved(&mut self, part: Part) {
-        self.file_mut(part).saved();
-        if let Some(changes) = self.changes.get_mut(part.position()) {
-            changes.clear();
-        }
+    /// Says that the changes of a part are on disk, in this text.
+    pub(crate) fn saved(&mut self, part: Part, text: &str) {
+        self.file_mut(part).saved(text);
+        self.forget_changes(part);
+    }
+
+    /// The parts with changes that are not on disk.
+    pub(crate) fn changed(&self) -> Vec<Part> {
+        Part::ALL.into_iter().filter(|part| self.file(*part).is_changed()).collect()
     }
 
     /// The changes of a part that are not on disk.
@@ -127,7 +131,7 @@ impl Parts {
         self.changes.get(part.position()).map_or(&[], Vec::as_slice)
     }
 
-    /// Drops the changes of a part that are not on disk.
+    /// Drops the changes of a part that are not on disk. They go with the next [`Parts::replace`].
     pub(crate) fn forget_changes(&mut self, part: Part) {
         if let Some(changes) = self.changes.get_mut(part.position()) {
             changes.clear();

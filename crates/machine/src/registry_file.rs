@@ -89,6 +89,10 @@ pub struct RegistryFile {
     /// Folded paths of links, with their targets in this file.
     links: HashMap<Box<str>, String>,
     changed: bool,
+    /// The sections that were changed since the part was read or saved, as they were before; nothing for a new one.
+    before: BTreeMap<Folded, Option<String>>,
+    /// What was saved last; before that it is the text that was read.
+    saved: Option<Fingerprint>,
 }
 
 impl RegistryFile {
@@ -108,6 +112,8 @@ impl RegistryFile {
             sections: BTreeMap::new(),
             links: HashMap::new(),
             changed: true,
+            before: BTreeMap::new(),
+            saved: None,
         }
     }
 
@@ -130,6 +136,8 @@ impl RegistryFile {
             sections: BTreeMap::new(),
             links: HashMap::new(),
             changed: false,
+            before: BTreeMap::new(),
+            saved: None,
         };
         let mut found: Vec<(Folded, Range<usize>)> = Vec::with_capacity(text.len() / 128);
         let mut links = Vec::new();
@@ -210,9 +218,21 @@ impl RegistryFile {
         self.changed
     }
 
-    /// Says that the changes are on disk.
-    pub fn saved(&mut self) {
+    /// Says that the changes are on disk, in this text.
+    pub fn saved(&mut self, text: &str) {
         self.changed = false;
+        self.before.clear();
+        self.saved = Some(Fingerprint::of(text));
+    }
+
+    /// Whether nothing was changed since it was read from this text.
+    pub fn is_read_from(&self, text: &[u8]) -> bool {
+        !self.changed && self.saved.is_none() && self.text.as_bytes() == text
+    }
+
+    /// Whether there are no keys.
+    pub fn is_empty(&self) -> bool {
+        self.sections.is_empty()
     }
 
     /// The whole file.
@@ -227,6 +247,10 @@ impl RegistryFile {
                 Some(content) => content.write(&mut out),
                 None => out.push_str(self.text.get(section.text.clone()).unwrap_or_default()),
             }
+        }
+        // What is the last section now had another one behind it.
+        if out.ends_with("\n\n") && !self.text.ends_with("\n\n") {
+            out.pop();
         }
         out
     }
@@ -347,6 +371,7 @@ impl RegistryFile {
     /// Marks a section as changed and gives its content, creating it when there is none.
     fn section(&mut self, path: &str, key: Folded) -> &mut Content {
         self.changed = true;
+        self.remember(&key);
         let spelled = if self.sections.contains_key(&key) { String::new() } else { self.spelling(path) };
         let section = self.sections.entry(key).or_insert_with(|| Section::empty(spelled));
         section.change(&self.text)
@@ -415,6 +440,7 @@ impl RegistryFile {
         doomed.push(key);
         let above = path.rsplit_once('\\').map(|(above, _)| self.spelling_of_existing(above));
         for key in doomed {
+            self.remember(&key);
             self.sections.remove(&key);
             self.links.remove(&*key.text());
         }
@@ -435,5 +461,9 @@ impl RegistryFile {
         spelled.rsplit_once('\\').map_or_else(|| path.to_owned(), |(above, _)| above.to_owned())
     }
 }
+
 #[cfg(test)]
 pub(crate) mod tests;
+pub(crate) mod undo;
+
+use undo::Fingerprint;

@@ -22,14 +22,14 @@ pub struct Section {
 #[derive(Debug, Clone, Default)]
 pub struct Content {
     pub path: String,
-    class: Option<String>,
+    pub class: Option<String>,
     pub link: bool,
     /// 100-ns ticks since 1601.
-    time: u64,
+    pub time: u64,
     /// Folded name, name and value, in the order of the folded names.
     pub values: Vec<(String, String, RegistryValue)>,
     /// Lines that could not be understood; they are written back.
-    unread: Vec<String>,
+    pub unread: Vec<String>,
 }
 
 impl Section {
@@ -87,7 +87,7 @@ fn now() -> u64 {
 }
 
 impl Content {
-    fn parse(section: &str) -> Self {
+    pub fn parse(section: &str) -> Self {
         let mut content = Self::default();
         let (header, mut rest) = section.split_once('\n').unwrap_or((section, ""));
         if let Some((path, seconds)) = key_path(header) {
@@ -126,6 +126,23 @@ impl Content {
             }
         }
         content
+    }
+
+    /// Whether another section of the key differs in its time at most.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let form = |content: &Self| (content.link, content.class.clone(), content.unread.clone());
+        self.values == other.values && form(self) == form(other)
+    }
+
+    /// Takes what is no value from an earlier state of the key, where there is nothing of it: that was lost with the key.
+    pub fn take_form_of(&mut self, old: &Self) {
+        self.link |= old.link;
+        if self.class.is_none() {
+            self.class.clone_from(&old.class);
+        }
+        if self.unread.is_empty() {
+            self.unread.clone_from(&old.unread);
+        }
     }
 
     pub fn get(&self, name: &str) -> Option<&RegistryValue> {

@@ -4,7 +4,9 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
@@ -13,11 +15,7 @@ use crate::error::MachineError;
 use crate::machine::{Bitness, Machine};
 use crate::registry::{Part, Parts, Registry};
 use crate::registry_file::{RegistryFile, RegistryFileError};
-use crate::wine_registry::RegistryChange;
 use crate::wine_server;
-
-/// How often changes are made again because another wineserver runs now.
-const MOST_ATTEMPTS: u32 = 4;
 
 /// A registry is some megabytes; this is against a wrong file.
 const MOST_BYTES: u64 = 512 << 20;
@@ -27,7 +25,20 @@ const MOST_BYTES: u64 = 512 << 20;
 pub(crate) struct RegistryStore {
     registry: OnceLock<Registry>,
     /// What the files were when they were read, to know a change by another program. Held while files are read or written.
-    stamps: Mutex<[Stamp; 3]>,
+    known: Mutex<[Known; 3]>,
+    /// Whether a program may have changed the registry since it was read.
+    pub(crate) is_stale: AtomicBool,
+    /// Whether a program may have changed what the running Wine has and the disk has not.
+    pub(crate) is_ahead: AtomicBool,
+}
+
+/// What is in memory of a part.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Known {
+    /// What its file was when it was read; nothing when Wine said it.
+    pub(crate) stamp: Stamp,
+    /// Whether it has to be read again in any case.
+    pub(crate) is_wrong: bool,
 }
 
 /// What is beside a registry file under the name of ours is not followed elsewhere.
@@ -43,7 +54,21 @@ pub(crate) fn stamp(path: &Path) -> Stamp {
 
 impl RegistryStore {
     pub(crate) fn new() -> Self {
-        Self { registry: OnceLock::new(), stamps: Mutex::default() }
+        Self {
+            registry: OnceLock::new(),
+            known: Mutex::default(),
+            is_stale: AtomicBool::new(false),
+            is_ahead: AtomicBool::new(false),
+        }
+    }
+
+    /// The registry, if it was read.
+    pub(crate) fn get(&self) -> Option<&Registry> {
+        self.registry.get()
+    }
+
+    pub(crate) fn known(&self) -> MutexGuard<'_, [Known; 3]> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -56,7 +81,7 @@ fn root_name(part: Part) -> &'static str {
     }
 }
 
-fn read(prefix: &Path, part: Part, bitness: Bitness) -> Result<RegistryFile, MachineError> {
+pub(crate) fn read(prefix: &Path, part: Part, bitness: Bitness) -> Result<RegistryFile, MachineError> {
     let path = prefix.join(part.file_name());
     let failed = |source| MachineError::RegistryFile { path: path.clone(), source };
     let file = match File::open(&path) {
@@ -64,7 +89,8 @@ fn read(prefix: &Path, part: Part, bitness: Bitness) -> Result<RegistryFile, Mac
         // Wine makes the users' parts when it needs them.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && part != Part::Machine => {
             let mut file = RegistryFile::new(root_name(part), bitness);
-            file.saved();
+            let text = file.to_text();
+            file.saved(&text);
             return Ok(file);
         }
         Err(error) => return Err(failed(RegistryFileError::Unreadable(error))),
@@ -80,15 +106,16 @@ fn read(prefix: &Path, part: Part, bitness: Bitness) -> Result<RegistryFile, Mac
     RegistryFile::parse(bytes).map_err(failed)
 }
 
-/// Puts a new text in the place of a file: written beside it, synced, and renamed. [`sync_names`] is left to be done.
-pub(crate) fn replace(path: &Path, text: &[u8]) -> Result<(), MachineError> {
-    replace_by(path, text, |beside| std::fs::rename(beside, path))
+/// Puts a new text in the place of a file: written beside it, synced, and renamed. [`sync_names`] is left to be done. The new
+/// file has this time, if one is given.
+pub(crate) fn replace(path: &Path, text: &[u8], modified: Option<SystemTime>) -> Result<(), MachineError> {
+    replace_by(path, text, modified, |beside| std::fs::rename(beside, path))
 }
 
 /// Puts a new text in the place of a file that was `seen`. A file that the wineserver has written there since is newer
 /// than the text, and stays. [`sync_names`] is left to be done.
 pub(crate) fn replace_seen(path: &Path, text: &[u8], seen: Stamp) -> Result<(), MachineError> {
-    replace_by(path, text, |beside| {
+    replace_by(path, text, None, |beside| {
         let mut expected = seen;
         let mut given = stamp(beside);
         loop {
@@ -118,11 +145,13 @@ pub(crate) fn replace_seen(path: &Path, text: &[u8], seen: Stamp) -> Result<(), 
 fn replace_by(
     path: &Path,
     text: &[u8],
+    modified: Option<SystemTime>,
     put: impl FnOnce(&Path) -> std::io::Result<()>,
 ) -> Result<(), MachineError> {
     let failed = |error| MachineError::unix("write", path, error);
     let beside = unfinished(path);
-    let mode = std::fs::metadata(path).map_or(0o644, |metadata| metadata.mode() & 0o777);
+    let replaced = std::fs::metadata(path).ok();
+    let mode = replaced.as_ref().map_or(0o644, |metadata| metadata.mode() & 0o777);
     let written = (|| {
         // One that a killed process left is not written to: it may have another name elsewhere.
         match std::fs::remove_file(&beside) {
@@ -135,7 +164,16 @@ fn replace_by(
             .mode(mode)
             .custom_flags(NOFOLLOW)
             .open(&beside)?;
+        if let Some(replaced) = &replaced
+            && file.metadata()?.uid() != replaced.uid()
+        {
+            // It stays the file of whom it is, where that is allowed.
+            let _ = std::os::unix::fs::fchown(&file, Some(replaced.uid()), Some(replaced.gid()));
+        }
         file.write_all(text)?;
+        if let Some(modified) = modified {
+            file.set_modified(modified)?;
+        }
         file.sync_all()?;
         put(&beside)
     })();
@@ -162,34 +200,69 @@ pub(crate) fn sync_names(prefix: &Path) -> Result<(), MachineError> {
 }
 
 impl Machine {
-    /// The registry, read at the first call: from the Wine that runs, or from the prefix's files.
+    /// The registry: from the Wine that runs, or from the prefix's files. It is read at the first call, and again at the next
+    /// one after [`Machine::forget_registry`]; changes that are not saved are kept then, and made to the new content.
     ///
     /// # Errors
     /// When Wine cannot be asked, or a file cannot be read or is no registry file.
     pub fn registry(&self) -> Result<&Registry, MachineError> {
-        if let Some(registry) = self.store.registry.get() {
+        if let Some(registry) = self.store.get()
+            && !self.store.is_stale.load(Ordering::Acquire)
+        {
             return Ok(registry);
         }
-        let mut stamps = self.store.stamps.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.store.known();
+        if let Some(registry) = self.store.get() {
+            if self.store.is_stale.load(Ordering::Acquire) {
+                self.read_again(registry, &mut known)?;
+                self.store.is_stale.store(false, Ordering::Release);
+            }
+            return Ok(registry);
+        }
         let read = |part| self.read_part(part);
         let [machine, user, default] = [read(Part::Machine)?, read(Part::User)?, read(Part::Default)?];
-        *stamps = [machine.0, user.0, default.0];
+        *known = [machine.0, user.0, default.0].map(|stamp| Known { stamp, is_wrong: false });
         let files = [machine.1, user.1, default.1];
+        self.store.is_stale.store(false, Ordering::Release);
         Ok(self.store.registry.get_or_init(|| Registry::new(self.bitness(), Parts::new(files))))
     }
 
     /// A part as it is now, and what its file was, unless it is from the Wine that runs: nothing is written for it, so
     /// that who only reads is in nobody's way.
     fn read_part(&self, part: Part) -> Result<(Stamp, RegistryFile), MachineError> {
-        if let Some(file) = self.ask_wine(part)? {
-            return Ok((None, file));
+        if let Some(running) = self.running_registry() {
+            return Ok((None, self.parse_part(part, self.ask_wine(&*running, part)?)?));
         }
         // Taken before the reading: a change in between is seen as a change.
         let found = stamp(&self.registry_path(part));
         Ok((found, read(self.prefix(), part, self.bitness())?))
     }
 
-    fn registry_path(&self, part: Part) -> PathBuf {
+    /// Reads the parts that are not what was read.
+    fn read_again(&self, registry: &Registry, all: &mut [Known; 3]) -> Result<(), MachineError> {
+        let running = self.running_registry();
+        for (part, known) in Part::ALL.into_iter().zip(all) {
+            let (found, file) = if let Some(running) = &running {
+                let text = self.ask_wine(&**running, part)?;
+                if !known.is_wrong && registry.parts().file(part).is_read_from(&text) {
+                    known.stamp = None;
+                    continue;
+                }
+                (None, self.parse_part(part, text)?)
+            } else {
+                let found = stamp(&self.registry_path(part));
+                if !known.is_wrong && found == known.stamp {
+                    continue;
+                }
+                (found, read(self.prefix(), part, self.bitness())?)
+            };
+            registry.parts().replace(part, file);
+            *known = Known { stamp: found, is_wrong: false };
+        }
+        Ok(())
+    }
+
+    pub(crate) fn registry_path(&self, part: Part) -> PathBuf {
         self.prefix().join(part.file_name())
     }
 
@@ -198,101 +271,21 @@ impl Machine {
         Part::ALL.map(|part| self.registry_path(part))
     }
 
-    /// Those of the files that hold the registry that [`Machine::save_registry`] would write now.
-    pub fn changed_registry_files(&self) -> Vec<PathBuf> {
-        let Some(registry) = self.store.registry.get() else { return Vec::new() };
-        let parts = registry.parts();
-        let changed = Part::ALL.into_iter().filter(|part| parts.file(*part).is_changed());
-        changed.map(|part| self.registry_path(part)).collect()
+    /// Says that a program ran in the prefix: what was read of the registry need not hold any more. It is read again when
+    /// somebody asks for it, see [`Machine::registry`].
+    pub fn forget_registry(&self) {
+        self.store.is_ahead.store(true, Ordering::Release);
+        self.store.is_stale.store(true, Ordering::Release);
     }
 
-    /// Writes the parts of the registry that changed, each whole or not at all. When another program changed a file since
-    /// it was read, it is read again first and the changes are made to it. A Wine that starts meanwhile waits.
+    /// Brings what programs changed in the registry to the disk, where Wine still has it in memory.
     ///
     /// # Errors
-    /// [`MachineError::WineServerRuns`] when a wineserver has the registry, which would write over the changes, and there is
-    /// no [`WineRegistry`](crate::WineRegistry). Also when a file cannot be read or written; the changes of parts that were not written are kept.
-    pub fn save_registry(&self) -> Result<(), MachineError> {
-        let Some(registry) = self.store.registry.get() else { return Ok(()) };
-        let mut stamps = self.store.stamps.lock().unwrap_or_else(PoisonError::into_inner);
-        if Part::ALL.iter().all(|part| !registry.parts().file(*part).is_changed()) {
-            return Ok(());
-        }
-        let _kept_out = match self.keep_wine_out() {
-            Ok(kept_out) => kept_out,
-            Err(_) if self.has_wine_registry() => return self.save_through_wine(registry, &mut stamps),
-            Err(pid) => return Err(MachineError::WineServerRuns { pid }),
-        };
-        let mut replaced = false;
-        let saved = Part::ALL.into_iter().zip(stamps.iter_mut()).try_for_each(|(part, known)| {
-            let path = self.registry_path(part);
-            let mut parts = registry.parts();
-            if !parts.file(part).is_changed() {
-                return Ok(());
-            }
-            if stamp(&path) != *known {
-                tracing::debug!(path = %path.display(), "another program changed the registry; reading it again");
-                parts.replace(part, read(self.prefix(), part, self.bitness())?);
-            }
-            replace(&path, parts.file(part).to_text().as_bytes())?;
-            replaced = true;
-            *known = stamp(&path);
-            parts.saved(part);
-            Ok(())
-        });
-        // Once for all parts: each by itself is whole before and after.
-        let synced = if replaced { sync_names(self.prefix()) } else { Ok(()) };
-        saved.and(synced)
-    }
-
-    fn save_through_wine(&self, registry: &Registry, stamps: &mut [Stamp; 3]) -> Result<(), MachineError> {
-        let Some(running) = self.wine_registry() else { return Ok(()) };
-        let mut parts = registry.parts();
-        let changed: Vec<Part> =
-            Part::ALL.into_iter().filter(|part| parts.file(*part).is_changed()).collect();
-        // A server that is killed between a change and its way to the file takes the change with it. The changes may be
-        // made again, as they are made in their order.
-        for attempt in 1.. {
-            let server = self.wine_server();
-            for part in changed.iter().copied() {
-                let changes: Vec<RegistryChange> =
-                    parts.changes(part).iter().map(RegistryChange::from).collect();
-                let path = self.registry_path(part);
-                let done = running.change(part, &changes);
-                done.map_err(|error| MachineError::unix("change through Wine", &path, error))?;
-            }
-            self.flush_registry()?;
-            if attempt == MOST_ATTEMPTS || self.wine_server() == server {
-                break;
-            }
-            tracing::debug!("Wine's server is another one now; the registry is changed again");
-        }
-        for (part, known) in Part::ALL.into_iter().zip(stamps.iter_mut()) {
-            if changed.contains(&part) {
-                parts.saved(part);
-                // What programs of Wine changed meanwhile is not known.
-                *known = None;
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads the registry's files again where they are not those that were read. Changes that are not saved are kept and
-    /// made to the new content. To be called after a program ran in the prefix.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub fn reload_registry(&self) -> Result<(), MachineError> {
-        let Some(registry) = self.store.registry.get() else { return Ok(()) };
-        let mut stamps = self.store.stamps.lock().unwrap_or_else(PoisonError::into_inner);
-        self.flush_registry()?;
-        for (part, known) in Part::ALL.into_iter().zip(stamps.iter_mut()) {
-            let found = stamp(&self.registry_path(part));
-            if found != *known {
-                let file = read(self.prefix(), part, self.bitness())?;
-                registry.parts().replace(part, file);
-                *known = found;
-            }
+    /// When Wine cannot be asked, or a file cannot be written.
+    pub fn sync_registry(&self) -> Result<(), MachineError> {
+        if self.store.is_ahead.load(Ordering::Acquire) {
+            self.flush_registry(&Part::ALL)?;
+            self.store.is_ahead.store(false, Ordering::Release);
         }
         Ok(())
     }
@@ -315,28 +308,23 @@ impl Machine {
         }
     }
 
-    /// Drops all changes that are not saved and reads the files again, and removes what a killed process left of saving.
-    ///
-    /// # Errors
-    /// When a file cannot be read.
-    pub fn discard_registry_changes(&self) -> Result<(), MachineError> {
+    /// Drops all changes that are not saved, and removes what a killed process left of saving.
+    pub fn discard_registry_changes(&self) {
         self.remove_unfinished();
-        let Some(registry) = self.store.registry.get() else { return Ok(()) };
-        let mut stamps = self.store.stamps.lock().unwrap_or_else(PoisonError::into_inner);
-        for (part, known) in Part::ALL.into_iter().zip(stamps.iter_mut()) {
-            let (found, file) = self.read_part(part)?;
-            let mut parts = registry.parts();
+        let Some(registry) = self.store.get() else { return };
+        let mut all = self.store.known();
+        let mut parts = registry.parts();
+        for (part, known) in Part::ALL.into_iter().zip(all.iter_mut()) {
+            known.is_wrong |= parts.file(part).is_changed();
             parts.forget_changes(part);
-            parts.replace(part, file);
-            *known = found;
         }
-        Ok(())
+        self.store.is_stale.store(true, Ordering::Release);
     }
 }
 
 /// Writes the files of a new prefix.
 pub(crate) fn write_new(prefix: &Path, part: Part, file: &RegistryFile) -> Result<(), MachineError> {
-    replace(&prefix.join(part.file_name()), file.to_text().as_bytes())?;
+    replace(&prefix.join(part.file_name()), file.to_text().as_bytes(), None)?;
     sync_names(prefix)
 }
 

@@ -15,6 +15,9 @@ use crate::registry_file::RegistryFile;
 use crate::registry_store::{replace_seen, stamp, sync_names};
 use crate::registry_value::RegistryValue;
 
+/// How often changes are made again because another wineserver runs now.
+const MOST_ATTEMPTS: u32 = 4;
+
 /// A change of a key or value. Paths are from the root of the part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RegistryChange {
@@ -93,33 +96,30 @@ impl Machine {
         self.wine_server().map(|_| registry)
     }
 
-    /// A part of the registry from the Wine that runs; nothing while none does.
-    pub(crate) fn ask_wine(&self, part: Part) -> Result<Option<RegistryFile>, MachineError> {
-        let Some(running) = self.running_registry() else { return Ok(None) };
-        let path = self.prefix().join(part.file_name());
-        let text = running.text(part).map_err(|error| MachineError::unix("ask Wine for", &path, error))?;
-        let file = RegistryFile::parse(text);
-        file.map(Some).map_err(|source| MachineError::RegistryFile { path, source })
+    /// A part of the registry from Wine.
+    pub(crate) fn ask_wine(&self, running: &dyn WineRegistry, part: Part) -> Result<Vec<u8>, MachineError> {
+        let asked = running.text(part);
+        asked.map_err(|error| MachineError::unix("ask Wine for", self.registry_path(part), error))
     }
 
-    /// Has on disk what the registry of the running Wine is when this is called, or something newer; does nothing while
-    /// none runs. The wineserver writes its files too, some seconds after a change and when it ends: what it writes from
-    /// now on is newer than what it is asked for here, and is not replaced.
-    ///
-    /// # Errors
-    /// When Wine cannot be asked, or a file cannot be written.
-    pub fn flush_registry(&self) -> Result<(), MachineError> {
+    pub(crate) fn parse_part(&self, part: Part, text: Vec<u8>) -> Result<RegistryFile, MachineError> {
+        let path = || self.registry_path(part);
+        RegistryFile::parse(text).map_err(|source| MachineError::RegistryFile { path: path(), source })
+    }
+
+    /// Has on disk what these parts of the registry of the running Wine are when this is called, or something newer; does
+    /// nothing while none runs. The wineserver writes its files too, some seconds after a change and when it ends: what it
+    /// writes from now on is newer than what it is asked for here, and is not replaced.
+    pub(crate) fn flush_registry(&self, parts: &[Part]) -> Result<(), MachineError> {
         let Some(running) = self.running_registry() else { return Ok(()) };
-        for part in Part::ALL {
-            let path = self.prefix().join(part.file_name());
+        for part in parts.iter().copied() {
+            let path = self.registry_path(part);
             let seen = stamp(&path);
-            let text =
-                running.text(part).map_err(|error| MachineError::unix("ask Wine for", &path, error))?;
+            let text = self.ask_wine(&*running, part)?;
             let is_same = std::fs::read(&path).is_ok_and(|old| old == text);
             if !is_same {
                 // What cannot be read again must not be written.
-                RegistryFile::parse(text.clone())
-                    .map_err(|source| MachineError::RegistryFile { path: path.clone(), source })?;
+                self.parse_part(part, text.clone())?;
                 replace_seen(&path, &text, seen)?;
             }
             // The wineserver, whose file it may be, does not wait for the disk.
@@ -129,32 +129,34 @@ impl Machine {
         sync_names(self.prefix())
     }
 
-    /// Makes one of the registry's files what these bytes are, through the Wine that runs. False when none does: then the
-    /// file itself is to be replaced.
-    ///
-    /// # Errors
-    /// When the bytes are no registry file, or Wine cannot be asked.
-    pub fn restore_running_registry(&self, file_name: &str, wanted: Vec<u8>) -> Result<bool, MachineError> {
-        let Some(running) = self.running_registry() else { return Ok(false) };
-        let Some(part) = Part::ALL.into_iter().find(|part| part.file_name() == file_name) else {
-            return Ok(false);
-        };
-        let path = self.prefix().join(file_name);
-        let failed = |error| MachineError::unix("restore through Wine", &path, error);
-        let parse = |bytes| {
-            RegistryFile::parse(bytes)
-                .map_err(|source| MachineError::RegistryFile { path: path.clone(), source })
-        };
-        let wanted = parse(wanted)?;
-        let now = parse(running.text(part).map_err(failed)?)?;
-        running.change(part, &differences(&now, &wanted)).map_err(failed)?;
-        self.flush_registry()?;
-        Ok(true)
+    /// Makes changes through Wine, and brings them to the disk. A server that is killed between a change and its way to the
+    /// file takes the change with it: then they are made again, as they are made in their order.
+    pub(crate) fn change_through_wine(
+        &self,
+        running: &dyn WineRegistry,
+        changes: &[(Part, Vec<RegistryChange>)],
+    ) -> Result<(), MachineError> {
+        let parts: Vec<Part> = changes.iter().map(|(part, _)| *part).collect();
+        for attempt in 1.. {
+            let server = self.wine_server();
+            for (part, changes) in changes {
+                let done = running.change(*part, changes);
+                done.map_err(|error| {
+                    MachineError::unix("change through Wine", self.registry_path(*part), error)
+                })?;
+            }
+            self.flush_registry(&parts)?;
+            if attempt == MOST_ATTEMPTS || self.wine_server() == server {
+                break;
+            }
+            tracing::debug!("Wine's server is another one now; the registry is changed again");
+        }
+        Ok(())
     }
 }
 
 /// What makes of one state of the part the other. Keys that are the same to the letter are not read.
-fn differences(now: &RegistryFile, wanted: &RegistryFile) -> Vec<RegistryChange> {
+pub(crate) fn differences(now: &RegistryFile, wanted: &RegistryFile) -> Vec<RegistryChange> {
     let mut changes = Vec::new();
     let mut removed = BTreeSet::new();
     for path in now.differing(wanted) {

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use reseat_machine::WindowsPath;
+use reseat_machine::{RegistryUndo, WindowsPath};
 use serde::{Deserialize, Serialize};
 
 use crate::backup;
@@ -14,7 +14,7 @@ use crate::content::Content;
 use crate::environment::Environment;
 use crate::error::Fault;
 use crate::site::Site;
-use crate::{create_folder, placing, registry_backup, remove_file, remove_folder};
+use crate::{create_folder, placing, remove_file, remove_folder};
 
 /// An elementary change; the journal lists these.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,13 +53,8 @@ pub enum Change {
         /// Where it is kept, for its permissions.
         backup: WindowsPath,
     },
-    /// A file of the registry is going to be written.
-    SaveRegistryFile {
-        /// Its name in the prefix.
-        file: String,
-        /// The name under which it is kept in the prefix; nothing when it did not exist.
-        backup: Option<String>,
-    },
+    /// Keys of the registry are going to be saved.
+    SaveRegistry(RegistryUndo),
 }
 
 impl Change {
@@ -78,8 +73,8 @@ impl Change {
             }
             Self::DropFile { path, backup } => remove_file::drop_file(site, path, backup),
             Self::DropFolder { path, backup } => remove_folder::drop_folder(site, path, backup),
-            Self::SaveRegistryFile { file, backup } => registry_backup::keep(site, file, backup.as_deref())
-                .and_then(|()| registry_backup::sync(site)),
+            // It is done with the operations that change the registry.
+            Self::SaveRegistry(_) => Ok(()),
         }
     }
 
@@ -91,8 +86,9 @@ impl Change {
             Self::ReplaceFile { old, backup, .. } => placing::unreplace(site, old, backup),
             Self::DropFile { path, backup } => backup::restore(site, backup, path),
             Self::DropFolder { path, backup } => remove_folder::undrop_folder(site, path, backup),
-            Self::SaveRegistryFile { file, backup } => {
-                registry_backup::restore(site, file, backup.as_deref())
+            Self::SaveRegistry(undo) => {
+                site.machine.undo_registry(undo)?;
+                site.step()
             }
         }
     }
@@ -100,13 +96,9 @@ impl Change {
     /// Removes what was kept for undoing it.
     pub(crate) fn discard(&self, site: &mut Site<'_>) -> Result<(), Fault> {
         match self {
-            Self::MakeFolder { .. } | Self::CreateFile { .. } => Ok(()),
+            Self::MakeFolder { .. } | Self::CreateFile { .. } | Self::SaveRegistry(_) => Ok(()),
             Self::ReplaceFile { backup, .. } | Self::DropFile { backup, .. } => backup::discard(site, backup),
             Self::DropFolder { path, backup } => remove_folder::discard(site, path, backup),
-            Self::SaveRegistryFile { backup, .. } => match backup {
-                Some(backup) => registry_backup::discard(site, backup),
-                None => Ok(()),
-            },
         }
     }
 
@@ -123,7 +115,7 @@ impl Change {
             | Self::ReplaceFile { path, .. }
             | Self::DropFile { path, .. }
             | Self::DropFolder { path, .. } => Some(path),
-            Self::SaveRegistryFile { .. } => None,
+            Self::SaveRegistry(_) => None,
         }
     }
 }
@@ -137,7 +129,7 @@ impl fmt::Display for Change {
             Self::ReplaceFile { old, backup, .. } => write!(f, "restore file {old} from {backup}"),
             Self::DropFile { path, backup } => write!(f, "restore file {path} from {backup}"),
             Self::DropFolder { path, .. } => write!(f, "restore folder {path}"),
-            Self::SaveRegistryFile { file, .. } => write!(f, "restore registry file {file}"),
+            Self::SaveRegistry(undo) => write!(f, "{undo}"),
         }
     }
 }

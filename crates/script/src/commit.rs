@@ -62,7 +62,7 @@ impl Changed {
                 (None, [path.parent(), None], backup.parent())
             }
             // Saving the registry waits for the disk.
-            Change::SaveRegistryFile { .. } => (None, [None, None], None),
+            Change::SaveRegistry(_) => (None, [None, None], None),
         };
         self.files.extend(file.cloned());
         self.folders.extend(folders.into_iter().flatten());
@@ -115,6 +115,7 @@ impl<'m> Execution<'m> {
     fn sync_changes(&mut self) -> Result<(), MachineError> {
         self.site.write_back.finish()?;
         let machine = self.site.machine;
+        machine.sync_registry()?;
         // What programs changed is not known, nor what was changed without being kept.
         if self.programs_ran || !self.site.keeps {
             return machine.sync_all();
@@ -175,7 +176,7 @@ impl<'m> Execution<'m> {
             }
             self.mark_commit(&Record::Started { number, action: action.action.clone() })?;
             let outcome = environment.run_action(&action, Phase::Commit);
-            self.site.program_ran().map_err(ExecutionError::registry)?;
+            self.site.program_ran();
             match outcome {
                 Err(failure) if !action.ignore_result => {
                     return Err(ExecutionError::Action { action: action.action, failure });
@@ -186,7 +187,7 @@ impl<'m> Execution<'m> {
                 Ok(()) => {}
             }
             // What it did has to last as long as the word that it is done.
-            self.site.machine.sync_all().map_err(ExecutionError::Sync)?;
+            self.site.sync_programs().map_err(ExecutionError::Sync)?;
             self.mark_commit(&Record::Finished { number })?;
             report.actions.push(action.action);
         }

@@ -80,17 +80,6 @@ pub enum Fault {
         /// The path.
         path: WindowsPath,
     },
-    /// A file of the registry could not be kept or restored.
-    #[error("cannot {action} the registry file '{file}'")]
-    RegistryFile {
-        /// What was to be done.
-        action: &'static str,
-        /// Its name in the prefix.
-        file: String,
-        /// The cause.
-        #[source]
-        source: io::Error,
-    },
     /// It can be restored only once: a folder, or a file where there are no hard links. Rollback makes that safe and
     /// tries again.
     #[error("'{path}' can be restored only once")]

@@ -7,11 +7,10 @@ use reseat_machine::{Machine, WindowsPath};
 use crate::change::Change;
 use crate::custom_action::{ActionKind, Phase, ScheduledAction};
 use crate::environment::Environment;
-use crate::error::{ExecutionError, Fault};
+use crate::error::ExecutionError;
 use crate::journal::{self, Journal, Record};
 use crate::operation::Operation;
 use crate::recovery;
-use crate::registry_backup;
 use crate::script::{InstallScript, Step};
 use crate::site::Site;
 
@@ -44,8 +43,6 @@ pub struct Execution<'m> {
     pub(crate) registry_changed: bool,
     /// What was taken away, with the folder of its backup.
     dropped: HashMap<WindowsPath, Option<WindowsPath>>,
-    /// The registry's files that are kept.
-    registry_kept: Vec<String>,
     /// Whether custom actions ran, so that more may have been changed than is known here.
     pub(crate) programs_ran: bool,
     pub(crate) failed: bool,
@@ -103,7 +100,6 @@ impl<'m> Execution<'m> {
             reached: 0,
             registry_changed: false,
             dropped: HashMap::new(),
-            registry_kept: Vec::new(),
             programs_ran: false,
             failed: false,
             commit_begun: false,
@@ -142,7 +138,6 @@ impl<'m> Execution<'m> {
             reached: u64::MAX,
             registry_changed: false,
             dropped: HashMap::new(),
-            registry_kept: Vec::new(),
             programs_ran: false,
             failed: true,
             commit_begun: false,
@@ -206,7 +201,7 @@ impl<'m> Execution<'m> {
         }
         let failure = environment.finish_actions(done.is_ok());
         done?;
-        self.site.program_ran().map_err(ExecutionError::registry)?;
+        self.site.program_ran();
         failure.map_or(Ok(()), |(action, failure)| Err(ExecutionError::Action { action, failure }))
     }
 
@@ -292,14 +287,13 @@ impl<'m> Execution<'m> {
         }
         // The program sees the registry as it is now, and may change it.
         self.save_registry()?;
-        self.keep_registry(registry_backup::files(self.site.machine))?;
         self.programs_ran = true;
         if let Some(journal) = &mut self.journal {
             journal.append(&Record::Started { number, action: action.action.clone() })?;
         }
         self.sync_journal()?;
         let outcome = environment.run_action(action, Phase::Execution);
-        self.site.program_ran().map_err(ExecutionError::registry)?;
+        self.site.program_ran();
         if let Some(journal) = &mut self.journal {
             journal.append(&Record::Finished { number })?;
             journal.write()?;
@@ -317,40 +311,25 @@ impl<'m> Execution<'m> {
         }
     }
 
-    /// Writes the registry if the script changed it, after its files have been kept.
+    /// Saves the registry if the script changed it, once what undoes that is on disk.
     fn save_registry(&mut self) -> Result<(), ExecutionError> {
         if !self.registry_changed {
             return Ok(());
         }
-        self.keep_registry(registry_backup::changed_files(self.site.machine))?;
-        self.site.machine.save_registry().map_err(ExecutionError::registry)?;
+        let machine = self.site.machine;
+        if let Some(saving) = machine.begin_saving_registry().map_err(ExecutionError::registry)? {
+            if self.site.keeps {
+                for undo in saving.undo() {
+                    let number = self.number();
+                    self.reached = number;
+                    let changes = vec![Change::SaveRegistry(undo)];
+                    self.note(Record::Changes { number, action: "registry".to_owned(), changes })?;
+                }
+                self.sync_journal()?;
+            }
+            saving.finish().map_err(ExecutionError::registry)?;
+        }
         self.registry_changed = false;
         self.stop_point()
-    }
-
-    /// Keeps files of the registry, each once in a transaction.
-    fn keep_registry(&mut self, mut files: Vec<String>) -> Result<(), ExecutionError> {
-        files.retain(|file| !self.registry_kept.contains(file));
-        if files.is_empty() || !self.site.keeps {
-            return Ok(());
-        }
-        self.registry_kept.extend(files.iter().cloned());
-        // While Wine runs, its files are older than the registry.
-        self.site.machine.flush_registry().map_err(ExecutionError::registry)?;
-        let changes: Result<Vec<Change>, Fault> =
-            files.into_iter().map(|file| registry_backup::plan(&self.site, file)).collect();
-        let changes = changes.map_err(ExecutionError::registry)?;
-        let number = self.number();
-        self.reached = number;
-        self.note(Record::Changes { number, action: "registry".to_owned(), changes: changes.clone() })?;
-        self.sync_journal()?;
-        for change in &changes {
-            if let Change::SaveRegistryFile { file, backup } = change {
-                registry_backup::keep(&mut self.site, file, backup.as_deref())
-                    .map_err(ExecutionError::registry)?;
-            }
-        }
-        // The copies have to be there before the files are replaced.
-        registry_backup::sync(&self.site).map_err(ExecutionError::registry)
     }
 }

@@ -20,8 +20,8 @@ use crate::custom_action::ScheduledAction;
 const DRIVE: char = 'C';
 /// The end of a journal's name.
 const EXTENSION: &str = ".rbs";
-/// The version of the format that is written and read.
-const VERSION: u32 = 1;
+/// The version of the format that is written and read. Version 1 had whole files of the registry.
+const VERSION: u32 = 2;
 /// The longest line that is read, in bytes: a custom action may carry a script.
 const LONGEST_LINE: u64 = 64 << 20;
 /// Space kept free for the marks of a rollback on a full disk, in bytes.
@@ -65,7 +65,7 @@ pub enum JournalError {
         /// The user id of this process.
         user: u32,
     },
-    /// It was written by a newer version of this program.
+    /// It was written by another version of this program.
     #[error("'{path}' has version {version}, which is not known here")]
     Version {
         /// The journal.
@@ -254,6 +254,10 @@ impl Journal {
             self.buffer.truncate(start);
             return Err(JournalError::Encode { path: self.path.clone(), source });
         }
+        if (self.buffer.len() - start) as u64 >= LONGEST_LINE {
+            self.buffer.truncate(start);
+            return Err(JournalError::Line { path: self.path.clone(), most: LONGEST_LINE });
+        }
         let text = self.buffer.get(start + 9..).unwrap_or_default();
         let sum = format!("{:08x}", crc32fast::hash(text));
         if let Some(place) = self.buffer.get_mut(start..start + 8) {
@@ -427,9 +431,9 @@ mod tests {
         let trial = Trial::new();
         let machine = begun(&trial);
         let mut journal = Journal::create(&machine, "t", "x").unwrap();
-        journal.append(&Record::Header { version: 2, id: "t".to_owned(), title: "x".to_owned() }).unwrap();
+        journal.append(&Record::Header { version: 3, id: "t".to_owned(), title: "x".to_owned() }).unwrap();
         journal.sync(&machine).unwrap();
-        assert!(matches!(Journal::open(&machine, "t"), Err(JournalError::Version { version: 2, .. })));
+        assert!(matches!(Journal::open(&machine, "t"), Err(JournalError::Version { version: 3, .. })));
         assert!(matches!(recover(&machine, &mut Host::default()), Err(crate::ExecutionError::Journal(_))));
     }
 

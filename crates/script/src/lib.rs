@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `script.rs` | the install script: steps and their operations, as data |
 //! | `operation.rs` | all kinds of operation; one file for each: `create_folder.rs`, `remove_folder.rs`, `install_file.rs`, `write_file.rs`, `edit_ini_file.rs` (its text: `ini_text.rs`), `duplicate_file.rs`, `move_file.rs`, `remove_file.rs`, `registry_value.rs`, `registry_key.rs`, `register_font.rs` (the title: `font_title.rs`), `custom_action.rs` |
-//! | `change.rs` | the few elementary changes that operations consist of, each with what undoes it: folders in the files of their operations, files in `placing.rs` and `remove_file.rs`, the registry's files in `registry_backup.rs` |
+//! | `change.rs` | the few elementary changes that operations consist of, each with what undoes it: folders in the files of their operations, files in `placing.rs` and `remove_file.rs`; those of the registry are the machine's |
 //! | `backup.rs` | where replaced and removed files wait for the commit, and how they come back |
 //! | `content.rs` | where the bytes of a file come from; `native_program.rs` makes programs of this machine runnable |
 //! | `environment.rs` | what the engine provides: sources, custom actions, progress, cancel |
@@ -48,7 +48,6 @@ mod operation;
 mod placing;
 mod recovery;
 mod register_font;
-mod registry_backup;
 mod registry_key;
 mod registry_value;
 mod remove_file;

@@ -1,4 +1,4 @@
-//! Making and removing registry keys. What undoes them is in `registry_backup.rs`: the registry's files.
+//! Making and removing registry keys. What undoes them is laid down when the registry is saved.
 
 use reseat_machine::{Registry, RegistryKey};
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Setting and removing registry values. What undoes them is in `registry_backup.rs`: the registry's files.
+//! Setting and removing registry values. What undoes them is laid down when the registry is saved.
 
 use reseat_machine::{RegistryKey, RegistryValue};
 use serde::{Deserialize, Serialize};

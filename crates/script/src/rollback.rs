@@ -47,9 +47,6 @@ pub enum Problem {
         #[source]
         failure: ActionFailure,
     },
-    /// The registry could not be read again.
-    #[error("cannot read the registry again")]
-    Registry(#[source] Fault),
     /// What was restored could not be brought to the disk. The backups stay.
     #[error("cannot bring the restored files to the disk")]
     Sync(#[source] MachineError),
@@ -141,9 +138,7 @@ impl Execution<'_> {
     pub(crate) fn unwind(&mut self, environment: &mut dyn Environment, marks: &Marks) -> RollbackReport {
         let mut report = RollbackReport { complete: true, ..RollbackReport::default() };
         // What has not been saved is given up.
-        if let Err(error) = self.site.machine.discard_registry_changes() {
-            report.problems.push(Problem::Registry(error.into()));
-        }
+        self.site.machine.discard_registry_changes();
         self.site.forget_folders();
         if self.journal.is_none() {
             report.disabled = true;
@@ -276,11 +271,9 @@ impl Execution<'_> {
             return;
         }
         let outcome = environment.run_action(action, Phase::Rollback);
-        if let Err(fault) = self.site.program_ran() {
-            report.problems.push(Problem::Registry(fault));
-        }
+        self.site.program_ran();
         // What it did has to last as long as the word that it is done.
-        match self.site.machine.sync_all() {
+        match self.site.sync_programs() {
             Ok(()) => drop(self.mark(&Record::Finished { number }, report)),
             Err(error) => tracing::warn!(%error, "cannot sync after a rollback custom action"),
         }

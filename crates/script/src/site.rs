@@ -74,10 +74,15 @@ impl<'m> Site<'m> {
     }
 
     /// A program ran: nothing that was known of files and registry needs to hold any more.
-    pub fn program_ran(&mut self) -> Result<(), Fault> {
+    pub fn program_ran(&mut self) {
         self.forget_folders();
         self.machine.forget_names();
-        Ok(self.machine.reload_registry()?)
+        self.machine.forget_registry();
+    }
+
+    /// Brings to the disk what programs did, in the registry of the Wine that runs too.
+    pub fn sync_programs(&self) -> Result<(), MachineError> {
+        self.machine.sync_registry().and_then(|()| self.machine.sync_all())
     }
 
     /// Whether hard links are used where they work; tests say no.

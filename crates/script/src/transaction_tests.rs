@@ -309,7 +309,7 @@ fn the_rollback_script_can_be_shown_beside_the_script() {
     assert_eq!(
         shown,
         [
-            "restore registry file system.reg",
+            "restore 1 key of system.reg",
             r"restore folder C:\Old\Empty",
             r"restore file C:\Old\two.txt from C:\Config.Msi\t-1.rbf",
             r"restore file C:\Old\One.txt from C:\Config.Msi\t-0.rbf",
@@ -503,18 +503,7 @@ fn a_file_that_appears_after_the_plan_is_kept_too() {
     assert_same(&trial.tree(), &before, "but for that file");
 }
 
-/// What a wineserver does with its file: one that has several names is written in place, any other is replaced.
-fn save_as_wine(file: &std::path::Path, text: &str) {
-    use std::os::unix::fs::MetadataExt;
-    if std::fs::metadata(file).unwrap().nlink() > 1 {
-        std::fs::write(file, text).unwrap();
-    } else {
-        std::fs::write(file.with_extension("tmp"), text).unwrap();
-        std::fs::rename(file.with_extension("tmp"), file).unwrap();
-    }
-}
-
-/// An action under Wine, whose server saves the registry while it runs.
+/// An action under Wine, whose server saves the registry while it runs, or which is killed then.
 struct SavesRegistry<'t>(&'t Trial, Host);
 
 impl Environment for SavesRegistry<'_> {
@@ -523,31 +512,81 @@ impl Environment for SavesRegistry<'_> {
     }
 
     fn run_action(&mut self, action: &ScheduledAction, phase: Phase) -> Result<(), ActionFailure> {
-        for name in ["system.reg", "user.reg"] {
-            let file = self.0.prefix().join(name);
-            let text =
-                std::fs::read_to_string(&file).unwrap() + "\n[Software\\\\ByWine] 1700000000\n\"a\"=\"b\"\n";
-            save_as_wine(&file, &text);
+        let machine = self.0.machine();
+        let registry = machine.registry().unwrap();
+        for (name, value) in [("ByWine", "a"), ("Old", "by wine"), ("S", "by wine")] {
+            registry.set_value(&key(name), value, "theirs".into()).unwrap();
         }
+        machine.save_registry().unwrap();
         self.1.run_action(action, phase)
     }
 }
 
 #[test]
-fn what_is_kept_of_the_registry_is_not_what_wine_writes_to() {
-    let trial = Trial::new();
-    let before = trial.tree();
-    for operations in [
-        vec![action("A", ActionKind::Deferred, "")],
-        vec![action("A", ActionKind::Deferred, ""), set("S", "x")],
-        vec![set("S", "x"), action("A", ActionKind::Deferred, ""), set("S", "y")],
-    ] {
+fn what_programs_wrote_into_the_registry_stays_when_our_own_changes_are_undone() {
+    for (ours, recovers) in [0, 1, 2, 3].into_iter().flat_map(|ours| [(ours, false), (ours, true)]) {
+        let trial = Trial::new();
         let machine = trial.machine();
         let mut environment = SavesRegistry(&trial, Host::default());
         let mut execution = Execution::begin(&machine, "t-1", "trial", Rollback::Enabled).unwrap();
+        let old = RemoveRegistryKey { key: key("Old") };
+        let operations = match ours {
+            0 => vec![action("A", ActionKind::Deferred, "")],
+            1 => vec![action("A", ActionKind::Deferred, ""), set("S", "x")],
+            2 => vec![set("S", "x"), old.into(), action("A", ActionKind::Deferred, ""), set("S", "y")],
+            _ => vec![set("S", "x"), set("Old", "x"), action("A", ActionKind::Deferred, ""), old.into()],
+        };
         execution.run(&script(operations), &mut environment).unwrap();
-        let report = execution.roll_back(&mut environment);
-        assert!(report.complete && report.problems.is_empty(), "{report:?}");
-        assert_same(&trial.tree(), &before, "after the rollback");
+        if recovers {
+            drop(execution);
+            let recovery = recover(&trial.machine(), &mut environment).unwrap().unwrap();
+            assert!(matches!(recovery, Recovery::RolledBack { report, .. } if report.complete));
+        } else {
+            let report = execution.roll_back(&mut environment);
+            assert!(report.complete && report.problems.is_empty(), "{report:?}");
+        }
+        let machine = trial.machine();
+        let registry = machine.registry().unwrap();
+        let text = |key: &str, name: &str| match registry.value(&crate::trial::key(key), name) {
+            Some(RegistryValue::String(text)) => text,
+            other => format!("{other:?}"),
+        };
+        assert_eq!(text("ByWine", "a"), "theirs");
+        assert_eq!(text("S", "by wine"), "theirs");
+        assert_eq!(text("S", "v"), "None");
+        assert_eq!(text("Old", "a"), "b");
+        assert_eq!(text("Old", "v"), "None");
+        assert_eq!(text("Old", "by wine"), "theirs", "{ours}");
+    }
+}
+
+#[test]
+fn a_registry_file_that_was_not_there_goes_again_unless_a_program_wrote_into_it() {
+    let value = |name: &str| {
+        let key = RegistryKey::new(reseat_machine::Hive::CurrentUser, format!("Software\\{name}"));
+        SetRegistryValue { key, name: "v".to_owned(), value: "1".into() }
+    };
+    for others in [false, true] {
+        let trial = Trial::new();
+        let file = trial.prefix().join("user.reg");
+        std::fs::remove_file(&file).unwrap();
+        let before = trial.tree();
+        let machine = trial.machine();
+        let mut execution = Execution::begin(&machine, "t-1", "trial", Rollback::Enabled).unwrap();
+        execution.run(&script([value("Ours").into()]), &mut Host::default()).unwrap();
+        assert!(file.exists());
+        let theirs = value("Theirs");
+        if others {
+            let machine = trial.machine();
+            machine.registry().unwrap().set_value(&theirs.key, "v", "2".into()).unwrap();
+            machine.save_registry().unwrap();
+        }
+        assert!(execution.roll_back(&mut Host::default()).complete);
+        if others {
+            assert!(trial.machine().registry().unwrap().value(&theirs.key, "v").is_some());
+            assert!(!std::fs::read_to_string(&file).unwrap().contains("Ours"));
+        } else {
+            assert_same(&trial.tree(), &before, "after the rollback");
+        }
     }
 }

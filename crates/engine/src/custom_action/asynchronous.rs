@@ -15,7 +15,6 @@ use crate::functions::{Caller, DeferredCaller, DeferredFunctions, ImmediateFunct
 use crate::host::{CallResult, HostError, RunningCode, TURN, WindowsCode};
 use crate::interface::Message;
 use crate::log::{plain, service};
-use crate::sequence::Flow;
 use crate::session::Session;
 
 /// How long actions may go on when the installation has failed: what they wait for may never come.
@@ -94,9 +93,9 @@ fn ended(session: &mut Session<'_, '_>, one: Asynchronous<'_>, result: Result<Ca
     service!("Custom action {}, which ran asynchronously, has ended", one.action);
     let machine = session.machine();
     machine.forget_names();
+    machine.forget_registry();
     // Nothing is left to be skipped at the end of the sequence (Flow::SkipRest).
-    let result = flow.and_then(|_: Flow| Ok(machine.reload_registry()?));
-    match result {
+    match flow {
         Err(error) if one.is_checked => {
             session.late_failure.get_or_insert(error);
         }
@@ -104,7 +103,7 @@ fn ended(session: &mut Session<'_, '_>, one: Asynchronous<'_>, result: Result<Ca
             let text = format!("{}; its result is ignored", windows::error_line(&error));
             session.tell(&Message::Information(text));
         }
-        Ok(()) => {}
+        Ok(_) => {}
     }
 }
 

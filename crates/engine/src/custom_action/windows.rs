@@ -119,7 +119,7 @@ fn run_now(
     }
     let machine = session.machine();
     machine.forget_names();
-    machine.reload_registry()?;
+    machine.forget_registry();
     match judge(&call.action, &call.code, result) {
         Err(error) if ignores_result(action) => {
             session.tell(&Message::Information(format!("{}; its result is ignored", error_line(&error))));

@@ -175,8 +175,9 @@ fn wine_and_reseat_agree_about_installed_products() {
     assert!(machine.metadata(&program).unwrap().is_some());
     run(&machine, &home, &["msiexec", "/x", &found.code.to_string(), "/qn"]);
     server.end();
-    machine.reload_registry().unwrap();
+    machine.forget_registry();
     machine.forget_names();
+    let registry = machine.registry().unwrap();
     assert!(product(registry, found.code).is_none());
     assert!(machine.metadata(&program).unwrap().is_none());
     assert_eq!(installed_products(registry).len(), 1);
