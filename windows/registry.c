@@ -94,6 +94,15 @@ static LSTATUS change(HKEY root, uint32_t kind, const WCHAR *path, struct rest *
             status = RegDeleteKeyW(root, path);
         if (status == ERROR_FILE_NOT_FOUND)
             status = ERROR_SUCCESS;
+    } else if (kind == 'e') {
+        DWORD keys = 0, values = 0;
+        status = RegOpenKeyExW(root, path, 0, KEY_ALL_ACCESS, &key);
+        if (!status)
+            status = RegQueryInfoKeyW(key, NULL, NULL, NULL, &keys, NULL, NULL, &values, NULL, NULL, NULL, NULL);
+        if (!status && !keys && !values)
+            status = RegDeleteKeyW(root, path);
+        if (status == ERROR_FILE_NOT_FOUND)
+            status = ERROR_SUCCESS;
     }
     if (key)
         RegCloseKey(key);

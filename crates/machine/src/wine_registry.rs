@@ -47,6 +47,11 @@ pub enum RegistryChange {
         /// The key.
         path: String,
     },
+    /// Removes a key that has neither values nor sub-keys; any other stays.
+    RemoveEmptyKey {
+        /// The key.
+        path: String,
+    },
 }
 
 /// Reads and changes the registry within a running Wine.
@@ -155,23 +160,18 @@ impl Machine {
     }
 }
 
-/// What makes of one state of the part the other. Keys that are the same to the letter are not read.
+/// What makes of one state of the part the other. Keys that are the same to the letter are not read. A key goes only once it is
+/// empty: a program may have written into it since.
 pub(crate) fn differences(now: &RegistryFile, wanted: &RegistryFile) -> Vec<RegistryChange> {
     let mut changes = Vec::new();
-    let mut removed = BTreeSet::new();
+    let mut unwanted = BTreeSet::new();
     for path in now.differing(wanted) {
-        if !wanted.exists(&path) {
-            // With everything below the first key on the way that is not wanted.
+        let is_wanted = wanted.exists(&path);
+        if !is_wanted {
             let ends = path.match_indices('\\').map(|(end, _)| end).chain([path.len()]);
-            let mut above = ends.filter_map(|end| path.get(..end));
-            if let Some(key) = above.find(|above| !wanted.exists(above))
-                && removed.insert(key.to_owned())
-            {
-                changes.push(RegistryChange::RemoveKey { path: key.to_owned() });
-            }
-            continue;
-        }
-        if !now.exists(&path) {
+            let above = ends.filter_map(|end| path.get(..end));
+            unwanted.extend(above.filter(|above| !wanted.exists(above)).map(str::to_owned));
+        } else if !now.exists(&path) {
             changes.push(RegistryChange::CreateKey { path: path.clone() });
         }
         for (name, value) in wanted.values(&path) {
@@ -185,6 +185,8 @@ pub(crate) fn differences(now: &RegistryFile, wanted: &RegistryFile) -> Vec<Regi
             }
         }
     }
+    // Those below before those above.
+    changes.extend(unwanted.into_iter().rev().map(|path| RegistryChange::RemoveEmptyKey { path }));
     changes
 }
 
@@ -224,10 +226,13 @@ mod tests {
                 name: String::new(),
                 value: text("back"),
             },
-            RegistryChange::RemoveKey { path: r"Software\New".to_owned() },
+            RegistryChange::RemoveValue { path: r"Software\New\Deep".to_owned(), name: "x".to_owned() },
+            RegistryChange::RemoveEmptyKey { path: r"Software\New\Deep".to_owned() },
+            RegistryChange::RemoveEmptyKey { path: r"Software\New".to_owned() },
         ];
         assert_eq!(changes.len(), expected.len(), "{changes:?}");
         assert!(expected.iter().all(|change| changes.contains(change)), "{changes:?}");
+        assert_eq!(changes[4..], expected[4..]);
         assert_eq!(differences(&wanted, &wanted), []);
     }
 }

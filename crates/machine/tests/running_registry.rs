@@ -243,7 +243,11 @@ impl WineRegistry for Asked {
                 RegistryChange::RemoveKey { path } => {
                     server.values.retain(|(key, _), _| !key.starts_with(path))
                 }
-                RegistryChange::CreateKey { .. } => {}
+                RegistryChange::RemoveValue { path, name } => {
+                    server.values.remove(&(path.clone(), name.clone()));
+                }
+                // A key is there as long as it has a value.
+                RegistryChange::CreateKey { .. } | RegistryChange::RemoveEmptyKey { .. } => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -351,6 +355,27 @@ fn nothing_is_lost_whenever_a_server_saves_ends_or_begins_while_the_registry_is_
             machine.registry().unwrap();
         },
         &[("Before", "a", Some("b")), ("Ours", "a", Some("1")), ("Ours", "b", Some("2"))],
+    );
+}
+
+#[test]
+fn only_our_own_changes_are_undone_whenever_a_server_saves_ends_or_begins_meanwhile() {
+    at_each_moment(
+        |machine| {
+            let registry = machine.registry().unwrap();
+            registry.set_value(&key("Ours"), "a", "1".into()).unwrap();
+            registry.set_value(&key("Before"), "a", "ours".into()).unwrap();
+            registry.set_value(&key("Before"), "b", "ours".into()).unwrap();
+            registry.set_value(&key("Theirs"), "ours", "ours".into()).unwrap();
+            let saving = machine.begin_saving_registry().unwrap().unwrap();
+            let undo = saving.undo();
+            saving.finish().unwrap();
+            assert_eq!(undo.len(), 1);
+            for _ in 0..2 {
+                machine.undo_registry(&undo[0]).unwrap();
+            }
+        },
+        &[("Before", "a", Some("b")), ("Before", "b", None), ("Ours", "a", None), ("Theirs", "ours", None)],
     );
 }
 

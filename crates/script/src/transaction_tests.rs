@@ -548,7 +548,7 @@ fn what_programs_wrote_into_the_registry_stays_when_our_own_changes_are_undone()
         let machine = trial.machine();
         let registry = machine.registry().unwrap();
         let text = |key: &str, name: &str| match registry.value(&crate::trial::key(key), name) {
-            Some(RegistryValue::String(text)) => text,
+            Some(reseat_machine::RegistryValue::String(text)) => text,
             other => format!("{other:?}"),
         };
         assert_eq!(text("ByWine", "a"), "theirs");
@@ -563,7 +563,8 @@ fn what_programs_wrote_into_the_registry_stays_when_our_own_changes_are_undone()
 #[test]
 fn a_registry_file_that_was_not_there_goes_again_unless_a_program_wrote_into_it() {
     let value = |name: &str| {
-        let key = RegistryKey::new(reseat_machine::Hive::CurrentUser, format!("Software\\{name}"));
+        let key =
+            reseat_machine::RegistryKey::new(reseat_machine::Hive::CurrentUser, format!("Software\\{name}"));
         SetRegistryValue { key, name: "v".to_owned(), value: "1".into() }
     };
     for others in [false, true] {

@@ -153,6 +153,7 @@ impl RegistryThroughWine {
                     RegistryChange::RemoveValue { path, name } => frame.byte(b'v').text(path).text(name),
                     RegistryChange::CreateKey { path } => frame.byte(b'c').text(path),
                     RegistryChange::RemoveKey { path } => frame.byte(b'k').text(path),
+                    RegistryChange::RemoveEmptyKey { path } => frame.byte(b'e').text(path),
                 };
             }
             self.ask(frame, "the registry cannot be changed")?;

@@ -108,7 +108,8 @@ fn path_of(change: &RegistryChange) -> &str {
         RegistryChange::SetValue { path, .. }
         | RegistryChange::RemoveValue { path, .. }
         | RegistryChange::CreateKey { path }
-        | RegistryChange::RemoveKey { path } => path,
+        | RegistryChange::RemoveKey { path }
+        | RegistryChange::RemoveEmptyKey { path } => path,
     }
 }
 
