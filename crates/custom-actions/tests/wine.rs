@@ -468,8 +468,8 @@ ew"),
             RegistryValue::Dword(1),
         )
         .unwrap();
-    let saving = machine.begin_saving_registry().unwrap().unwrap();
-    let undo = saving.undo();
+    let mut saving = machine.begin_saving_registry().unwrap().unwrap();
+    let undo = saving.undo("t");
     saving.finish().unwrap();
     let other = scene.machine();
     assert_eq!(other.registry().unwrap().value(&key("a"), "number"), None);

@@ -4,6 +4,8 @@
 //! content and the changes comes what undoes them ([`RegistrySaving::undo`]), which the caller can bring to the disk before
 //! [`RegistrySaving::finish`] saves. Undoing goes through the Wine that runs, or to the files while none does.
 
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,6 +19,11 @@ use crate::registry_store::{Known, Stamp, read, replace, stamp, sync_names};
 use crate::wine_registry::{RegistryChange, WineRegistry, differences};
 use crate::wine_server::WineServerKeptOut;
 
+/// The name of a file that is kept.
+fn kept_name(part: Part, end: &str) -> String {
+    format!("{}.{end}.rbf", part.file_name())
+}
+
 /// How often undoing is tried while Wine starts and ends.
 const MOST_ATTEMPTS: u32 = 4;
 /// So many bytes of a journal one [`RegistryUndo`] takes at most, unless it is of one key.
@@ -28,6 +35,8 @@ pub struct RegistryUndo {
     part: Part,
     /// The file before; nothing when it was not there.
     file: Option<FileBefore>,
+    /// The name in the prefix under which that stays.
+    kept: String,
     keys: Vec<KeyUndo>,
 }
 
@@ -58,6 +67,13 @@ impl std::fmt::Display for RegistryUndo {
     }
 }
 
+impl RegistryUndo {
+    /// The part of the registry.
+    pub fn part(&self) -> Part {
+        self.part
+    }
+}
+
 /// How the registry is saved.
 enum Way {
     Files { _kept_out: WineServerKeptOut },
@@ -72,6 +88,8 @@ pub struct RegistrySaving<'m> {
     known: MutexGuard<'m, [Known; 3]>,
     parts: MutexGuard<'m, Parts>,
     changed: Vec<Part>,
+    /// The end of the names under which the files before stay.
+    kept: Option<String>,
     way: Way,
 }
 
@@ -131,7 +149,7 @@ impl Machine {
             }
         }
         let changed = parts.changed();
-        Ok(Some(RegistrySaving { machine: self, known, parts, changed, way }))
+        Ok(Some(RegistrySaving { machine: self, known, parts, changed, kept: None, way }))
     }
 
     /// Undoes changes of the registry that were saved, whether or not they are undone already: only what they changed, and what
@@ -174,8 +192,44 @@ impl Machine {
             return Ok(());
         }
         let before = undo.file.filter(|before| before.text == fingerprint);
-        replace(&path, text.as_bytes(), before.and_then(|before| before.time()))?;
+        let kept = self.kept_registry_file(undo)?;
+        let is_kept = |kept: &Path| {
+            std::fs::read_to_string(kept).is_ok_and(|text| Fingerprint::of(&text) == fingerprint)
+        };
+        if before.is_some() && is_kept(&kept) {
+            std::fs::rename(&kept, &path).map_err(|error| MachineError::unix("restore", &path, error))?;
+            return sync_names(self.prefix());
+        }
+        let time = before.and_then(|before| before.time());
+        replace(&path, text.as_bytes(), time).or_else(|error| {
+            // On a full disk the old file makes room for the new one.
+            std::fs::remove_file(&kept).map_err(|_| error)?;
+            replace(&path, text.as_bytes(), time)
+        })?;
         sync_names(self.prefix())
+    }
+
+    /// Where the file is that was replaced when these changes were saved.
+    fn kept_registry_file(&self, undo: &RegistryUndo) -> Result<PathBuf, MachineError> {
+        let name = &undo.kept;
+        let path = self.prefix().join(name);
+        // It is from a journal: the name of a file, not a path.
+        let is_name = name.starts_with(undo.part.file_name()) && !name.contains('/');
+        if is_name && name != undo.part.file_name() { Ok(path) } else { Err(MachineError::NotOurs { path }) }
+    }
+
+    /// Removes what was kept for undoing changes of the registry. That they can be undone does not depend on it.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub fn discard_registry_undo(&self, undo: &RegistryUndo) -> Result<(), MachineError> {
+        let kept = self.kept_registry_file(undo)?;
+        match std::fs::remove_file(&kept) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(MachineError::unix("remove", &kept, error))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn undo_through_wine(&self, running: &dyn WineRegistry, undo: &RegistryUndo) -> Result<(), MachineError> {
@@ -189,8 +243,10 @@ impl Machine {
 }
 
 impl RegistrySaving<'_> {
-    /// What undoes what is going to be saved.
-    pub fn undo(&self) -> Vec<RegistryUndo> {
+    /// What undoes what is going to be saved. The files that are replaced stay meanwhile, under names that end in this one: so
+    /// the disk has room for undoing.
+    pub fn undo(&mut self, name: &str) -> Vec<RegistryUndo> {
+        self.kept = Some(name.to_owned());
         let mut all = Vec::new();
         for part in self.changed.iter().copied() {
             let file = self.parts.file(part);
@@ -200,7 +256,8 @@ impl RegistrySaving<'_> {
                 size += key.size();
                 if size > MOST_BYTES {
                     size = key.size();
-                    all.push(RegistryUndo { part, file: before, keys: Vec::new() });
+                    let kept = kept_name(part, name);
+                    all.push(RegistryUndo { part, file: before, kept, keys: Vec::new() });
                 }
                 if let Some(last) = all.last_mut() {
                     last.keys.push(key);
@@ -229,6 +286,11 @@ impl RegistrySaving<'_> {
         let saved = self.changed.iter().copied().try_for_each(|part| {
             let path = self.machine.registry_path(part);
             let text = self.parts.file(part).to_text();
+            if let Some(kept) = &self.kept {
+                // Not all file systems can do that. While Wine is kept out nobody writes a file that has two names.
+                let kept = self.machine.prefix().join(kept_name(part, kept));
+                let _ = std::fs::hard_link(&path, &kept);
+            }
             replace(&path, text.as_bytes(), None)?;
             replaced = true;
             if let Some(known) = self.known.get_mut(part.position()) {

@@ -367,8 +367,8 @@ fn only_our_own_changes_are_undone_whenever_a_server_saves_ends_or_begins_meanwh
             registry.set_value(&key("Before"), "a", "ours".into()).unwrap();
             registry.set_value(&key("Before"), "b", "ours".into()).unwrap();
             registry.set_value(&key("Theirs"), "ours", "ours".into()).unwrap();
-            let saving = machine.begin_saving_registry().unwrap().unwrap();
-            let undo = saving.undo();
+            let mut saving = machine.begin_saving_registry().unwrap().unwrap();
+            let undo = saving.undo("t");
             saving.finish().unwrap();
             assert_eq!(undo.len(), 1);
             for _ in 0..2 {

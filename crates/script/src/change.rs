@@ -96,9 +96,13 @@ impl Change {
     /// Removes what was kept for undoing it.
     pub(crate) fn discard(&self, site: &mut Site<'_>) -> Result<(), Fault> {
         match self {
-            Self::MakeFolder { .. } | Self::CreateFile { .. } | Self::SaveRegistry(_) => Ok(()),
+            Self::MakeFolder { .. } | Self::CreateFile { .. } => Ok(()),
             Self::ReplaceFile { backup, .. } | Self::DropFile { backup, .. } => backup::discard(site, backup),
             Self::DropFolder { path, backup } => remove_folder::discard(site, path, backup),
+            Self::SaveRegistry(undo) => {
+                site.machine.discard_registry_undo(undo)?;
+                site.step()
+            }
         }
     }
 

@@ -317,9 +317,10 @@ impl<'m> Execution<'m> {
             return Ok(());
         }
         let machine = self.site.machine;
-        if let Some(saving) = machine.begin_saving_registry().map_err(ExecutionError::registry)? {
+        if let Some(mut saving) = machine.begin_saving_registry().map_err(ExecutionError::registry)? {
             if self.site.keeps {
-                for undo in saving.undo() {
+                let name = format!("{}-{}", self.site.id, self.next);
+                for undo in saving.undo(&name) {
                     let number = self.number();
                     self.reached = number;
                     let changes = vec![Change::SaveRegistry(undo)];

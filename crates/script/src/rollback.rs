@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use reseat_machine::{MachineError, WindowsPath};
+use reseat_machine::{MachineError, RegistryPart, WindowsPath};
 
 use crate::change::Change;
 use crate::custom_action::{ActionFailure, ActionKind, Phase, ScheduledAction};
@@ -106,6 +106,8 @@ struct Paths<'r> {
     first: HashMap<&'r WindowsPath, &'r Change>,
     /// Paths of the changes that are undone.
     undone: HashSet<&'r WindowsPath>,
+    /// Parts of the registry in which a change could not be undone.
+    stuck: HashSet<RegistryPart>,
 }
 
 impl<'r> Paths<'r> {
@@ -119,7 +121,7 @@ impl<'r> Paths<'r> {
                 }
             }
         }
-        Self { first, undone: HashSet::new() }
+        Self { first, undone: HashSet::new(), stuck: HashSet::new() }
     }
 
     fn is_first(&self, change: &Change) -> bool {
@@ -234,6 +236,12 @@ impl Execution<'_> {
         paths: &mut Paths<'c>,
         report: &mut RollbackReport,
     ) {
+        if let Change::SaveRegistry(undo) = change
+            && paths.stuck.contains(&undo.part())
+        {
+            // Each counts on those after it. The recovery begins with them.
+            return;
+        }
         // Undoing a later change of the same path once more would take away what cannot be restored once more.
         self.site.may_use_up = change.path().is_none_or(|path| !paths.undone.contains(path));
         let mut undone = change.undo(&mut self.site);
@@ -253,6 +261,9 @@ impl Execution<'_> {
             }
             Err(fault) => {
                 tracing::error!(%change, %fault, "cannot undo");
+                if let Change::SaveRegistry(undo) = change {
+                    paths.stuck.insert(undo.part());
+                }
                 report.problems.push(Problem::Change { change: change.clone(), fault });
                 report.complete = false;
             }
