@@ -18,6 +18,7 @@ use support::windows::{Windows, windows};
 use support::{Place, has_tool};
 
 const DEFERRED: i32 = 1024;
+const ROLLBACK: i32 = 256;
 
 fn sandboxed() -> Option<(&'static Windows, MutexGuard<'static, ()>)> {
     if !["bwrap", "nsenter", "setpriv"].iter().all(|tool| has_tool(tool)) {
@@ -78,6 +79,8 @@ fn windows_code_in_the_sandbox_works_and_is_undone_with_the_installation() {
     let stop = product
         .with_binary("hostile", windows.library(&place, "hostile.c"))
         .with_action("SetName", 51, "Value", &once, 1460)
+        .with_action("SetBack", 51, "NoValue", &once, 1470)
+        .with_action("NoValue", 1 + DEFERRED + ROLLBACK, "hostile", "NoValue", 5105)
         .with_action("Value", 1 + DEFERRED, "hostile", "Value", 5110)
         .with_standard_actions(&[("InstallExecute", 6450)])
         .with_action("Stop", 19, "", "it is enough", 6500);

@@ -147,6 +147,17 @@ EXPORT Value(MSIHANDLE session)
     return RegSetValueExW(key, name, 0, REG_SZ, (const BYTE *)L"x", 4) ? ERROR_INSTALL_FAILURE : ERROR_SUCCESS;
 }
 
+/* Takes it away again. */
+EXPORT NoValue(MSIHANDLE session)
+{
+    WCHAR name[64];
+    HKEY key;
+    get(session, L"CustomActionData", name, 64);
+    if (RegOpenKeyExW(HKEY_LOCAL_MACHINE, L"Software\\Test", 0, KEY_ALL_ACCESS, &key))
+        return ERROR_INSTALL_FAILURE;
+    return RegDeleteValueW(key, name) ? ERROR_INSTALL_FAILURE : ERROR_SUCCESS;
+}
+
 /* Says that it runs, and does not end. */
 EXPORT Hang(MSIHANDLE session)
 {
