@@ -7,6 +7,7 @@
 //! stops services from the script.
 
 pub mod asynchronous;
+mod code;
 mod concurrent;
 mod program;
 mod scheduled;
@@ -25,10 +26,12 @@ use crate::error::EngineError;
 use crate::host::{Program, ScriptLanguage, ScriptSource, WindowsCode};
 use crate::interface::Message;
 use crate::log::service;
+use crate::notice::Notice;
 use crate::request::TopLevel;
 use crate::row_fault::RowFault;
 use crate::sequence::Flow;
 use crate::session::Session;
+pub use code::{ActionCode, Ending};
 pub use concurrent::{PARENT_DATABASE, PARENT_PRODUCT};
 pub use scheduled::run_scheduled;
 
@@ -185,7 +188,7 @@ fn is_windows_program(session: &Session<'_, '_>, name: &str) -> Result<bool, Eng
 fn skipped_by_user(session: &mut Session<'_, '_>, action: &str) -> bool {
     let skips = session.installation.request.custom_actions.skips(action);
     if skips {
-        session.tell(&Message::warning(format!("custom action {action} is skipped, as asked")));
+        session.warn_of_notice(Notice::ActionSkipped { action });
     }
     skips
 }

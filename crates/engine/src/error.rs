@@ -12,6 +12,8 @@ use reseat_package::feature_state::SelectionError;
 use reseat_restart_manager::Error as RmError;
 use reseat_script::{ActionFailure, ExecutionError, Fault};
 
+use crate::actions::permissions::PermissionFault;
+use crate::custom_action::{ActionCode, Ending};
 use crate::host::HostError;
 use crate::row_fault::RowFault;
 
@@ -135,13 +137,13 @@ pub enum EngineError {
         /// The product.
         product: ProductCode,
     },
-    /// A custom action ended the installation.
-    #[error("the custom action {action} {how}")]
+    /// The code of a custom action ran without success.
+    #[error("the custom action {} {how}", code.action())]
     CustomAction {
-        /// Its name.
-        action: String,
-        /// How it ended.
-        how: String,
+        /// What it ran.
+        code: Box<ActionCode>,
+        /// How that ended.
+        how: Ending,
     },
     /// A custom action that installs another product failed.
     #[error("the custom action {action} failed to install another product: error {}", source.code())]
@@ -154,14 +156,6 @@ pub enum EngineError {
         #[source]
         source: Box<EngineError>,
     },
-    /// Windows code of a custom action returned an error.
-    #[error("the custom action {action} returned {code}")]
-    WindowsAction {
-        /// Its name.
-        action: String,
-        /// What it returned.
-        code: i32,
-    },
     /// A custom action wants the installation to be suspended.
     #[error("the custom action {action} suspended the installation")]
     Suspended {
@@ -169,12 +163,10 @@ pub enum EngineError {
         action: String,
     },
     /// A custom action could not be run.
-    #[error("the custom action {action} cannot be run")]
+    #[error("the custom action {} cannot be run", code.action())]
     CustomActionHost {
-        /// The number of the message: 1720 for a script, 1721 for a program, 1723 for a library.
-        number: u32,
-        /// Its name.
-        action: String,
+        /// What it should run.
+        code: Box<ActionCode>,
         /// The cause.
         #[source]
         source: HostError,
@@ -221,6 +213,9 @@ pub enum EngineError {
         #[source]
         source: Box<EngineError>,
     },
+    /// What the package asks for permissions is wrong.
+    #[error(transparent)]
+    Permission(#[from] Box<PermissionFault>),
     /// A volume is full.
     #[error("out of disk space: {needed} bytes are needed on {volume} and {available} are free")]
     DiskSpace {
@@ -422,9 +417,7 @@ impl EngineError {
             Self::Execution(ExecutionError::Cancelled) => 1602,
             Self::Execution(ExecutionError::Action { failure, .. }) => match failure {
                 ActionFailure::Cancelled => 1602,
-                // Exit codes of programs of this machine are below 256: Windows code asks for this.
-                ActionFailure::Returned { code: 1604, .. } => 1604,
-                _ => 1603,
+                ActionFailure::Failed(error) => error.downcast_ref::<Self>().map_or(1603, Self::code),
             },
             _ => 1603,
         }
@@ -447,10 +440,10 @@ impl EngineError {
                 "REINSTALL=ALL REINSTALLMODE=vomus updates it; 'reseat uninstall' removes it".to_owned()
             }
             Self::InstallerVersion { .. } => "--installer chooses what is presented".to_owned(),
-            Self::CustomAction { action, .. }
-            | Self::WindowsAction { action, .. }
-            | Self::ConcurrentProduct { action, .. }
-            | Self::CustomActionHost { action, .. } => {
+            Self::CustomAction { code, .. } | Self::CustomActionHost { code, .. } => {
+                format!("--skip-custom-action {} installs without it", code.action())
+            }
+            Self::ConcurrentProduct { action, .. } => {
                 format!("--skip-custom-action {action} installs without it")
             }
             Self::NoSource { .. } => "SOURCELIST=FOLDER names where the package is".to_owned(),

@@ -25,14 +25,14 @@ impl EngineError {
             Some(NumberedMessage::new(number, fields.iter().map(|field| field.to_string())))
         };
         match self {
-            Self::CustomAction { action, how } => message(1722, &[action, &"", &"", how]),
-            Self::CustomActionHost { source: HostError::Crashed { .. }, action, .. } => {
-                message(2735, &[action])
+            Self::CustomAction { code, .. } => Some(code.failed()),
+            Self::CustomActionHost { source: HostError::Crashed { .. }, code } => {
+                message(2735, &[&code.action()])
             }
-            Self::CustomActionHost { source: HostError::Source { .. }, action, .. } => {
-                message(2721, &[action])
+            Self::CustomActionHost { source: HostError::Source { .. }, code } => {
+                message(2721, &[&code.action()])
             }
-            Self::CustomActionHost { number, action, .. } => message(*number, &[action]),
+            Self::CustomActionHost { code, .. } => Some(code.not_run()),
             Self::ConcurrentProduct { product, source, .. } => message(1713, &[product, &source.code()]),
             Self::SourceAbsent { path, source } => of_source(source).or_else(|| {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -65,6 +65,7 @@ impl EngineError {
             }
             Self::Row { table, row, fault } => Some(fault.message(table, row)),
             Self::Selection(error) => Some(of_selection(error)),
+            Self::Permission(fault) => Some(fault.message()),
             Self::PackageOpen { package: path, source } => {
                 numbered_cause(source, &path.display().to_string())
             }
@@ -89,17 +90,26 @@ impl EngineError {
         package: Option<&Package>,
         session: Option<&dyn FormatContext>,
     ) -> String {
+        // What an action in the script says is said as if it had run at once.
+        if let Self::Execution(ExecutionError::Action { failure: ActionFailure::Failed(error), .. }) = self
+            && let Some(error) = error.downcast_ref::<Self>()
+        {
+            return error.told(language, package, session);
+        }
         let text = match self.numbered() {
             Some(message) => {
                 let text = message.text(language, package, session);
                 match self {
                     // These have facts that the documented message has no fields for.
-                    Self::Machine(_) | Self::Package(_) | Self::Database(_) | Self::Journal(_) => {
-                        followed_by(text, &self.to_string())
-                    }
+                    Self::Machine(_)
+                    | Self::Package(_)
+                    | Self::Database(_)
+                    | Self::Journal(_)
+                    | Self::Permission(_) => followed_by(text, &self.to_string()),
                     Self::Row { fault, .. } if message.number() == 2730 => {
                         followed_by(text, &fault.to_string())
                     }
+                    Self::CustomAction { how, .. } => followed_by(text, &how.text(language)),
                     Self::Row { .. } | Self::Selection(_) => followed_by(text, &self.to_string()),
                     _ => text,
                 }
@@ -135,10 +145,7 @@ fn of_execution(error: &ExecutionError) -> Option<NumberedMessage> {
     let message = |number, fields: &[&str]| Some(text_message(number, fields));
     match error {
         ExecutionError::Operation { fault, .. } => of_fault(fault),
-        ExecutionError::Action { action, failure: failure @ ActionFailure::Returned { .. } } => {
-            message(1722, &[action, "", "", &failure.to_string()])
-        }
-        ExecutionError::Action { action, failure: ActionFailure::Host(error) } => {
+        ExecutionError::Action { action, failure: ActionFailure::Failed(error) } => {
             let numbered = error.downcast_ref::<EngineError>().and_then(EngineError::numbered);
             match (numbered, error.downcast_ref::<ServiceFailure>()) {
                 (Some(message), _) => Some(message),

@@ -18,6 +18,7 @@ use crate::host::CustomActionHost;
 use crate::interface::{Message, UserInterface};
 use crate::log::{plain, service};
 use crate::message_text::{Language, own_text};
+use crate::notice::Notice;
 use crate::pending_files::PendingFiles;
 use crate::recovery;
 use crate::request::{Request, Target, TopLevel};
@@ -132,7 +133,7 @@ pub fn install(
     if let Some(conversation) = session.installation.restart.take() {
         let end = conversation.end(restart);
         for failure in end.failures {
-            session.tell(&Message::warning(failure));
+            session.warn_of_notice(Notice::NotRestarted { cause: &failure });
         }
         restarted = end.restarted.into_iter().map(application).collect();
     }
@@ -449,8 +450,9 @@ fn begin<'s, 'm>(
         is_finished: false,
         ended_early: false,
     };
-    for warning in std::mem::take(&mut session.basis.patching.warnings) {
-        session.tell(&Message::warning(warning));
+    for lost in std::mem::take(&mut session.basis.patching.lost) {
+        let (patch, path) = (lost.code.to_string(), &lost.path);
+        session.warn_of_notice(Notice::PatchLost { patch: &patch, path });
     }
     for warning in session.package.database().warnings() {
         let text = format!("{}: {warning}", session.package_path.display());
@@ -491,8 +493,7 @@ pub(crate) fn open_restart_manager(session: &mut Session<'_, '_>) -> Result<(), 
         Ok(conversation) => conversation,
         Err(error) => {
             // Without one, files in use are still found, and nobody is closed.
-            let text = format!("the Restart Manager is not available: {error}");
-            session.tell(&Message::warning(text));
+            session.warn_of_notice(Notice::NoRestartManager { cause: &error.to_string() });
             return Ok(());
         }
     };

@@ -55,6 +55,7 @@ pub mod log;
 mod message_text;
 mod net_assembly;
 mod net_runtime;
+mod notice;
 mod numbered_message;
 mod origin;
 mod patching;

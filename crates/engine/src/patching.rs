@@ -81,6 +81,15 @@ pub struct ProductPatch {
     pub disks: Vec<i32>,
 }
 
+/// An applied patch that is not where it was kept.
+#[derive(Debug)]
+pub struct LostPatch {
+    /// Its code.
+    pub code: Guid,
+    /// Where it was kept.
+    pub path: String,
+}
+
 /// All patches of an installation.
 #[derive(Debug, Default)]
 pub struct Patching {
@@ -92,8 +101,8 @@ pub struct Patching {
     pub before: Option<Package>,
     /// Whether programs of custom actions were changed.
     pub changes_programs: bool,
-    /// Patches that could not be applied again.
-    pub warnings: Vec<String>,
+    /// Patches that are not where they were kept.
+    pub lost: Vec<LostPatch>,
 }
 
 /// What the user asks for.
@@ -135,7 +144,7 @@ impl Patching {
             match path.map(|path| open(&path).map(|patch| (patch, path))) {
                 Some(Ok((opened, path))) => known.push((opened, path, patch.code)),
                 _ if request.tolerant => {
-                    patching.warnings.push(format!("patch {} is not where it was kept: {kept}", patch.code));
+                    patching.lost.push(LostPatch { code: patch.code, path: kept });
                 }
                 _ => return Err(EngineError::CachedPatch { patch: patch.code, path: kept }),
             }

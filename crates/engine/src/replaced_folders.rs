@@ -5,7 +5,7 @@ use reseat_package::Shortcut;
 
 use crate::builtin_properties::known_folders;
 use crate::error::EngineError;
-use crate::interface::Message;
+use crate::notice::Notice;
 use crate::selection::Doing;
 use crate::session::Session;
 
@@ -14,20 +14,21 @@ use crate::session::Session;
 /// # Errors
 /// When nothing was costed, or a table cannot be read.
 pub fn warn(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
-    let mut texts = Vec::new();
+    let mut replaced = Vec::new();
     for (property, folder) in known_folders(session.machine(), session.is_per_machine()) {
         let Some(link) = session.machine().replaced_folder(folder) else { continue };
         let instead = session.machine().folder(folder);
         if is_used(session, &instead)? {
-            texts.push(format!(
-                "{link}, outside the prefix: {instead} stands in for it (property {property}); \"{}\" puts a folder of the \
-                 prefix in the place of the link",
-                link.remedy()
-            ));
+            replaced.push((link, instead, property));
         }
     }
-    for text in texts {
-        session.tell(&Message::warning(text));
+    for (link, instead, property) in replaced {
+        session.warn_of_notice(Notice::FolderReplaced {
+            link: &link.to_string(),
+            instead: instead.as_str(),
+            property,
+            remedy: &link.remedy(),
+        });
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use crate::custom_action::{self, asynchronous};
 use crate::error::EngineError;
 use crate::interface::Message;
 use crate::log::{plain, service};
+use crate::notice::Notice;
 use crate::plan;
 use crate::session::Session;
 use crate::standard_action::{self, Service};
@@ -213,7 +214,7 @@ pub fn refuse(session: &mut Session<'_, '_>, part: String) -> Result<(), EngineE
         plan.obstacle(format!("not supported yet: {part}"));
         Ok(())
     } else if session.installation.request.skip_unsupported {
-        session.tell(&Message::warning(format!("skipped, not supported yet: {part}")));
+        session.warn_of_notice(Notice::Skipped { part: &part });
         Ok(())
     } else {
         Err(EngineError::Unsupported { parts: vec![part] })

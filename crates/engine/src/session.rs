@@ -32,6 +32,7 @@ use crate::installation::ProductChange;
 use crate::interface::{Message, UserInterface};
 use crate::log::{plain, service};
 use crate::message_text::Language;
+use crate::notice::Notice;
 use crate::numbered_message::NumberedMessage;
 use crate::pending_files::{self, PendingFiles};
 use crate::plan::Draft;
@@ -311,6 +312,25 @@ impl<'s, 'm> Session<'s, 'm> {
             text = followed_by(text, more);
         }
         self.tell(&Message::Warning { number: Some(number), text });
+    }
+
+    /// Warns of what has no documented number.
+    pub(crate) fn warn_of_notice(&mut self, notice: Notice<'_>) {
+        let text = notice.text(self.installation.interface.language());
+        self.tell(&Message::warning(text));
+    }
+
+    /// Tells what has no documented number.
+    pub(crate) fn inform(&mut self, notice: Notice<'_>) {
+        let text = notice.text(self.installation.interface.language());
+        self.tell(&Message::Information(text));
+    }
+
+    /// Tells of a failure that does not count.
+    pub(crate) fn inform_of_ignored(&mut self, error: &EngineError) {
+        let language = self.installation.interface.language();
+        let failure = error.told(language, Some(&self.package), Some(&self.context()));
+        self.inform(Notice::Ignored { failure: &failure });
     }
 
     /// Warns of what would end the installation if it had to succeed.

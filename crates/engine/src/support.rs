@@ -9,7 +9,7 @@ use reseat_package::{CustomAction, SequenceTable};
 use crate::client;
 use crate::custom_action;
 use crate::error::EngineError;
-use crate::interface::Message;
+use crate::notice::Notice;
 use crate::sequence::rows_of;
 use crate::session::Session;
 use crate::standard_action::{self, Service, UNSUPPORTED_TABLES};
@@ -40,7 +40,7 @@ pub fn check(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         return Err(EngineError::Unsupported { parts });
     }
     for part in parts {
-        session.tell(&Message::warning(format!("will be skipped, not supported yet: {part}")));
+        session.warn_of_notice(Notice::WillBeSkipped { part: &part });
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! - Tables, one module for each family: [`product`], [`feature`], [`component`], [`directory`], [`mod@file`],
 //!   [`file_operation`], [`registry`], [`shortcut`], [`environment`], [`ini_file`], [`service`], [`binary`],
 //!   [`launch`], [`search`], [`upgrade`], [`custom_action`], [`sequence`], [`class`], [`odbc`], [`assembly`],
-//!   [`permission`], [`patch`]; templates of messages in [`message`].
+//!   [`permission`] with its [`security_descriptor`]s, [`patch`]; templates of messages in [`message`].
 //! - [`Layout`]: where the files of a package, patch or merge module go, for those who unpack it.
 //! - Decisions that are pure functions of what is known: [`feature_state`] and [`file_versioning`].
 
@@ -38,6 +38,7 @@ pub mod registry;
 pub mod reinstall_mode;
 pub mod row;
 pub mod search;
+pub mod security_descriptor;
 pub mod sequence;
 pub mod service;
 pub mod shortcut;
@@ -82,6 +83,7 @@ pub use search::{
     AppSearch, CcpSearch, CompLocator, DrLocator, FoundFile, IniLocator, LocatorKind, LocatorType,
     RegLocator, Signature,
 };
+pub use security_descriptor::{SecurityDescriptor, SecurityDescriptorError};
 pub use sequence::{Sequence, SequenceTable, SequencedAction, Termination};
 pub use service::{
     MsiServiceConfig, MsiServiceConfigFailureActions, ServiceControl, ServiceEvents, ServiceInstall,

@@ -47,6 +47,9 @@ pub struct Global {
     /// As root, stay root on the prefix of another user, instead of going on as that user
     #[arg(long, global = true)]
     pub as_root: bool,
+    /// The language of messages that a package has no text for [default: by LC_ALL, LC_MESSAGES or LANG]
+    #[arg(long, global = true, value_enum, value_name = "LANGUAGE")]
+    pub language: Option<MessageLanguage>,
 }
 
 /// A command.
@@ -218,20 +221,6 @@ Exit codes: 0 nothing is stale or all of it was restarted, 10 something has to b
 }
 
 impl Command {
-    /// The language of messages, where the command line names one.
-    pub fn language(&self) -> Option<Language> {
-        let presented = match self {
-            Self::Install(arguments) | Self::Advertise(arguments) => &arguments.presented,
-            Self::Uninstall(arguments) => &arguments.presented,
-            Self::Plan(arguments) => &arguments.presented,
-            Self::Repair(arguments) => &arguments.presented,
-            Self::Patch(arguments) => &arguments.presented,
-            Self::Admin(arguments) => &arguments.presented,
-            _ => return None,
-        };
-        presented.language.map(Language::from)
-    }
-
     /// Whether it reads or changes what is installed in a prefix, and may start programs there.
     pub fn works_on_prefix(&self) -> bool {
         matches!(
@@ -265,9 +254,6 @@ pub struct Presented {
     /// The Windows Installer that the package sees [default: 5.0]
     #[arg(long, value_name = "VERSION")]
     pub installer: Option<InstallerVersion>,
-    /// The language of the installer's messages that the package has no text for [default: by LC_ALL, LC_MESSAGES or LANG]
-    #[arg(long, value_enum, value_name = "LANGUAGE")]
-    pub language: Option<MessageLanguage>,
     /// Undo or finish an interrupted installation first
     #[arg(long)]
     pub recover: bool,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
-use reseat_engine::{EngineError, Language, masked, numbered_cause};
+use reseat_engine::{EngineError, Language, NumberedMessage, masked, numbered_cause};
 use reseat_machine::MachineError;
 use serde_json::json;
 
@@ -32,8 +32,9 @@ impl Failure {
 
     /// The command failed: exit code 1.
     pub fn new(error: &(dyn Error + 'static)) -> Self {
-        let number = numbered_cause(error, "").map(|message| message.number());
-        Self { number, ..Self::message(numbered(number, &with_causes(error))) }
+        let message = numbered_cause(error, "");
+        let number = message.as_ref().map(NumberedMessage::number);
+        Self { number, ..Self::message(numbered(number, &in_language(message.as_ref(), with_causes(error)))) }
     }
 
     /// The command failed because of a file: exit code 1.
@@ -108,6 +109,16 @@ impl From<EngineError> for Failure {
         let number = error.numbered().map(|message| message.number());
         let message = numbered(number, &error.told(language(), None, None));
         Self { hint: error.hint(), code: Some(error.code()), number, ..Self::message(message) }
+    }
+}
+
+/// The English text of an error, behind the sentence of its message when the user speaks another language.
+pub fn in_language(message: Option<&NumberedMessage>, english: String) -> String {
+    match (message, language()) {
+        (None, _) | (_, Language::English) => english,
+        (Some(message), language) => {
+            format!("{}: {english}", message.text(language, None, None).trim_end_matches('.'))
+        }
     }
 }
 

@@ -38,8 +38,8 @@ fn main() -> ExitCode {
     }
     let words: Vec<OsString> = std::env::args_os().collect();
     let Arguments { command, global } = Arguments::of_line(&words);
-    if let Some(language) = command.language() {
-        failure::speak(language);
+    if let Some(language) = global.language {
+        failure::speak(language.into());
     }
     if command.works_on_prefix()
         && let Err(failure) = identity::take(&global)

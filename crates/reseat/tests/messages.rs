@@ -48,7 +48,7 @@ fn the_words_of_the_package_come_first_and_may_name_properties() {
     let scene = Scene::new();
     let authored = failing().with_row("Error", &["1722", "[ProductName] is sorry: [2] failed.{{ Tell us.}}"]);
     let ran = install(&scene, &authored, "de_DE.UTF-8", &[]);
-    ran.expect_failure(&["error 1603: 1722. Test is sorry: Fails failed: it returned 7"]);
+    ran.expect_failure(&["error 1603: 1722. Test is sorry: Fails failed: sie endete mit dem Exitcode 7"]);
     assert!(!ran.err.contains("Tell us"), "{}", ran.err);
 }
 
@@ -160,4 +160,107 @@ fn the_language_of_messages_can_be_named() {
     install(&scene, &failing(), "", &["--language", "de"]).expect_failure(&["1722. Ein Programm des Pakets"]);
     let unknown = install(&scene, &failing(), "", &["--language", "fr"]);
     assert!(unknown.expect_code(2).err.contains("possible values: en, de"));
+}
+
+#[test]
+fn the_language_can_be_named_for_every_command() {
+    let scene = Scene::new();
+    let package = Product::new().save(&scene.place, "test.msi");
+    let package = package.to_str().unwrap();
+    let ran = |arguments: &[&str]| run(&mut scene.place.reseat_command(arguments));
+    let query = ["sql", package, "SELECT * FROM Nowhere"];
+    let german = ran(&[&query[..], &["--language", "de"]].concat());
+    german.expect_code(1).expect_error(&[
+        "2228. Es gibt keine Tabelle \"Nowhere\"",
+        "SELECT * FROM Nowhere",
+        "^^^^^^^",
+    ]);
+    assert!(!ran(&query).expect_code(1).err.contains("keine Tabelle"));
+    ran(&["tables", &scene.path("absent.msi"), "--language", "de"])
+        .expect_failure(&["2203. Die Datenbankdatei lässt sich nicht öffnen"]);
+    let failing = failing().save(&scene.place, "failing.msi");
+    let msiexec = ["msiexec", "--language", "de", "/i", failing.to_str().unwrap(), "/qn"];
+    ran(&msiexec).expect_failure(&["1722. Ein Programm des Pakets"]);
+    ran(&["recover", "--language", "de"]).expect_code(0);
+}
+
+#[test]
+fn a_program_that_fails_is_told_with_its_place_and_command_unless_that_is_hidden() {
+    let scene = Scene::new();
+    let expect = |product: Product, number: u32, fields: &str| {
+        let json = install(&scene, &product, "", &["--json"]).expect_code(1).out.clone();
+        let failure: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(failure["number"], number, "{json}");
+        let message = failure["message"].as_str().unwrap();
+        assert!(message.contains(fields), "{message}");
+    };
+    let product = || Product::new().with_binary("fail", "#!/bin/sh\nexit 7\n");
+    let fields = "Fails, location: fail, command: -v one: it ended with exit code 7";
+    for deferred in [0, 1024] {
+        expect(product().with_action("Fails", 2 + deferred, "fail", "-v one", 6500), 1722, fields);
+    }
+    // msidbCustomActionTypeHideTarget.
+    let hidden = product().with_action("Fails", 2 + 1024 + 8192, "fail", "secret", 6500);
+    expect(hidden, 1722, "Fails, location: fail, command: **********: it ended with exit code 7");
+    let absent = Product::new().with_action("Fails", 34, "INSTALLDIR", "/nowhere/program one", 6500);
+    expect(absent, 1721, "Fails, command: /nowhere/program one: ");
+    let authored = product()
+        .with_action("Fails", 2, "fail", "one", 6500)
+        .with_row("Error", &["1722", "Action [2], location: [3], command: [4]"]);
+    expect(authored, 1722, "1722. Action Fails, location: fail, command: one: it ended with exit code 7");
+}
+
+#[test]
+fn permissions_that_cannot_be_are_told_by_their_numbers() {
+    let scene = Scene::new();
+    let product = || Product::new().with_file("Readme", "readme.txt", "one");
+    let descriptor = |key: &str, text: &str, condition: &str| {
+        ["MsiLock", key, "Readme", "File", text, condition].map(str::to_owned)[1..].to_vec()
+    };
+    let with = |product: Product, row: &[String]| {
+        let row: Vec<&str> = row.iter().map(String::as_str).collect();
+        product.with_row("MsiLockPermissionsEx", &row)
+    };
+    let right = descriptor("One", "D:(A;;GA;;;<Everyone>)", "");
+    let plain =
+        |user: &str| product().with_row("LockPermissions", &["Readme", "File", "", user, "268435456"]);
+    let wrong = with(product(), &descriptor("One", "D:(A;;QQ;;;WD)", "1"));
+    let twice = with(with(product(), &right), &descriptor("Two", "D:", "NOT Installed"));
+    let both = with(plain("Everyone"), &right);
+    for (product, number, text) in [
+        (&both, 1941, "both tables"),
+        (&twice, 1942, "'' and 'NOT Installed'"),
+        (&wrong, 1943, "'QQ' is no right of an entry"),
+    ] {
+        let ran = install(&scene, product, "", &[]);
+        ran.expect_failure(&[&format!("error 1603: {number}. "), text, "MsiLockPermissionsEx"]);
+        assert!(!scene.place.drive_c("Program Files/Test").exists());
+    }
+    // An older installer does not know the table.
+    install(&scene, &both, "", &["--installer", "4.5"]).expect_code(0);
+    // What is not installed is not secured.
+    install(&scene, &wrong, "", &["REMOVE=ALL"]).expect_code(0);
+    let unknown = install(&scene, &plain(r"ACME\robot"), "de_DE", &[]);
+    unknown
+        .expect_code(0)
+        .expect_error(&[r"1609. ACME\robot ist weder Benutzer noch Gruppe", "LockPermissions"]);
+    for known in ["Everyone", "Administrators", "[LogonUser]", r"BUILTIN\Users", r"[ComputerName]\[USERNAME]"]
+    {
+        let ran =
+            install(&scene, &plain(known), "", &["REINSTALL=ALL", "REINSTALLMODE=vamus", "USERNAME=Ann"]);
+        assert!(!ran.expect_code(0).err.contains("1609"), "{known}: {}", ran.err);
+    }
+}
+
+#[test]
+fn warnings_without_a_number_are_told_in_the_language_of_the_user_too() {
+    let scene = Scene::new();
+    let product =
+        Product::new().with_file("Readme", "readme.txt", "one").with_property("DISABLEROLLBACK", "1");
+    for (locale, text) in
+        [("", "rollback is disabled by DISABLEROLLBACK"), ("de_DE", "schaltet das Zurücknehmen ab")]
+    {
+        install(&scene, &product, locale, &[]).expect_code(0).expect_error(&["warning: ", text]);
+        install(&scene, &product, "", &["REMOVE=ALL"]).expect_code(0);
+    }
 }

@@ -47,22 +47,10 @@ pub enum Phase {
 /// Why a custom action did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum ActionFailure {
-    /// It ran and returned an error.
-    #[error("it returned {code}{}", note(.message))]
-    Returned {
-        /// The exit code or return value.
-        code: i32,
-        /// What it said, if anything.
-        message: String,
-    },
     /// It or the user asked to stop (`ERROR_INSTALL_USEREXIT`).
     #[error("it was cancelled")]
     Cancelled,
-    /// It could not be started, or died.
-    #[error("it could not be run")]
-    Host(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-fn note(message: &str) -> String {
-    if message.is_empty() { String::new() } else { format!(": {message}") }
+    /// It could not be run, or did not succeed.
+    #[error(transparent)]
+    Failed(Box<dyn std::error::Error + Send + Sync>),
 }

@@ -172,7 +172,7 @@ impl Environment for Host {
             }
         }
         if self.failing.contains(&action.action) {
-            return Err(ActionFailure::Returned { code: 1603, message: String::new() });
+            return Err(ActionFailure::Failed("it returned 1603".into()));
         }
         Ok(())
     }

@@ -19,11 +19,12 @@ use reseat_script::{
 use crate::custom_action;
 use crate::custom_action::asynchronous::{self, AsynchronousScheduled};
 use crate::error::EngineError;
-use crate::error_message::{of_problem, with_causes};
+use crate::error_message::{followed_by, of_problem, with_causes};
 use crate::functions::Surroundings;
 use crate::host::CustomActionHost;
 use crate::interface::{Message, UserInterface};
 use crate::log::service;
+use crate::notice::{DisabledBy, Notice};
 use crate::request::TopLevel;
 use crate::session::{Purpose, Session};
 use crate::source::Sources;
@@ -47,7 +48,7 @@ pub fn install_initialize(session: &mut Session<'_, '_>) -> Result<(), EngineErr
         let rollback = if by_whom.is_some() { Rollback::Disabled } else { Rollback::Enabled };
         if let Some(by_whom) = by_whom {
             session.set_property(ROLLBACK_DISABLED, "1");
-            warn_of_disabled(session, &format!("rollback is disabled {by_whom}"));
+            session.warn_of_notice(Notice::RollbackDisabled { by: by_whom });
         }
         session.installation.transaction = Some(Execution::begin(session.machine(), &id, &title, rollback)?);
         session.owns_transaction = true;
@@ -64,16 +65,16 @@ pub fn rollback(session: &Session<'_, '_>) -> Result<Rollback, EngineError> {
 }
 
 /// Why it cannot (page `rollback-installation.md`).
-fn who_disables_rollback(session: &Session<'_, '_>) -> Result<Option<&'static str>, EngineError> {
+fn who_disables_rollback(session: &Session<'_, '_>) -> Result<Option<DisabledBy>, EngineError> {
     let is_set = |name| session.property(name).is_some();
     Ok(if session.lacks_room_for_rollback {
-        Some("because there is too little room for it")
+        Some(DisabledBy::Room)
     } else if is_set("DISABLEROLLBACK") {
-        Some("by DISABLEROLLBACK")
+        Some(DisabledBy::Property)
     } else if is_set(ROLLBACK_DISABLED) {
-        Some("by the package")
+        Some(DisabledBy::Package)
     } else if is_disabled_by_policy(session)? {
-        Some("by the policy DisableRollback")
+        Some(DisabledBy::Policy)
     } else {
         None
     })
@@ -136,7 +137,7 @@ fn commit(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         match committed {
             Ok(report) => {
                 for problem in report.problems {
-                    warn_of_problem(session, "commit", &problem);
+                    warn_of_problem(session, false, &problem);
                 }
             }
             Err(failure) => {
@@ -150,9 +151,15 @@ fn commit(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
 }
 
 /// Says what went wrong at the end of a transaction.
-fn warn_of_problem(session: &mut Session<'_, '_>, when: &str, problem: &Problem) {
-    let text = format!("{when}: {}", with_causes(problem.to_string(), problem));
-    session.tell(&Message::Warning { number: of_problem(problem).map(|message| message.number()), text });
+fn warn_of_problem(session: &mut Session<'_, '_>, undoing: bool, problem: &Problem) {
+    let what = with_causes(problem.to_string(), problem);
+    let text = Notice::AtEnd { undoing, what: &what }.text(session.installation.interface.language());
+    let message = of_problem(problem);
+    let text = match &message {
+        Some(message) => followed_by(session.message_text(message), &text),
+        None => text,
+    };
+    session.tell(&Message::Warning { number: message.map(|message| message.number()), text });
 }
 
 /// Ends a sequence before InstallFinalize, which would have executed and committed the script: nothing of it remains.
@@ -178,11 +185,10 @@ pub fn roll_back(session: &mut Session<'_, '_>) {
         environment.start_services();
         drop(environment);
         for problem in report.problems {
-            warn_of_problem(session, "rollback", &problem);
+            warn_of_problem(session, true, &problem);
         }
         if !report.complete && !report.disabled {
-            let text = "the installation could not be undone to its end; 'reseat recover' tries again";
-            session.tell(&Message::warning(text.to_owned()));
+            session.warn_of_notice(Notice::RollbackIncomplete);
         }
     }
 }
@@ -191,16 +197,10 @@ pub fn roll_back(session: &mut Session<'_, '_>) {
 pub fn disable_rollback(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     session.set_property(ROLLBACK_DISABLED, "1");
     if session.in_script {
-        warn_of_disabled(session, "the package disables rollback for what follows");
+        session.warn_of_notice(Notice::RollbackDisabled { by: DisabledBy::PackageFromHere });
         session.add(Operation::DisableRollback)?;
     }
     Ok(())
-}
-
-/// Tells what it means.
-fn warn_of_disabled(session: &mut Session<'_, '_>, what: &str) {
-    let text = format!("{what}: a failure, a cancel or a power loss leaves what was done by then");
-    session.tell(&Message::warning(text));
 }
 
 /// The policy DisableRollback (page `disablerollback.md`): that of the user for an installation for this user, else that of the

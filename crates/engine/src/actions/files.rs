@@ -11,8 +11,8 @@ use crate::actions::folders::remove_empty;
 use crate::actions::{isolated_components, patches};
 use crate::decision::decide_file;
 use crate::error::EngineError;
-use crate::interface::Message;
 use crate::log::service;
+use crate::notice::Notice;
 use crate::selection::Doing;
 use crate::session::Session;
 use crate::source::{self, SourceFacts};
@@ -37,10 +37,7 @@ pub fn install_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
             continue;
         }
         if !targets.insert(path.clone()) {
-            session.tell(&Message::warning(format!(
-                "table File, row {}: {path} is also the target of another row; the later one wins",
-                file.row.file
-            )));
+            session.warn_of_notice(Notice::SameTarget { row: &file.row.file, path: path.as_str() });
         }
         let source = source::of_file(session, &media, &file)?;
         log_source(session, &file.row.file, &source);
@@ -51,10 +48,7 @@ pub fn install_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         let promised = file.row.bytes();
         let size = size.unwrap_or(promised);
         if size != promised {
-            session.tell(&Message::warning(format!(
-                "table File, row {}: the source has {size} bytes and the table says {promised}; it is installed as it is",
-                file.row.file
-            )));
+            session.warn_of_notice(Notice::OtherSize { row: &file.row.file, size, promised });
         }
         session.tell_file(&path, Some(size));
         session.add(

@@ -16,6 +16,7 @@ use crate::client::ui_level;
 use crate::error::EngineError;
 use crate::interface::{Answer, FilesInUseAnswer, Message, Question};
 use crate::log::{plain, service};
+use crate::notice::Notice;
 use crate::numbered_message::NumberedMessage;
 use crate::plan::{self, VolumePlan};
 use crate::replaced_folders;
@@ -218,7 +219,7 @@ fn shut_down(session: &mut Session<'_, '_>) -> Result<bool, EngineError> {
         Ok(()) => Ok(true),
         Err(Error::Cancelled) => Err(EngineError::UserExit),
         Err(error) => {
-            session.tell(&Message::warning(error.to_string()));
+            session.warn_of_notice(Notice::NotClosed { cause: &error.to_string() });
             if session.installation.request.ui_level != UiLevel::Silent {
                 let text = session.message_text(&NumberedMessage::new(1611, []));
                 session.tell(&Message::Information(text));
@@ -240,21 +241,13 @@ fn leave_in_use(
     for application in remaining {
         in_use.extend(&application.files);
         let (name, pid) = (&application.name, application.process.pid);
-        let why = application.critical.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        let text =
-            format!("{name} (process {pid}) goes on{why}; the files that it uses stay until a restart");
-        replaced_in_use(session, text);
+        let critical = application.critical.as_ref().map(ToString::to_string);
+        replaced_in_use(session, Notice::GoesOn { name, process: pid, critical: critical.as_deref() });
     }
     for file in &list.unattributed {
         in_use.insert(file);
         plain!("Info 1603. The file {} is being held in use.", file.display());
-        replaced_in_use(
-            session,
-            format!(
-                "{} is in use by something that could not be found; it stays until a restart",
-                file.display()
-            ),
-        );
+        replaced_in_use(session, Notice::InUse { file: &file.display().to_string() });
     }
     hold(session, &in_use, affected, files);
 }
@@ -272,8 +265,8 @@ pub(crate) fn hold(
 }
 
 /// Notes that something goes on with old files.
-fn replaced_in_use(session: &mut Session<'_, '_>, warning: String) {
-    session.tell(&Message::warning(warning));
+fn replaced_in_use(session: &mut Session<'_, '_>, notice: Notice<'_>) {
+    session.warn_of_notice(notice);
     session.installation.restart_required = true;
     session.set_property("ReplacedInUseFiles", "1");
 }

@@ -16,8 +16,8 @@ use crate::custom_action::service_control::{is_stopped, schedule};
 use crate::error::EngineError;
 use crate::error_message::with_causes;
 use crate::host::{ServiceOrder, ServiceState};
-use crate::interface::Message;
 use crate::log::service;
+use crate::notice::Notice;
 use crate::selection::Doing;
 use crate::session::Session;
 
@@ -60,9 +60,7 @@ pub fn install_services(session: &mut Session<'_, '_>) -> Result<(), EngineError
         session.tell_data(&[&name, &name]);
         let account = row.start_name.as_deref().map(|account| session.format(account).text);
         if account.is_some_and(|account| !account.is_empty()) && row.password.is_some() {
-            let text =
-                format!("the password of service {name} is not kept: services run as the prefix's user");
-            session.tell(&Message::warning(text));
+            session.warn_of_notice(Notice::PasswordNotKept { service: &name });
         }
         let key = key(&name);
         for (name, value) in values {
@@ -264,9 +262,8 @@ fn runs(session: &mut Session<'_, '_>, name: &str) -> Option<bool> {
     match session.installation.host.service(name, &ServiceOrder::Look) {
         Ok(state) => Some(matches!(state, Some(ServiceState::RUNNING | ServiceState::START_PENDING))),
         Err(error) => {
-            let text =
-                format!("service {name} cannot be controlled: {}", with_causes(error.to_string(), &error));
-            session.tell(&Message::warning(text));
+            let cause = with_causes(error.to_string(), &error);
+            session.warn_of_notice(Notice::ServiceNotControlled { service: name, cause: &cause });
             None
         }
     }

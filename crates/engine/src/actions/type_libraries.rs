@@ -9,7 +9,7 @@ use reseat_package::TypeLib;
 
 use crate::actions::servers::{self, Entry, Fate, Server};
 use crate::error::EngineError;
-use crate::interface::Message;
+use crate::notice::Notice;
 use crate::selection::Doing;
 use crate::session::Session;
 
@@ -17,10 +17,7 @@ use crate::session::Session;
 pub fn register_type_libraries(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     let libraries = libraries(session)?;
     for library in libraries.iter().filter(|library| library.fate == Fate::Comes) {
-        session.tell(&Message::Information(format!(
-            "the interfaces in the type library {} are not registered",
-            library.label
-        )));
+        session.inform(Notice::Interfaces { library: &library.label });
     }
     servers::register(session, libraries)
 }

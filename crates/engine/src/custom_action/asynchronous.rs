@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use reseat_script::{ActionFailure, Phase, ScheduledAction};
 
-use super::{program, scheduled, windows};
+use super::{ActionCode, program, scheduled, windows};
 use crate::error::EngineError;
 use crate::functions::{Caller, DeferredCaller, DeferredFunctions, ImmediateFunctions, Surroundings};
-use crate::host::{CallResult, HostError, RunningCode, TURN, WindowsCode};
+use crate::host::{CallResult, HostError, RunningCode, TURN, WindowsCall};
 use crate::interface::Message;
 use crate::log::{plain, service};
+use crate::notice::Notice;
 use crate::session::Session;
 
 /// How long actions may go on when the installation has failed: what they wait for may never come.
@@ -23,9 +24,19 @@ const GRACE: Duration = Duration::from_secs(30);
 /// What an asynchronous action runs.
 pub enum Kind {
     /// A program, whose exit code is 0 for success.
-    Program,
+    Program(ActionCode),
     /// A library or script.
-    Windows(WindowsCode),
+    Windows(WindowsCall),
+}
+
+impl Kind {
+    /// The action's name.
+    pub fn action(&self) -> &str {
+        match self {
+            Self::Program(code) => code.action(),
+            Self::Windows(call) => &call.action,
+        }
+    }
 }
 
 /// An immediate action that runs beside the sequence.
@@ -43,15 +54,14 @@ pub struct Asynchronous<'m> {
 /// Lets code run beside the sequence.
 pub fn begin<'m>(
     session: &mut Session<'_, 'm>,
-    action: &str,
     kind: Kind,
     code: Box<dyn RunningCode + 'm>,
     is_checked: bool,
 ) {
+    let action = kind.action().to_owned();
     service!("Custom action {action} runs asynchronously");
-    let caller = Caller::new(session.machine(), action);
+    let caller = Caller::new(session.machine(), &action);
     let level = session.nested;
-    let action = action.to_owned();
     session.asynchronous.push_back(Asynchronous { action, kind, code, is_checked, caller, level });
 }
 
@@ -87,8 +97,8 @@ fn serve_until(session: &mut Session<'_, '_>, mut until: Instant) -> bool {
 /// Takes the result of an action that has ended.
 fn ended(session: &mut Session<'_, '_>, one: Asynchronous<'_>, result: Result<CallResult, HostError>) {
     let flow = match &one.kind {
-        Kind::Program => program::judge(&one.action, result),
-        Kind::Windows(code) => windows::judge(&one.action, code, result),
+        Kind::Program(code) => program::judge(code, result),
+        Kind::Windows(call) => windows::judge(call, result),
     };
     service!("Custom action {}, which ran asynchronously, has ended", one.action);
     let machine = session.machine();
@@ -100,8 +110,7 @@ fn ended(session: &mut Session<'_, '_>, one: Asynchronous<'_>, result: Result<Ca
             session.late_failure.get_or_insert(error);
         }
         Err(error) => {
-            let text = format!("{}; its result is ignored", windows::error_line(&error));
-            session.tell(&Message::Information(text));
+            session.inform_of_ignored(&error);
         }
         Ok(_) => {}
     }
@@ -133,8 +142,7 @@ pub fn end(session: &mut Session<'_, '_>, has_succeeded: bool) {
         serve_until(session, Instant::now() + TURN);
     }
     for one in std::mem::take(&mut session.asynchronous) {
-        let text = format!("custom action {}, which ran asynchronously, was ended", one.action);
-        session.tell(&Message::warning(text));
+        session.warn_of_notice(Notice::AsynchronousEnded { action: &one.action });
     }
 }
 
@@ -226,8 +234,8 @@ pub fn end_scheduled(
                 surroundings.asynchronous.failure.get_or_insert(cancelled);
             }
             for one in std::mem::take(&mut surroundings.asynchronous.running) {
-                let text =
-                    format!("custom action {}, which ran asynchronously, was ended", one.action.action);
+                let notice = Notice::AsynchronousEnded { action: &one.action.action };
+                let text = notice.text(surroundings.interface.language());
                 surroundings.interface.message(&Message::warning(text));
             }
             break;

@@ -5,11 +5,11 @@
 
 use reseat_package::{CustomAction, DecodedAction, NestedSource};
 
-use super::{ignores_result, windows};
+use super::ignores_result;
 use crate::beside::Beside;
 use crate::error::EngineError;
 use crate::installation;
-use crate::interface::Message;
+use crate::notice::Notice;
 use crate::request::{Target, TopLevel};
 use crate::sequence::Flow;
 use crate::session::Session;
@@ -45,8 +45,9 @@ pub fn run(
                 && !session.installation.transaction.as_ref().is_some_and(|it| it.has_failed()) =>
         {
             session.installation.restart_required = needed_restart;
-            let text = format!("custom action {}: {}", row.action, windows::error_line(&error));
-            session.tell(&Message::Information(format!("{text}; its result is ignored")));
+            let language = session.installation.interface.language();
+            let failure = error.told(language, Some(&session.package), Some(&session.context()));
+            session.inform(Notice::Ignored { failure: &format!("{}: {failure}", row.action) });
             Ok(Flow::GoOn)
         }
         Err(error @ (EngineError::UserExit | EngineError::Suspended { .. })) => Err(error),

@@ -6,7 +6,7 @@ use reseat_package::{CustomAction, DecodedAction, Execution, ProgramSource, Retu
 
 use super::asynchronous::{self, Kind};
 use super::scheduled::{ScheduledCode, schedule};
-use super::{binary, ignores_result};
+use super::{ActionCode, Ending, binary, ignores_result};
 use crate::error::EngineError;
 use crate::functions::{Caller, FunctionAnswer, FunctionCall, Functions, ImmediateFunctions, NoFunctions};
 use crate::host::{CallResult, CustomActionHost, HostError, Program, ProgramCall, RunningCode, finish};
@@ -20,7 +20,7 @@ use crate::session::Session;
 const CUSTOM_ACTION_DATA: &str = "CustomActionData";
 
 /// What stands for a text that the log must not show.
-const MASK: &str = "**********";
+pub const MASK: &str = "**********";
 
 /// Runs a program, or writes it into the script.
 pub fn run(
@@ -99,9 +99,10 @@ fn run_now(
 ) -> Result<Flow, EngineError> {
     let host = session.installation.host;
     let started = start(host, call, action.hide_target);
+    let what = ActionCode::of_program(call, action.hide_target);
     if action.returns == ReturnProcessing::AsyncCheck {
-        let code = started.map_err(|source| not_run(&call.action, source))?;
-        asynchronous::begin(session, &call.action, Kind::Program, code, true);
+        let code = started.map_err(|source| not_run(&what, source))?;
+        asynchronous::begin(session, Kind::Program(what), code, true);
         return Ok(Flow::GoOn);
     }
     let mut lines = Vec::new();
@@ -118,9 +119,9 @@ fn run_now(
     // The program may have changed what is remembered of the machine.
     session.machine().forget_names();
     session.machine().forget_registry();
-    match judge(&call.action, result) {
-        Err(EngineError::CustomAction { action: name, how }) if ignores_result(action) => {
-            service!("Custom action {name} {how}; its result is ignored");
+    match judge(&what, result) {
+        Err(EngineError::CustomAction { code, how }) if ignores_result(action) => {
+            service!("Custom action {} {how}; its result is ignored", code.action());
             Ok(Flow::GoOn)
         }
         Err(error @ EngineError::CustomActionHost { .. }) if ignores_result(action) => {
@@ -145,17 +146,22 @@ impl<F: Functions> Functions for ProgramFunctions<F> {
 }
 
 /// What the end of a program means.
-pub fn judge(action: &str, result: Result<CallResult, HostError>) -> Result<Flow, EngineError> {
+pub fn judge(code: &ActionCode, result: Result<CallResult, HostError>) -> Result<Flow, EngineError> {
     match result {
         Ok(CallResult::Exited(0) | CallResult::Started) => Ok(Flow::GoOn),
-        Ok(result) => Err(EngineError::CustomAction { action: action.to_owned(), how: describe(&result) }),
-        Err(source) => Err(not_run(action, source)),
+        Ok(result) => Err(failed(code, Ending::of_program(&result))),
+        Err(source) => Err(not_run(code, source)),
     }
 }
 
-/// The documented error for a program that could not be run: 1721.
-pub fn not_run(action: &str, source: HostError) -> EngineError {
-    EngineError::CustomActionHost { number: 1721, action: action.to_owned(), source }
+/// The error for code that ran without success.
+pub fn failed(code: &ActionCode, how: Ending) -> EngineError {
+    EngineError::CustomAction { code: Box::new(code.clone()), how }
+}
+
+/// The error for code that could not be run.
+pub fn not_run(code: &ActionCode, source: HostError) -> EngineError {
+    EngineError::CustomActionHost { code: Box::new(code.clone()), source }
 }
 
 /// Starts a program.
@@ -179,13 +185,5 @@ pub fn start<'h>(
             Err(HostError::Unsupported { what: "the program of its command line".to_owned() })
         }
         result => result,
-    }
-}
-
-pub fn describe(result: &CallResult) -> String {
-    match result {
-        CallResult::Exited(code) => format!("ended with exit code {code}"),
-        CallResult::Killed(signal) => format!("was ended by signal {signal}"),
-        CallResult::Started => "was started".to_owned(),
     }
 }

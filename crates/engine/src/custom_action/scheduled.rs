@@ -6,8 +6,8 @@ use reseat_script::{ActionFailure, ActionKind, Operation, Phase, ScheduledAction
 use serde::{Deserialize, Serialize};
 
 use super::asynchronous::{self, Kind};
-use super::program::{self, describe, start};
-use super::{ignores_result, service_control, windows};
+use super::program::{self, start};
+use super::{ActionCode, ignores_result, service_control, windows};
 use crate::error::EngineError;
 use crate::functions::{DeferredCaller, DeferredFacts, DeferredFunctions, Surroundings};
 use crate::host::{
@@ -15,7 +15,7 @@ use crate::host::{
     WindowsCode, finish,
 };
 use crate::interface::Message;
-use crate::log::{plain, service};
+use crate::log::plain;
 use crate::secrets;
 use crate::sequence::Flow;
 use crate::session::{Session, readable};
@@ -122,22 +122,23 @@ pub fn run_scheduled<'h>(
     surroundings: &mut Surroundings<'h>,
 ) -> Result<(), ActionFailure> {
     let mut scheduled: ScheduledCall =
-        serde_json::from_value(action.call.clone()).map_err(|error| ActionFailure::Host(error.into()))?;
+        serde_json::from_value(action.call.clone()).map_err(|error| ActionFailure::Failed(error.into()))?;
     scheduled.secrets.iter().for_each(|secret| secrets::hide(secret));
     scheduled.find_package(surroundings);
     let (kind, started, facts) = match scheduled.code {
         ScheduledCode::Program(call) => {
-            (Kind::Program, start(host, &call, scheduled.hide_target), DeferredFacts::default())
+            let code = ActionCode::of_program(&call, scheduled.hide_target);
+            (Kind::Program(code), start(host, &call, scheduled.hide_target), DeferredFacts::default())
         }
         ScheduledCode::Windows { call, facts } => {
             let started = host.start_windows(&call);
-            (Kind::Windows(call.code), started, facts)
+            (Kind::Windows(call), started, facts)
         }
         ScheduledCode::Service { name, order } => {
             return service_control::run(host, surroundings, action, phase, &name, order);
         }
     };
-    let mut code = started.map_err(|error| not_run(action, &kind, error))?;
+    let mut code = started.map_err(|source| failure(not_run(&kind, source)))?;
     let mut caller = DeferredCaller::new(surroundings.machine, action, facts, phase);
     if scheduled.asynchronous && asynchronous::may_run_beside(phase) {
         surroundings.asynchronous.begin(action, kind, code, caller);
@@ -161,34 +162,26 @@ pub fn judge(
     kind: &Kind,
     result: Result<CallResult, HostError>,
 ) -> Result<(), ActionFailure> {
-    let (is_windows, always_succeeds) = match kind {
-        Kind::Program => (false, false),
-        Kind::Windows(code) => (true, windows::always_succeeds(code)),
+    let flow = match kind {
+        Kind::Program(code) => program::judge(code, result),
+        Kind::Windows(call) => windows::judge(call, result),
     };
-    match result {
-        Ok(CallResult::Exited(0) | CallResult::Started) => Ok(()),
-        Ok(CallResult::Exited(_)) if always_succeeds => Ok(()),
-        // Nothing is left to be skipped in a script, and what was not called has not failed.
-        Ok(CallResult::Exited(259 | 1626)) if is_windows => Ok(()),
-        Ok(CallResult::Exited(1602)) if is_windows && !action.ignore_result => Err(ActionFailure::Cancelled),
-        Ok(CallResult::Exited(code)) => {
-            if is_windows {
-                service!("CustomAction {} returned actual error code {code}", action.action);
-            }
-            Err(ActionFailure::Returned { code, message: String::new() })
-        }
-        Ok(result @ CallResult::Killed(_)) => {
-            Err(ActionFailure::Returned { code: 1603, message: describe(&result) })
-        }
-        Err(error) => Err(not_run(action, kind, error)),
+    match flow {
+        // Nothing is left to be skipped in a script.
+        Ok(Flow::GoOn | Flow::SkipRest) => Ok(()),
+        Err(EngineError::UserExit) if !action.ignore_result => Err(ActionFailure::Cancelled),
+        Err(error) => Err(failure(error)),
     }
 }
 
-/// The code of an action could not be run.
-fn not_run(action: &ScheduledAction, kind: &Kind, source: HostError) -> ActionFailure {
-    let error = match kind {
-        Kind::Program => program::not_run(&action.action, source),
-        Kind::Windows(code) => windows::cannot_run(&action.action, code, source),
-    };
-    ActionFailure::Host(error.into())
+fn failure(error: EngineError) -> ActionFailure {
+    ActionFailure::Failed(error.into())
+}
+
+/// The error for code that could not be run.
+fn not_run(kind: &Kind, source: HostError) -> EngineError {
+    match kind {
+        Kind::Program(code) => program::not_run(code, source),
+        Kind::Windows(call) => program::not_run(&ActionCode::of_windows(call), source),
+    }
 }

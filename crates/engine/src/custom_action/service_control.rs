@@ -8,11 +8,12 @@ use reseat_script::{ActionFailure, ActionKind, Operation, Phase, ScheduledAction
 
 use super::scheduled::{ScheduledCall, ScheduledCode};
 use crate::error::EngineError;
-use crate::error_message::with_causes;
+use crate::error_message::{followed_by, with_causes};
 use crate::functions::Surroundings;
 use crate::host::{CustomActionHost, HostError, ServiceOrder, ServiceState};
 use crate::interface::Message;
 use crate::log::service;
+use crate::numbered_message::NumberedMessage;
 use crate::session::Session;
 
 /// Why a service is not as it was asked to be.
@@ -133,17 +134,26 @@ pub fn run(
     if let Err(failure) = &done
         && action.ignore_result
     {
-        let text = with_causes(failure.to_string(), failure);
+        let text = told(surroundings, failure);
         surroundings.interface.message(&Message::Warning { number: Some(failure.number()), text });
     }
-    done.map_err(|failure| ActionFailure::Host(failure.into()))
+    done.map_err(|failure| ActionFailure::Failed(failure.into()))
+}
+
+/// The documented message for a service that did not do what it was asked for, and why.
+fn told(surroundings: &Surroundings<'_>, failure: &ServiceFailure) -> String {
+    let name = failure.name().to_owned();
+    let message = NumberedMessage::new(failure.number(), [name.clone(), name]);
+    let language = surroundings.interface.language();
+    let text = message.text(language, surroundings.package.as_deref(), None);
+    followed_by(text, &with_causes(failure.to_string(), failure))
 }
 
 /// Starts what a rollback has to start.
 pub fn start_again(host: &dyn CustomActionHost, surroundings: &mut Surroundings<'_>) {
     for (name, order) in std::mem::take(&mut surroundings.services_to_start) {
         if let Err(failure) = ask(host, &name, &order) {
-            let text = format!("rollback: {}", with_causes(failure.to_string(), &failure));
+            let text = told(surroundings, &failure);
             surroundings.interface.message(&Message::Warning { number: Some(failure.number()), text });
         }
     }

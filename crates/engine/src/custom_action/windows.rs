@@ -9,12 +9,13 @@ use reseat_package::{
 
 use super::asynchronous::{self, Kind};
 use super::scheduled::{ScheduledCode, schedule};
-use super::{binary, file_path, ignores_result, language_of, program, unsupported};
+use super::{ActionCode, Ending, binary, file_path, ignores_result, language_of, program, unsupported};
 use crate::error::EngineError;
 use crate::functions::{Caller, DeferredFacts, ImmediateFunctions, SESSION};
 use crate::host::{CallResult, HostError, Program, ScriptSource, WindowsCall, WindowsCode};
 use crate::interface::Message;
 use crate::log::{plain, service};
+use crate::notice::Notice;
 use crate::request::UiLevel;
 use crate::row_fault::RowFault;
 use crate::sequence::{Flow, refuse};
@@ -29,7 +30,7 @@ pub fn run(
     if let Some(what) = unsupported(session, row)? {
         let part = format!("custom action {} ({what})", row.action);
         if ignores_result(action) {
-            session.tell(&Message::warning(format!("{part} did not run")));
+            session.warn_of_notice(Notice::DidNotRun { part: &part });
         } else {
             refuse(session, part)?;
         }
@@ -98,8 +99,7 @@ fn run_now(
     let (result, lines) = if is_checked || action.returns == ReturnProcessing::AsyncIgnore {
         match host.start_windows(call) {
             Ok(code) => {
-                let kind = Kind::Windows(call.code.clone());
-                asynchronous::begin(session, &call.action, kind, code, is_checked);
+                asynchronous::begin(session, Kind::Windows(call.clone()), code, is_checked);
                 return Ok(Flow::GoOn);
             }
             Err(error) => (Err(error), Vec::new()),
@@ -120,9 +120,9 @@ fn run_now(
     let machine = session.machine();
     machine.forget_names();
     machine.forget_registry();
-    match judge(&call.action, &call.code, result) {
+    match judge(call, result) {
         Err(error) if ignores_result(action) => {
-            session.tell(&Message::Information(format!("{}; its result is ignored", error_line(&error))));
+            session.inform_of_ignored(&error);
             Ok(Flow::GoOn)
         }
         // Whatever it returned, the sequence goes on.
@@ -132,27 +132,12 @@ fn run_now(
 }
 
 /// What the end of Windows code means.
-pub fn judge(
-    action: &str,
-    code: &WindowsCode,
-    result: Result<CallResult, HostError>,
-) -> Result<Flow, EngineError> {
+pub fn judge(call: &WindowsCall, result: Result<CallResult, HostError>) -> Result<Flow, EngineError> {
     match result {
-        Ok(CallResult::Exited(_)) if always_succeeds(code) => Ok(Flow::GoOn),
-        Ok(result) => returned(action, &result),
-        Err(source) => Err(cannot_run(action, code, source)),
+        Ok(CallResult::Exited(_)) if always_succeeds(&call.code) => Ok(Flow::GoOn),
+        Ok(result) => returned(call, &result),
+        Err(source) => Err(program::not_run(&ActionCode::of_windows(call), source)),
     }
-}
-
-/// An error with its causes on one line.
-pub fn error_line(error: &EngineError) -> String {
-    let mut line = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(source) = cause {
-        line = format!("{line}: {source}");
-        cause = source.source();
-    }
-    line
 }
 
 /// A script within the CustomAction table has no return value (pages `custom-action-type-37.md` and `-38.md`).
@@ -161,31 +146,23 @@ pub fn always_succeeds(code: &WindowsCode) -> bool {
 }
 
 /// What the return value of Windows code means (page `custom-action-return-values.md`).
-fn returned(action: &str, result: &CallResult) -> Result<Flow, EngineError> {
+fn returned(call: &WindowsCall, result: &CallResult) -> Result<Flow, EngineError> {
+    let action = &call.action;
     match result {
         CallResult::Started | CallResult::Exited(0) => Ok(Flow::GoOn),
         CallResult::Exited(259) => Ok(Flow::SkipRest),
         CallResult::Exited(1602) => Err(EngineError::UserExit),
-        CallResult::Exited(1604) => Err(EngineError::Suspended { action: action.to_owned() }),
+        CallResult::Exited(1604) => Err(EngineError::Suspended { action: action.clone() }),
         CallResult::Exited(1626) => {
             service!("Custom action {action} was not called (1626)");
             Ok(Flow::GoOn)
         }
         CallResult::Exited(code) => {
             service!("CustomAction {action} returned actual error code {code}");
-            Err(EngineError::WindowsAction { action: action.to_owned(), code: *code })
+            Err(program::failed(&ActionCode::of_windows(call), Ending::Returned(*code)))
         }
-        CallResult::Killed(_) => {
-            Err(EngineError::CustomAction { action: action.to_owned(), how: program::describe(result) })
+        CallResult::Killed(signal) => {
+            Err(program::failed(&ActionCode::of_windows(call), Ending::Killed(*signal)))
         }
     }
-}
-
-/// The documented error for code that could not be run: 1720 for a script, 1723 for a library.
-pub fn cannot_run(action: &str, code: &WindowsCode, source: HostError) -> EngineError {
-    let number = match code {
-        WindowsCode::Script { .. } => 1720,
-        WindowsCode::Library { .. } => 1723,
-    };
-    EngineError::CustomActionHost { number, action: action.to_owned(), source }
 }

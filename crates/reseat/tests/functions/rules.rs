@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use reseat_engine::{
-    EngineError, Program, Request, ScriptLanguage, ScriptSource, Target, Value, WindowsCode,
+    EngineError, Language, Program, Request, ScriptLanguage, ScriptSource, Target, Value, WindowsCode,
 };
 use reseat_machine::Machine;
 
@@ -244,4 +244,30 @@ fn the_code_of_a_package_can_be_read_when_its_product_is_gone() {
     request.properties.push(("MSIRESTARTMANAGERCONTROL".to_owned(), "Disable".to_owned()));
     reseat_engine::install(&machine, &request, &mut Watcher::new(), &host).unwrap();
     assert_eq!(host.ran.take(), ["Commit", "Last"]);
+}
+
+#[test]
+fn a_library_that_fails_is_told_as_1723_and_a_script_as_1720_deferred_or_not() {
+    for deferred in [0, 1024] {
+        let script = product().with_binary("script", "text");
+        for (product, number, text) in [
+            (
+                product().with_action("Fails", 1 + deferred, "library", "Entry", 6500),
+                1723,
+                "Action: Fails, entry: Entry, library: library: it returned 1603",
+            ),
+            (
+                script.with_action("Fails", 6 + deferred, "script", "Run", 6500),
+                1720,
+                "Fails: it returned 1603",
+            ),
+        ] {
+            let place = Place::with_prefix();
+            let host = Host::default().with("Fails", |_| 1603);
+            let error = install(&place, &product, &host).unwrap_err();
+            assert_eq!((error.code(), error.numbered().unwrap().number()), (1603, number), "{error:?}");
+            let told = error.told(Language::English, None, None);
+            assert!(told.ends_with(text), "{told}");
+        }
+    }
 }

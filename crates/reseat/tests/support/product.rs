@@ -68,6 +68,11 @@ const TABLES: &[(&str, &str, usize)] = &[
     ("DrLocator", "Signature_:s72 Parent:S72 Path:S255 Depth:I2", 3),
     ("IsolatedComponent", "Component_Shared:s72 Component_Application:s72", 2),
     ("LockPermissions", "LockObject:s72 Table:s32 Domain:S255 User:s255 Permission:I4", 4),
+    (
+        "MsiLockPermissionsEx",
+        "MsiLockPermissionsEx:s72 LockObject:s72 Table:s32 SDDLText:s0 Condition:S255",
+        1,
+    ),
     ("MsiShortcutProperty", "MsiShortcutProperty:s72 Shortcut_:s72 PropertyKey:s0 PropVariantValue:s0", 1),
     ("ODBCDriver", "Driver:s72 Component_:s72 Description:s255 File_:s72 File_Setup:S72", 1),
     ("ODBCAttribute", "Driver_:s72 Attribute:s40 Value:S255", 2),

@@ -9,12 +9,12 @@ use std::process::ExitCode;
 
 use reseat_database::Database;
 use reseat_database::sql::{ResultColumn, ResultRow, Rows, SqlError, View};
-use reseat_engine::of_query;
+use reseat_engine::{NumberedMessage, of_query};
 use serde_json::{Map, json};
 
 use crate::arguments::Global;
 use crate::arguments::package::Sql;
-use crate::failure::{Failure, numbered};
+use crate::failure::{Failure, in_language, numbered};
 use crate::{output, package_file};
 
 /// Runs one query, those of standard input, or those that are typed.
@@ -94,11 +94,12 @@ fn located(path: &Path, statement: &str, error: &SqlError) -> Failure {
     let width = count(statement.get(start..error.span.end.min(line_end))).max(1);
     let shown: String =
         line.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
-    let number = of_query(error, statement, "").map(|message| message.number());
+    let message = of_query(error, statement, "");
+    let number = message.as_ref().map(NumberedMessage::number);
     Failure::message(format!(
         "{}: {}\n  {shown}\n  {}{}",
         path.display(),
-        numbered(number, &error.cause.to_string()),
+        numbered(number, &in_language(message.as_ref(), error.cause.to_string())),
         " ".repeat(indent),
         "^".repeat(width)
     ))
