@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+#[path = "windows_code/libraries.rs"]
+mod libraries;
 #[path = "windows_code/services.rs"]
 mod services;
 mod support;
@@ -474,53 +476,4 @@ fn the_restart_resources_of_wix_are_registered_by_its_own_library() {
     assert_eq!(ran.status.code(), Some(0), "{}\n{text}", ran.err);
     assert!(!holder.runs(), "the holder was not closed:\n{text}");
     windows.reseat(&place, &["uninstall", "-q", "Test"]).expect_code(0);
-}
-
-#[test]
-fn a_library_registers_itself_takes_it_back_and_is_undone() {
-    let Some((windows, _turn)) = windows() else { return };
-    let place = Place::new();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/windows_code/registers_itself.c");
-    let library = compile(&["-shared"], &source, &place.path("registers.dll"));
-    let product = Product::new()
-        .with_file("Library", "registers itself.dll", library)
-        .with_key_file("Library")
-        .with_row("SelfReg", &["Library", ""])
-        .with_standard_actions(&[("SelfUnregModules", 2200), ("SelfRegModules", 5600)]);
-    let is_registered = || windows.registry().contains("\"State\"=\"registered\"");
-    windows.install(&place, &product, &[]).expect_code(0);
-    assert!(is_registered());
-    windows.reseat(&place, &["uninstall", "-q", "Test"]).expect_code(0);
-    assert!(!is_registered());
-
-    let failing = product.clone().with_standard_actions(&[("InstallExecute", 6450)]).with_action(
-        "Stop",
-        19,
-        "",
-        "it is enough",
-        6500,
-    );
-    windows.install(&place, &failing, &[]).expect_failure(&["it is enough"]);
-    assert!(!is_registered());
-    assert!(!windows.drive_c("Program Files/Test").exists());
-
-    // One that does not register itself ends the installation.
-    let wrong = product.without_row("SelfReg", "Library").with_row("SelfReg", &["Readme", ""]);
-    let wrong = wrong.with_file("Readme", "readme.dll", "no library");
-    windows.install(&place, &wrong, &[]).expect_failure(&["SelfRegModules"]);
-    assert!(!windows.drive_c("Program Files/Test").exists());
-}
-
-#[test]
-fn without_wine_self_registration_is_refused_by_name() {
-    let place = Place::with_prefix();
-    let product = Product::new()
-        .with_file("Library", "registers.dll", "library")
-        .with_row("SelfReg", &["Library", ""])
-        .with_standard_actions(&[("SelfRegModules", 5600)]);
-    let package = product.save(&place, "test.msi");
-    let mut command = place.reseat_command(&["install", "-q", package.to_str().unwrap()]);
-    command.env("RESEAT_WINDOWS_DIR", place.path("absent"));
-    run(&mut command).expect_failure(&["SelfRegModules"]);
-    assert!(!place.drive_c("Program Files/Test").exists());
 }

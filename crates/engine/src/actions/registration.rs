@@ -13,6 +13,7 @@ use reseat_machine::products::registration::{
 };
 use reseat_machine::products::{self, FeatureState, InstallContext, user_data_product_key};
 use reseat_machine::{KnownFolder, RegistryValue, View, WindowsPath};
+use reseat_package::feature_state::Limit;
 use reseat_package::{
     Component, ComponentAttributes, Feature, FeatureComponent, InstallState, KeyPath, Media, Platform,
     RegistryRoot, RegistryRow, Text, with_backslash,
@@ -184,7 +185,12 @@ pub fn publish_features(session: &mut Session<'_, '_>) -> Result<(), EngineError
         .collect();
     let mut components: HashMap<Text, Vec<_>> = HashMap::new();
     for row in package.rows::<FeatureComponent>()?.iter() {
-        components.entry(row.feature.clone()).or_default().extend(ids.get(&row.component).copied());
+        // One that its condition keeps away is not registered. Who takes the list for what has to be there, as Wine does,
+        // would hold the feature for incomplete.
+        let state = session.selection()?.component(&row.component);
+        if state.is_none_or(|state| state.limit != Some(Limit::Condition)) {
+            components.entry(row.feature.clone()).or_default().extend(ids.get(&row.component).copied());
+        }
     }
     let mut features = Vec::new();
     for row in package.rows::<Feature>()?.iter() {

@@ -2,8 +2,9 @@
 //! `shortcut-table.md`).
 
 use std::collections::HashMap;
+use std::io::Read;
 
-use reseat_machine::{FileKind, LinkProperty, ShellLink, ShowCommand, TargetFacts, WindowsPath};
+use reseat_machine::{FileKind, KnownFolder, LinkProperty, ShellLink, ShowCommand, TargetFacts, WindowsPath};
 use reseat_package::{MsiShortcutProperty, Shortcut, ShortcutTarget, Text};
 use reseat_script as script;
 
@@ -13,6 +14,14 @@ use crate::actions::{folders, registration};
 use crate::error::EngineError;
 use crate::selection::Doing;
 use crate::session::{Again, Session};
+
+/// Where shortcuts of all users are, and where those of the user.
+const MENUS: [(KnownFolder, KnownFolder); 2] = [
+    (KnownFolder::CommonStartMenu, KnownFolder::StartMenu),
+    (KnownFolder::CommonDesktop, KnownFolder::Desktop),
+];
+/// A shortcut has some kilobytes.
+const MOST_SHORTCUT: u64 = 1 << 20;
 
 /// Writes the shortcuts of components that are installed.
 pub fn create_shortcuts(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
@@ -80,10 +89,41 @@ pub fn remove_shortcuts(session: &mut Session<'_, '_>) -> Result<(), EngineError
         }
         let path = path(session, row)?;
         session.tell_data(&[path.as_str()]);
-        folders.extend(path.parent());
-        session.add(script::RemoveFile { path }.into())?;
+        let of_user = of_user(session, row, &path)?;
+        for path in [Some(path), of_user].into_iter().flatten() {
+            folders.extend(path.parent());
+            session.add(script::RemoveFile { path }.into())?;
+        }
     }
     folders::remove_empty(session, folders)
+}
+
+/// The same shortcut in the user's own menu, where Wine puts those of products for all users.
+fn of_user(
+    session: &Session<'_, '_>,
+    row: &Shortcut,
+    path: &WindowsPath,
+) -> Result<Option<WindowsPath>, EngineError> {
+    if !session.is_per_machine() {
+        return Ok(None);
+    }
+    let machine = session.machine();
+    let beneath = MENUS.iter().find_map(|(of_all, of_user)| {
+        let of_all = machine.folder(*of_all);
+        let rest = path.starts_with(&of_all).then(|| path.as_str().get(of_all.as_str().len()..))??;
+        machine.folder(*of_user).join(rest.trim_start_matches('\\')).ok()
+    });
+    let Some(of_user) = beneath.filter(|of_user| of_user != path) else { return Ok(None) };
+    let Some(metadata) = machine.metadata(&of_user)? else { return Ok(None) };
+    if metadata.kind != FileKind::File || metadata.len > MOST_SHORTCUT {
+        return Ok(None);
+    }
+    // One of the same name that leads elsewhere is the user's own.
+    let mut bytes = Vec::new();
+    let read = machine.open_file(&of_user)?.take(MOST_SHORTCUT).read_to_end(&mut bytes);
+    let found = read.ok().and_then(|_| ShellLink::from_bytes(&bytes).ok());
+    let same = found.zip(link(session, row)?).is_some_and(|(found, own)| found.target == own.target);
+    Ok(same.then_some(of_user))
 }
 
 /// Whether a shortcut leads to a feature that is advertised, or was and goes.

@@ -1,0 +1,5 @@
+/* The library of an assembly. */
+__declspec(dllexport) int reseat_number(void)
+{
+    return 42;
+}
