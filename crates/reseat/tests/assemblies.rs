@@ -14,6 +14,7 @@ use support::{Place, snapshot};
 /// The cache of an assembly for any processor and version 4 of the runtime.
 const FOLDER: &str = "windows/Microsoft.NET/assembly/GAC_MSIL/Reseat.Test/v4.0_1.2.0.0__9d1ec8380f483f5a";
 const GLOBAL: &str = r"Software\Classes\Installer\Assemblies\Global";
+const GLOBAL_OF_WINDOWS: &str = r"Software\Classes\Installer\Win32Assemblies\Global";
 const ACTIONS: &[(&str, i32)] = &[("MsiUnpublishAssemblies", 1750), ("MsiPublishAssemblies", 6250)];
 const I386: u16 = 0x14c;
 const X64: u16 = 0x8664;
@@ -69,8 +70,12 @@ fn any() -> Vec<u8> {
 
 /// How many products have published an assembly, by its whole name.
 fn published(place: &Place) -> Vec<(String, usize)> {
+    published_in(place, GLOBAL)
+}
+
+fn published_in(place: &Place, key: &str) -> Vec<(String, usize)> {
     let machine = Machine::open(&place.prefix()).unwrap();
-    let values = machine.registry().unwrap().values(&RegistryKey::new(Hive::LocalMachine, GLOBAL));
+    let values = machine.registry().unwrap().values(&RegistryKey::new(Hive::LocalMachine, key));
     let count = |value: &RegistryValue| match value {
         RegistryValue::MultiString(texts) => texts.len(),
         other => panic!("{other:?}"),
@@ -155,6 +160,27 @@ fn an_assembly_stays_as_long_as_a_product_has_it() {
     assert_eq!(published(&place)[0].1, 1);
     place.reseat(&["uninstall", "-q", "Test1"]).expect_code(0);
     assert_same(&before, &place);
+}
+
+#[test]
+fn a_component_that_becomes_another_assembly_keeps_no_name_of_the_former_one() {
+    let place = Place::with_prefix();
+    let before = state(&place);
+    place.install(&product(0, any()).save(&place, "test.msi"), &[]).expect_code(0);
+    let name = [("Name", "Reseat.Test"), ("Version", "1.3.0.0"), ("Culture", "neutral"), KEY];
+    let newer = with_name(product(0, library(I386, 3, "v4.0.30319")), &name).save(&place, "test.msi");
+    let newer = newer.to_str().unwrap();
+    place.reseat(&["install", "-q", newer, "REINSTALL=ALL", "REINSTALLMODE=vomus"]).expect_code(0);
+    let now = published(&place);
+    assert!(now.len() == 1 && now[0].0.contains("1.3.0.0") && now[0].1 == 1, "{now:?}");
+    // The former one stays, as others may use it.
+    assert!(place.drive_c(FOLDER).join("Reseat.Test.dll").is_file());
+    let file =
+        "windows/Microsoft.NET/assembly/GAC_32/Reseat.Test/v4.0_1.3.0.0__9d1ec8380f483f5a/Reseat.Test.dll";
+    assert!(place.drive_c(file).is_file());
+    place.reseat(&["uninstall", "-q", "Test"]).expect_code(0);
+    assert!(!place.drive_c(file).exists());
+    assert_eq!(before.registry, state(&place).registry);
 }
 
 #[test]
@@ -255,7 +281,7 @@ fn assemblies_of_windows_for_all_applications_go_to_the_side_by_side_folder() {
     assert_eq!(files, ["server.exe"]);
     let manifest = place.drive_c(&format!("windows/winsxs/manifests/{NAME}.manifest"));
     assert_eq!(std::fs::read_to_string(manifest).unwrap(), "<assembly/>");
-    assert!(published(&place)[0].0.starts_with("Reseat.Test,"));
+    assert!(published_in(&place, GLOBAL_OF_WINDOWS)[0].0.starts_with("Reseat.Test,"));
     // Its classes are in its manifest, and not in the registry.
     let machine = Machine::open(&place.prefix()).unwrap();
     let key = RegistryKey::new(Hive::LocalMachine, format!(r"Software\Classes\CLSID\{class}"));

@@ -3,7 +3,8 @@
 //!
 //! InstallFiles has put an assembly where it belongs: beside its application, or for all applications into the folder WinSxS
 //! (`side_by_side.rs`) or the global assembly cache (`net_assembly.rs`). Here its name is published with the products that have it:
-//! a value for each assembly, in a key for all that are global or in one for each application that has its own. An
+//! a value for each assembly, in a key for all that are global or in one for each application that has its own. The page names
+//! the keys of .NET; those of Windows lie beside them, under a name that Wine uses too. An
 //! assembly that other products have published stays when this one goes (page
 //! `removal-of-assemblies-from-the-global-assembly-cache.md`).
 
@@ -49,28 +50,45 @@ fn publish(session: &mut Session<'_, '_>, when: Fate) -> Result<(), EngineError>
             None => GLOBAL.to_owned(),
         };
         session.tell_data(&[&application, &name]);
+        let key = key(session.install_context(), row.is_net(), &application);
+        // The component was another assembly before, or its name was put together otherwise.
+        for former in former_names(session, &key, &name, &squeeze(component.0))? {
+            change_list(session, key.clone(), former, Vec::new())?;
+        }
         let texts = match when {
             Fate::Goes => Vec::new(),
             _ => vec![descriptor(package.product_code(), &row.feature, component)],
         };
-        change_list(session, key(session.install_context(), &application), name, texts)?;
+        change_list(session, key, name, texts)?;
     }
     Ok(())
 }
 
+/// The other names under which this product has published a component, by its squeezed code, in a key.
+fn former_names(
+    session: &Session<'_, '_>,
+    key: &RegistryKey,
+    name: &str,
+    component: &str,
+) -> Result<Vec<String>, EngineError> {
+    let product = squeeze(session.package.product_code().0);
+    let is_own = |text: &String| text.starts_with(&product) && text.ends_with(component);
+    let values = session.machine().registry()?.values(key);
+    let former = values.into_iter().filter(|(other, value)| {
+        let texts = if let RegistryValue::MultiString(texts) = value { texts.as_slice() } else { &[] };
+        !other.eq_ignore_ascii_case(name) && texts.iter().any(is_own)
+    });
+    Ok(former.map(|(other, _)| other.clone()).collect())
+}
+
 /// The key of the assemblies of an application, which is named with strokes in the place of separators.
-fn key(context: InstallContext, application: &str) -> RegistryKey {
-    let application = application.replace('\\', "|");
-    match context {
-        InstallContext::PerMachine => RegistryKey::new(
-            Hive::LocalMachine,
-            format!(r"Software\Classes\Installer\Assemblies\{application}"),
-        ),
-        InstallContext::PerUser => RegistryKey::new(
-            Hive::CurrentUser,
-            format!(r"Software\Microsoft\Installer\Assemblies\{application}"),
-        ),
-    }
+fn key(context: InstallContext, is_net: bool, application: &str) -> RegistryKey {
+    let kind = if is_net { "Assemblies" } else { "Win32Assemblies" };
+    let (hive, installer) = match context {
+        InstallContext::PerMachine => (Hive::LocalMachine, r"Software\Classes\Installer"),
+        InstallContext::PerUser => (Hive::CurrentUser, r"Software\Microsoft\Installer"),
+    };
+    RegistryKey::new(hive, format!(r"{installer}\{kind}\{}", application.replace('\\', "|")))
 }
 
 /// The whole name of an assembly: its name and all other parts, each quoted; nothing when it has no name.
@@ -94,7 +112,7 @@ pub fn has_other_clients(session: &Session<'_, '_>, component: &Component) -> Re
     let Some(name) = full_name(session, &component.component)? else { return Ok(false) };
     let product = squeeze(session.package.product_code().0);
     let registry = session.machine().registry()?;
-    Ok(InstallContext::ALL.iter().any(|context| match registry.value(&key(*context, GLOBAL), &name) {
+    Ok(InstallContext::ALL.iter().any(|context| match registry.value(&key(*context, true, GLOBAL), &name) {
         Some(RegistryValue::MultiString(texts)) => texts.iter().any(|text| !text.starts_with(&product)),
         _ => false,
     }))
