@@ -25,6 +25,11 @@ use std::process::ExitCode;
 
 use crate::arguments::{Arguments, Command, Global, Msiexec};
 
+/// The C library of a build that needs no other file gives every larger piece of memory back to the system at once.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     crash::name_places_only();
     // The files in question may be held by programs of Wine.
