@@ -2,9 +2,7 @@
 //!
 //! The rules are the package crate's; here the existing file is looked at, no more closely than the rules ask for.
 
-use std::time::Duration;
-
-use reseat_machine::{FileKind, WindowsPath, file_version, image_checksum_holds};
+use reseat_machine::{FileKind, WindowsPath, file_version, image_checksum_holds, is_modified};
 use reseat_package::file_versioning::{
     Decision, ExistingFile, IncomingFile, Reason, decide, decide_companion,
 };
@@ -15,9 +13,6 @@ use crate::error::EngineError;
 use crate::net_assembly;
 use crate::selection::PlannedFile;
 use crate::session::Session;
-
-/// How much later than made a file may be changed and still count as not modified: making a file takes a moment.
-const TOLERANCE: Duration = Duration::from_secs(2);
 
 /// Decides about one file.
 ///
@@ -107,12 +102,7 @@ fn look_at(
     if version.is_some() {
         return Ok(Some(Found { version, ..Found::default() }));
     }
-    // The page compares when the file was made and when it was changed; a file system that does not know the first
-    // leaves the file unmodified.
-    let modified = match content.metadata().and_then(|facts| Ok((facts.created()?, facts.modified()?))) {
-        Ok((created, changed)) => changed > created + TOLERANCE,
-        Err(_) => false,
-    };
+    let modified = is_modified(&content);
     // Files of different sizes differ; there is nothing to compare.
     let hash = match file.hash {
         Some(_) if !modified && metadata.len == file.row.bytes() => {

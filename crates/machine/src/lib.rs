@@ -13,7 +13,7 @@
 //! | the registry: keys, hives and views, Wine's files | `registry_key.rs`, [`Registry`] (`registry.rs`), `registry_view.rs`, `registry_value.rs`; `registry_file.rs`, `registry_section.rs`, `registry_path.rs`, `registry_text.rs`, `registry_store.rs`; saving and undoing: `registry_saving.rs`, `registry_file/undo.rs` |
 //! | shortcuts | [`ShellLink`] (`shell_link.rs`) |
 //! | what is installed, and what an installation writes about itself | [`products`] |
-//! | versions, hashes and checksums of files; what a program file of .NET was made for | [`file_version`], [`image_checksum_holds`]; [`ClrHeader`] (`clr_header.rs`); `program_file.rs` |
+//! | versions, hashes and checksums of files; what a program file of .NET was made for | [`file_version`], [`image_checksum_holds`]; [`ClrHeader`] (`clr_header.rs`); [`is_modified`] (`modification.rs`); `program_file.rs` |
 //!
 //! What holds throughout: nothing outside a drive in the prefix is written, nothing is reached through a link that leads
 //! out; a registry file is replaced whole or not at all, and never while a wineserver has it. Packages are not known here.
@@ -33,6 +33,7 @@ mod locations;
 mod lock;
 mod machine;
 mod metadata;
+mod modification;
 mod open_folders;
 mod outward_link;
 mod pending_operations;
@@ -65,6 +66,7 @@ pub use locations::{FileSystems, VolumeSpace};
 pub use lock::MachineLock;
 pub use machine::{Bitness, Machine};
 pub use metadata::{Attributes, FileKind, Metadata};
+pub use modification::is_modified;
 pub use outward_link::OutwardLink;
 pub use pending_operations::{FailedOperation, PendingOperation};
 pub use registry::{Part as RegistryPart, Registry};

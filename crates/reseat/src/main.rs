@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 use crate::arguments::{Arguments, Command, Global, Msiexec};
 
-/// The C library of a build that needs no other file gives every larger piece of memory back to the system at once.
+/// The allocator of musl gives every larger piece of memory back to the system at once, and has to ask for it again.
 #[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
