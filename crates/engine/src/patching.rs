@@ -17,6 +17,8 @@ use reseat_package::Package;
 use crate::error::EngineError;
 use crate::log::service;
 use crate::origin::unix_path;
+
+use crate::subject::product_code;
 use crate::transform_list::given_path;
 
 /// The most patches (page `installing-multiple-patches.md`).
@@ -101,6 +103,8 @@ pub struct Patching {
     pub before: Option<Package>,
     /// Whether programs of custom actions were changed.
     pub changes_programs: bool,
+    /// Whether one of them makes another product of the package: a major upgrade.
+    pub makes_another_product: bool,
     /// Patches that are not where they were kept.
     pub lost: Vec<LostPatch>,
 }
@@ -231,7 +235,10 @@ impl Patching {
         database: &mut Database,
     ) -> Result<(), EngineError> {
         let fits: Vec<bool> = opened.iter().map(|patch| patch.target(database).is_ok()).collect();
+        let code = product_code(database);
         let outcomes = apply_all(opened, database).map_err(|error| failed(Path::new(""), error))?;
+        // Page `major-upgrades.md`: a patch that makes another product of one cannot be taken away again.
+        self.makes_another_product = product_code(database) != code;
         for outcome in outcomes {
             let (Some(patch), Some((file, code, is_new))) =
                 (opened.get(outcome.patch), facts.get(outcome.patch))
@@ -253,6 +260,7 @@ impl Patching {
                         self.changes_programs |= transform.tables().any(|table| table == "Binary");
                         product_patch.removable &= !transform.tables().any(|it| KEEPING.contains(&it));
                     }
+                    product_patch.removable &= !self.makes_another_product;
                     service!("Applied patch {code}");
                 }
                 Err(PatchError::Superseded) => product_patch.state = PatchState::Superseded,

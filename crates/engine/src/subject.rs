@@ -29,8 +29,9 @@ pub struct Basis {
     pub patching: Patching,
     /// Whether the product is one of several instances.
     pub instance: bool,
-    /// The package as it is after that, where programs of custom actions are another than in the file.
-    copy: Option<tempfile::TempPath>,
+    /// Files of this session alone: the package as it is after that, where programs of custom actions are another than in
+    /// the file; and the file itself, where that goes with the product that a patch replaces.
+    copies: Vec<tempfile::TempPath>,
 }
 
 /// The package of an installation and what is known of its product.
@@ -128,8 +129,14 @@ impl Subject {
         let request = PatchRequest { add: properties.text("PATCH"), ..PatchRequest::default() };
         let patching = Patching::plan(machine, None, request, &mut database, || open_database(path))?;
         let changes_programs = patching.changes_programs;
-        let basis =
-            Basis { file: path.to_owned(), origin, transforms, patching, instance: false, copy: None };
+        let basis = Basis {
+            file: path.to_owned(),
+            origin,
+            transforms,
+            patching,
+            instance: false,
+            copies: Vec::new(),
+        };
         Self::finish(database, basis, None, changes_programs)
     }
 
@@ -184,8 +191,14 @@ impl Subject {
         };
         let patching = Patching::plan(machine, None, request, &mut database, || open_database(path))?;
         changes_programs |= patching.changes_programs;
-        let basis =
-            Basis { file: path.to_owned(), origin, transforms, patching, instance: new_instance, copy: None };
+        let basis = Basis {
+            file: path.to_owned(),
+            origin,
+            transforms,
+            patching,
+            instance: new_instance,
+            copies: Vec::new(),
+        };
         Self::finish(database, basis, None, changes_programs)
     }
 
@@ -243,9 +256,50 @@ impl Subject {
         };
         let patching = Patching::plan(machine, Some(&product), request, &mut database, base)?;
         changes_programs |= patching.changes_programs;
+        if product_code(&database).is_some_and(|code| code != product.code) {
+            return Self::of_major_upgrade(machine, &product, database, file, origin, &transforms, patching);
+        }
         let instance = product.instance;
-        let basis = Basis { file, origin, transforms, patching, instance, copy: None };
+        let basis = Basis { file, origin, transforms, patching, instance, copies: Vec::new() };
         Self::finish(database, basis, Some(product), changes_programs)
+    }
+
+    /// A patch that makes another product of an installed one, which is installed as the full package would be: its Upgrade
+    /// table says what becomes of the old one (page `applying-major-upgrades-by-patching-the-local-installation-of-the-product.md`).
+    fn of_major_upgrade(
+        machine: &Machine,
+        old: &InstalledProduct,
+        database: Database,
+        file: PathBuf,
+        origin: Origin,
+        transforms: &TransformList,
+        patching: Patching,
+    ) -> Result<Self, EngineError> {
+        let refused = |why: &str| EngineError::Unsupported {
+            parts: vec![format!("a patch that makes another product of this one (major upgrade), {why}")],
+        };
+        // Page `major-upgrades.md`: such a patch cannot be sequenced with others.
+        if !patching.patches.iter().any(|patch| patch.is_new) {
+            return Err(refused("which is lost"));
+        }
+        if patching.patches.len() > 1 || !patching.removed.is_empty() {
+            return Err(refused("together with other patches"));
+        }
+        if old.instance || !transforms.is_empty() {
+            return Err(refused("which was installed with transforms"));
+        }
+        let code = product_code(&database);
+        if code.is_some_and(|code| machine.registry().is_ok_and(|it| products::product(it, code).is_some())) {
+            return Err(refused("beside which the other is installed already"));
+        }
+        // The file that was kept goes with the old product, before the new one keeps it.
+        let copy = temporary()?;
+        std::fs::copy(&file, &copy).map_err(|source| EngineError::TemporaryPackage { source })?;
+        let changes_programs = patching.changes_programs;
+        let transforms = TransformList::none();
+        let file = copy.to_path_buf();
+        let basis = Basis { file, origin, transforms, patching, instance: false, copies: vec![copy] };
+        Self::finish(database, basis, None, changes_programs)
     }
 
     fn finish(
@@ -256,20 +310,12 @@ impl Subject {
     ) -> Result<Self, EngineError> {
         let mut path = basis.file.clone();
         if changes_programs {
-            let copy = tempfile::Builder::new().prefix("reseat-").suffix(".msi").tempfile();
-            let copy = copy.map_err(|source| EngineError::TemporaryPackage { source })?.into_temp_path();
+            let copy = temporary()?;
             database.save(&copy)?;
             path = copy.to_path_buf();
-            basis.copy = Some(copy);
+            basis.copies.push(copy);
         }
         let package = open_package(&basis.file, database)?;
-        if let Some(product) = &installed
-            && product.code != package.product_code()
-        {
-            return Err(EngineError::Unsupported {
-                parts: vec!["a patch that makes another product of this one (major upgrade)".to_owned()],
-            });
-        }
         Ok(Self { package, path, installed, basis })
     }
 
@@ -316,6 +362,11 @@ impl Subject {
         }
         Ok(own)
     }
+}
+
+fn temporary() -> Result<tempfile::TempPath, EngineError> {
+    let file = tempfile::Builder::new().prefix("reseat-").suffix(".msi").tempfile();
+    Ok(file.map_err(|source| EngineError::TemporaryPackage { source })?.into_temp_path())
 }
 
 /// The installed product that a code, a package file or a name means.
@@ -381,7 +432,7 @@ fn package_code(path: &Path) -> Result<Option<PackageCode>, EngineError> {
 }
 
 /// The product code in the Property table; what is wrong with it is found when the package is opened.
-fn product_code(database: &Database) -> Option<ProductCode> {
+pub fn product_code(database: &Database) -> Option<ProductCode> {
     let table = database.table("Property").ok()??;
     table.find(&["ProductCode".into()])?.text("Value")?.parse().ok()
 }

@@ -315,3 +315,75 @@ fn a_patch_that_may_not_be_removed_stays_and_nothing_is_changed() {
         place.install(&place.path("test.msi"), &[]).expect_code(0);
     }
 }
+
+#[test]
+fn a_patch_that_is_a_major_upgrade_installs_the_new_product_and_removes_the_old_one() {
+    use support::product::guid;
+    // The old one goes early or late; what was kept of it is source enough.
+    for (number, with_source) in [("1510", true), ("6550", true), ("6550", false)] {
+        let place = Place::with_prefix();
+        let nothing = machine_state(&place);
+        let product = |version: &str, text: &str| {
+            Product::new()
+                .version(version)
+                .without_row("InstallExecuteSequence", "RemoveExistingProducts")
+                .with_row("InstallExecuteSequence", &["RemoveExistingProducts", "", number])
+                .with_row("InstallExecuteSequence", &["InstallExecute", "", "6500"])
+                .with_row("Component", &["Kept", &guid(3, 900), "INSTALLDIR", "256", "", "KeptFile"])
+                .with_row("FeatureComponents", &["Main", "Kept"])
+                .with_file("KeptFile", "kept.txt", "never changes")
+                .with_file_in("KeptFile", "Kept")
+                .with_file("Text", "text.txt", text)
+                .with_hashes(&place)
+        };
+        let old = product("1.0.0", "old");
+        let new = product("2.0.0", "new").with_file("Added", "added.txt", "added");
+        let patch = Patch { old: &old, new: &new, number: 1, removable: true };
+        let path = patch.save(&place, "major.msp");
+        let source = old.save(&place, "old.msi");
+        place.install(&source, &[]).expect_code(0);
+        let before = machine_state(&place);
+        if !with_source {
+            std::fs::rename(&source, place.path("elsewhere.msi")).unwrap();
+        }
+        let path = path.to_str().unwrap();
+        // What fails leaves the old product.
+        place.reseat(&["patch", "-q", path, "INSTALLDIR=Q:\\Test"]).expect_code(1);
+        assert_same_machine(&before, &place);
+
+        place.reseat(&["patch", "-q", path]).expect_code(0);
+        let products = place.products();
+        assert_eq!(products.len(), 1, "{products:?}");
+        assert_eq!(
+            (&products[0]["version"], &products[0]["product"]),
+            (&"2.0.0".into(), &new.product_code().into())
+        );
+        let text = |name: &str| place.read(&format!("prefix/drive_c/Program Files/Test/{name}.txt"));
+        assert_eq!([text("kept"), text("text"), text("added")], ["never changes", "new", "added"]);
+        place.reseat(&["check"]).expect_code(0);
+        // It stays so when it is repaired, and is no patch that can be removed.
+        std::fs::write(place.drive_c("Program Files/Test/text.txt"), "damaged").unwrap();
+        place.reseat(&["repair", "-q", "Test", "--flags", "amus"]).expect_code(0);
+        assert_eq!(text("text"), "new");
+        place.reseat(&["patch", "-q", "--remove", path, &new.product_code()]).expect_failure(&["1646"]);
+        place.reseat(&["patch", "-q", path]).expect_failure(&["1642"]);
+        place.reseat(&["uninstall", "-q", "Test"]).expect_code(0);
+        assert_same_machine(&nothing, &place);
+    }
+}
+
+#[test]
+fn a_major_upgrade_patch_for_a_product_with_transforms_is_refused() {
+    let place = Place::with_prefix();
+    let after = plain("after").with_file("Text", "text.txt", "old");
+    let (package, _) = source_with_transform(&place, &plain("after"), "source/change.mst");
+    let new = after.clone().version("2.0.0").with_file("More", "more.txt", "new");
+    let major = Patch { old: &plain("before"), new: &new, number: 2, removable: false };
+    let major = major.save(&place, "major.msp");
+    place.install(&package, &["TRANSFORMS=change.mst"]).expect_code(0);
+    let before = machine_state(&place);
+    place
+        .reseat(&["patch", "-q", major.to_str().unwrap()])
+        .expect_failure(&["which was installed with transforms"]);
+    assert_same_machine(&before, &place);
+}

@@ -348,8 +348,9 @@ fn product(session: &Session<'_, '_>) -> Result<ProductRegistration, EngineError
         .sum();
     let folder = session.machine().folder(KnownFolder::Installer);
     // The name is found again by the product's own registration; it has to differ from all others. Instances of one
-    // package are told apart by their product codes.
-    let own = match session.basis.transforms.is_empty() {
+    // package, and what a patch makes of a product, are told apart by their product codes.
+    let basis = &session.basis;
+    let own = match basis.transforms.is_empty() && !basis.patching.makes_another_product {
         true => package_code.0,
         false => package.product_code().0,
     };
