@@ -4,7 +4,7 @@
 //! cannot be overridden by the command line, and the command line overrides the Property table.
 
 use jiff::Zoned;
-use reseat_machine::{Bitness, KnownFolder, Machine};
+use reseat_machine::{Bitness, Hive, KnownFolder, Machine, RegistryKey, View};
 use reseat_package::{PropertyRow, is_public};
 
 use crate::actions::administrative;
@@ -125,10 +125,21 @@ fn environment(session: &Session<'_, '_>) -> Vec<(&'static str, String)> {
     if session.property("USERNAME").is_none() && session.property("NOUSERNAME").is_none() {
         properties.push(("USERNAME", machine.user()));
     }
+    if session.property("COMPANYNAME").is_none() && session.property("NOCOMPANYNAME").is_none() {
+        properties.extend(organization(machine).map(|name| ("COMPANYNAME", name)));
+    }
     if let Some(log) = &session.installation.request.log_file {
         properties.push(("MsiLogFileLocation", session.shown_path(log)));
     }
     properties
+}
+
+/// The organization that Windows was set up for, if its registry names one (page `companyname.md`).
+fn organization(machine: &Machine) -> Option<String> {
+    let path = r"Software\Microsoft\Windows NT\CurrentVersion".to_owned();
+    let key = RegistryKey { hive: Hive::LocalMachine, view: View::Native, path };
+    let value = machine.registry().ok()?.value(&key, "RegisteredOrganization")?;
+    value.as_text().filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
 /// Settles ALLUSERS (page `allusers.md`): every user of a prefix may install for all its users. MSIINSTALLPERUSER counts since

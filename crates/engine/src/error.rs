@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use reseat_database::{DatabaseError, Guid, PatchError, ProductCode};
+use reseat_database::{ComponentId, DatabaseError, Guid, PatchError, ProductCode};
 use reseat_machine::{MachineError, WindowsPath};
 use reseat_package::PackageError;
 use reseat_package::feature_state::SelectionError;
@@ -225,6 +225,26 @@ pub enum EngineError {
         needed: u64,
         /// Bytes free.
         available: u64,
+    },
+    /// An update takes a component from a feature, which is forbidden to it.
+    #[error(
+        "the update takes component {component} from feature {feature}, and upgrade component rules are enforced"
+    )]
+    MissingComponent {
+        /// The feature.
+        feature: String,
+        /// The component.
+        component: ComponentId,
+    },
+    /// An update puts a new feature above one that was there, which is forbidden to it.
+    #[error(
+        "the update puts the new feature {feature} above {child}, and upgrade component rules are enforced"
+    )]
+    NewFeatureAbove {
+        /// The new feature.
+        feature: String,
+        /// The one that was there.
+        child: String,
     },
     /// An installation was cut off and has to be ended or undone first.
     #[error("the installation of {title} was interrupted; it has to be recovered first")]

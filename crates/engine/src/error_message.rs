@@ -44,6 +44,8 @@ impl EngineError {
             Self::DiskSpace { volume, needed, available } => {
                 message(1601, &[volume, &needed.div_ceil(1024), &(available / 1024)])
             }
+            Self::MissingComponent { feature, .. } => message(2771, &[feature]),
+            Self::NewFeatureAbove { feature, .. } => message(2772, &[feature]),
             Self::Interrupted { title } => message(1704, &[title]),
             Self::NoSource { product, package, looked } => {
                 message(1706, &[&format!("{product} ({package} is not in {looked})")])
@@ -218,7 +220,9 @@ fn of_fault(fault: &Fault) -> Option<NumberedMessage> {
             Some(error) => message(write_failure(error), path),
             None => message(1305, path),
         }),
-        Fault::SourceTooLong { path, .. } | Fault::SourceTooShort { path, .. } => message(1331, path),
+        Fault::SourceTooLong { path, .. } | Fault::SourceTooShort { path, .. } | Fault::Checksum { path } => {
+            message(1331, path)
+        }
         Fault::FileMissing { path } => message(1308, path),
         Fault::IsFolder { path } => message(1301, path),
         Fault::NotAFolder { path } => message(1312, path),

@@ -21,6 +21,7 @@
 //! | `selection`, `decision` | states of features, components and files; which files are replaced |
 //! | `side_by_side`, `net_assembly` | where assemblies lie that all applications share |
 //! | `source`, `read_ahead`, `beside` | where files come from; cabinets read by a thread of their own; what lies beside a package |
+//! | `upgrade_rules` | what updates of an installed product may not change |
 //! | `suspension` | stopping for a restart of Windows, and going on after it |
 //! | `custom_action`, `host` | when custom actions run and what their results mean; who runs them |
 //! | `functions` | the documented functions that the code of custom actions calls |
@@ -79,6 +80,7 @@ mod subject;
 mod support;
 mod suspension;
 mod transform_list;
+mod upgrade_rules;
 mod variable;
 
 pub use beside::Beside;

@@ -198,8 +198,10 @@ mod tests {
             for source in [source(number), Source::Stream { name: "x".to_owned() }] {
                 let path = WindowsPath::parse(&format!(r"C:\{number}")).unwrap();
                 let attributes = Attributes::default();
-                script
-                    .push("InstallFiles", InstallFile { source, path, size: 0, attributes, modified: None });
+                script.push(
+                    "InstallFiles",
+                    InstallFile { source, path, size: 0, attributes, modified: None, verified: false },
+                );
             }
         }
         Arc::new(script)

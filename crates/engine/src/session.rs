@@ -285,10 +285,17 @@ impl<'s, 'm> Session<'s, 'm> {
             Message::Information(text) => plain!("Info. {text}"),
             Message::Error { number: Some(number), text } => plain!("Error {number}. {text}"),
             Message::Error { number: None, text } => plain!("Error. {text}"),
-            Message::ActionData(text) => plain!("{}: {text}", self.action),
-            Message::ActionStart { .. } | Message::Progress { .. } => {}
+            Message::ActionData(text) if self.logs_data() => plain!("{}: {text}", self.action),
+            Message::ActionData(_) | Message::ActionStart { .. } | Message::Progress { .. } => {}
         }
         self.installation.interface.message(message);
+    }
+
+    /// Whether what the running action works on is logged: LOGACTION names the actions for which it is (page
+    /// `logaction.md`).
+    fn logs_data(&self) -> bool {
+        let Some(listed) = self.property("LOGACTION") else { return true };
+        listed.split(';').any(|name| name.eq_ignore_ascii_case(&self.action))
     }
 
     /// The text of a documented message: the package's own, else ours.

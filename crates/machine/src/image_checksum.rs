@@ -15,13 +15,27 @@ const CHECKSUM: u64 = 4 + 20 + 64;
 /// # Errors
 /// When the file cannot be read.
 pub fn image_checksum_holds(file: &File) -> io::Result<bool> {
+    Ok(checksums(file)?.is_some_and(|(stated, found)| u64::from(stated) == found))
+}
+
+/// Whether a file states a checksum and has another one. One that is no program or library states none, nor does one whose
+/// field is 0 (page `crc-checking-during-an-installation.md`).
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn image_checksum_fails(file: &File) -> io::Result<bool> {
+    Ok(checksums(file)?.is_some_and(|(stated, found)| stated != 0 && u64::from(stated) != found))
+}
+
+/// The checksum that the header states and that of the content; nothing for what is no program or library.
+fn checksums(file: &File) -> io::Result<Option<(u32, u64)>> {
     let length = file.metadata()?.len();
-    let Some(header) = number_at(file, HEADER_OFFSET, length)? else { return Ok(false) };
+    let Some(header) = number_at(file, HEADER_OFFSET, length)? else { return Ok(None) };
     if number_at(file, u64::from(header), length)? != Some(u32::from_le_bytes(*b"PE\0\0")) {
-        return Ok(false);
+        return Ok(None);
     }
     let field = u64::from(header) + CHECKSUM;
-    let Some(stated) = number_at(file, field, length)? else { return Ok(false) };
+    let Some(stated) = number_at(file, field, length)? else { return Ok(None) };
     let mut sum = 0_u32;
     let mut buffer = vec![0; 1 << 16];
     let mut place = 0;
@@ -42,7 +56,7 @@ pub fn image_checksum_holds(file: &File) -> io::Result<bool> {
         place += wanted as u64;
     }
     // The sum is less than 2^16; files are shorter than 2^32 where they run.
-    Ok(u64::from(sum) + length == u64::from(stated))
+    Ok(Some((stated, u64::from(sum) + length)))
 }
 
 /// Four bytes as a number; nothing behind the end.

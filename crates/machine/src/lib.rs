@@ -61,7 +61,7 @@ pub use clr_header::{ClrHeader, ClrProcessor};
 pub use error::MachineError;
 pub use files::FolderEntry;
 pub use folders::KnownFolder;
-pub use image_checksum::image_checksum_holds;
+pub use image_checksum::{image_checksum_fails, image_checksum_holds};
 pub use locations::{FileSystems, VolumeSpace};
 pub use lock::MachineLock;
 pub use machine::{Bitness, Machine};

@@ -189,3 +189,30 @@ fn a_patched_image_is_that_of_the_newer_package() {
     };
     assert_eq!(files(&place), files(&other));
 }
+
+#[test]
+fn an_image_of_a_package_for_the_first_installer_keeps_disks_away_unless_it_says_otherwise() {
+    // The installer that the package needs, what is asked for, and whether disks are sources of what the image installs.
+    for (needs, arguments, disks) in [
+        (100, &[][..], false),
+        (200, &[], true),
+        (100, &["MSINODISABLEMEDIA=1"], true),
+        (200, &["DISABLEMEDIA=1"], false),
+        (200, &["DISABLEMEDIA=1", "MSINODISABLEMEDIA=1"], true),
+    ] {
+        let place = Place::with_prefix();
+        let product = Product::new().with_admin_sequence().with_file("Readme", "readme.txt", "one");
+        let mut database = product.with_property("AdminProperties", "DISABLEMEDIA").database();
+        let mut summary = database.summary().unwrap();
+        summary.set(reseat_database::summary::id::PAGE_COUNT, reseat_database::PropertyValue::Long(needs));
+        database.set_summary(summary);
+        let package = place.path("test.msi");
+        database.save(&package).unwrap();
+        let image = place.path("image");
+        let fixed = ["admin", "-q", package.to_str().unwrap(), image.to_str().unwrap()];
+        place.reseat(&[&fixed, arguments].concat()).expect_code(0);
+        place.install(&image.join("test.msi"), &[]).expect_code(0);
+        let registry = place.read("prefix/system.reg") + &place.read("prefix/user.reg");
+        assert_eq!(registry.contains("\"1\"=\";\""), disks, "{needs} {arguments:?}");
+    }
+}

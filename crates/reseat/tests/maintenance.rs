@@ -203,3 +203,140 @@ fn a_part_of_a_name_removes_nothing_and_is_answered_with_the_whole() {
     place.reseat(&["uninstall", "-q", "other"]).expect_code(1).expect_error(&["'reseat list' shows"]);
     assert_eq!(place.products().len(), 1);
 }
+
+/// The same product in a later version, with something more in it.
+fn update(change: impl Fn(Product) -> Product) -> Product {
+    let code = product().product_code();
+    change(
+        product().version("1.1.0").without_row("Property", "ProductCode").with_property("ProductCode", &code),
+    )
+}
+
+#[test]
+fn an_update_that_takes_away_components_or_moves_features_is_refused_where_that_is_enforced() {
+    const RULES: &str = "MSIENFORCEUPGRADECOMPONENTRULES=1";
+    let feature = |product: Product, name: &str, parent: &str| {
+        product.with_row("Feature", &[name, parent, name, "", "1", "1", "INSTALLDIR", "0"])
+    };
+    let below = |product: Product, parent: &str| {
+        let product = product.without_row("Feature", "Main");
+        product.with_row("Feature", &["Main", parent, "Main", "", "1", "1", "INSTALLDIR", "0"])
+    };
+    let with_data = |product: Product| product.with_folder("Data", "data");
+    // The update, and what is wrong with it.
+    let marked = "{7E570003-0000-4000-8000-000000000001}";
+    for (new, wrong) in [
+        (update(with_data), None),
+        (update(|new| new), Some("2771. The update of feature Main lacks one of its components")),
+        // Another code is another component.
+        (
+            update(|new| {
+                with_data(new).without_row("Component", "Data").with_row(
+                    "Component",
+                    &["Data", "{7E570003-0000-4000-8000-00000000FFFF}", "Data", "256", "", ""],
+                )
+            }),
+            Some("2771"),
+        ),
+        // Another name is not.
+        (
+            update(|new| {
+                new.with_row("Directory", &["Data", "INSTALLDIR", "data"])
+                    .with_row("Component", &["Other", marked, "Data", "256", "", ""])
+                    .with_row("FeatureComponents", &["Main", "Other"])
+                    .with_row("CreateFolder", &["Data", "Other"])
+            }),
+            None,
+        ),
+        (update(|new| feature(with_data(new), "Leaf", "Main")), None),
+        (
+            update(|new| below(feature(with_data(new), "Top", ""), "Top")),
+            Some("2772. The new feature Top of the update stands above one that was there"),
+        ),
+    ] {
+        let place = Place::with_prefix();
+        place.install(&with_data(product()).save(&place, "old.msi"), &[]).expect_code(0);
+        let package = new.save(&place, "new.msi");
+        let package = package.to_str().unwrap();
+        let update =
+            |more: &[&str]| place.reseat(&[&["repair", "-q", package, "--flags", "vomus"], more].concat());
+        match wrong {
+            Some(wrong) => {
+                update(&[RULES]).expect_failure(&[wrong]);
+                assert_eq!(place.products()[0]["version"], "1.0.0");
+                // By the policy as well.
+                let policy = [
+                    "Policy",
+                    "2",
+                    r"Software\Policies\Microsoft\Windows\Installer",
+                    "EnforceUpgradeComponentRules",
+                    "#1",
+                    "Main",
+                ];
+                let policy = Product::of_family(7).with_row("Registry", &policy).save(&place, "policy.msi");
+                place.install(&policy, &[]).expect_code(0);
+                update(&[]).expect_failure(&[wrong]);
+                place.reseat(&["uninstall", "-q", "Test7"]).expect_code(0);
+                // Allowed, it goes with its new parent, which nobody has asked for.
+                if wrong.starts_with("2772") {
+                    continue;
+                }
+                update(&[]).expect_code(0);
+            }
+            None => _ = update(&[RULES]).expect_code(0),
+        }
+        assert_eq!(place.products()[0]["version"], "1.1.0");
+        // A repair is no update, and removing the product is none either.
+        place.reseat(&["repair", "-q", "Test", RULES]).expect_code(0);
+        place.reseat(&["uninstall", "-q", "Test", RULES]).expect_code(0);
+    }
+}
+
+/// A program of 200 bytes that states this checksum, or its own.
+fn program(stated: Option<u32>) -> Vec<u8> {
+    let mut content = vec![0x5A_u8; 200];
+    content[0x3C..0x40].copy_from_slice(&0x40_u32.to_le_bytes());
+    content[0x40..0x44].copy_from_slice(b"PE\0\0");
+    let field = 0x40 + 88..0x40 + 92;
+    content[field.clone()].fill(0);
+    let sum = content.chunks(2).fold(0_u32, |sum, pair| {
+        let sum = sum + u32::from(u16::from_le_bytes([pair[0], pair[1]]));
+        (sum & 0xffff) + (sum >> 16)
+    });
+    content[field].copy_from_slice(&stated.unwrap_or(sum + 200).to_le_bytes());
+    content
+}
+
+#[test]
+fn programs_have_to_have_their_checksum_where_the_package_or_the_user_wants_it_checked() {
+    const CHECKSUM: u32 = 1024;
+    let set = ["MSICHECKCRCS=1"];
+    for (content, attributes, properties, good) in [
+        (program(Some(12345)), CHECKSUM, &set[..], false),
+        (program(None), CHECKSUM, &set, true),
+        // None is stated; nobody asks; the row does not say that there is one; it is no program.
+        (program(Some(0)), CHECKSUM, &set, true),
+        (program(Some(12345)), CHECKSUM, &[], true),
+        (program(Some(12345)), 0, &set, true),
+        (b"text".to_vec(), CHECKSUM, &set, true),
+    ] {
+        let place = Place::with_prefix();
+        let row = [
+            "Program",
+            "Main",
+            "program.exe",
+            &content.len().to_string(),
+            "",
+            "",
+            &(512 + attributes).to_string(),
+            "2",
+        ];
+        let package = product().with_file("Program", "program.exe", content).without_row("File", "Program");
+        let ran = place.install(&package.with_row("File", &row).save(&place, "test.msi"), properties);
+        match good {
+            true => ran.expect_code(0),
+            false => ran.expect_failure(&["1331.", "program.exe"]),
+        };
+        assert_eq!(place.drive_c(&format!("{FOLDER}/readme.txt")).exists(), good);
+    }
+}

@@ -131,3 +131,39 @@ fn disks_are_no_sources_and_settings_are_named_where_the_package_says_so() {
     install(&[]);
     assert!(registry().contains("\"1\"=\";\""), "a disk is a source");
 }
+
+#[test]
+fn what_actions_work_on_is_logged_for_those_that_logaction_names() {
+    let lines = |arguments: &[&str]| {
+        let scene = Scene::new();
+        let product = Product::new()
+            .with_file("Readme", "readme.txt", "one")
+            .with_row("Registry", &["One", "2", r"Software\Test", "Name", "Value", "Main"]);
+        scene.install(&product, arguments).expect_code(0);
+        let log = scene.log();
+        let of = |action: &str| log.iter().any(|line| line.starts_with(&format!("{action}: ")));
+        assert!(log.iter().any(|line| line.ends_with(": WriteRegistryValues.")), "that it runs is logged");
+        [of("InstallFiles"), of("WriteRegistryValues")]
+    };
+    assert_eq!(lines(&[]), [true, true]);
+    assert_eq!(lines(&["LOGACTION=installfiles;CreateShortcuts;"]), [true, false]);
+    assert_eq!(lines(&["LOGACTION=CreateShortcuts"]), [false, false]);
+}
+
+#[test]
+fn the_company_is_that_of_the_registry_unless_the_package_asks_the_user() {
+    let scene = Scene::new();
+    let key = r"Software\Microsoft\Windows NT\CurrentVersion";
+    let organization = ["One", "2", key, "RegisteredOrganization", "Acme", "Main"];
+    let first = Product::of_family(1).with_row("Registry", &organization);
+    scene.install(&first, &[]).expect_code(0);
+    let company = |arguments: &[&str]| {
+        scene.install(&Product::new().with_file("Readme", "readme.txt", "one"), arguments).expect_code(0);
+        run(&mut scene.place.reseat_command(&["uninstall", "-q", "Test"])).expect_code(0);
+        let lines = scene.log();
+        lines.iter().find_map(|line| line.strip_prefix("Property(S): COMPANYNAME = ")).map(str::to_owned)
+    };
+    assert_eq!(company(&[]).as_deref(), Some("Acme"));
+    assert_eq!(company(&["COMPANYNAME=Other"]).as_deref(), Some("Other"));
+    assert_eq!(company(&["NOCOMPANYNAME=1"]), None);
+}

@@ -41,7 +41,14 @@ fn collect(folder: &Path, to: &WindowsPath, script: &mut InstallScript) -> Resul
             let modified = Some(metadata.modified()?);
             script.push(
                 "InstallFiles",
-                InstallFile { source, path, size: metadata.len(), attributes: Default::default(), modified },
+                InstallFile {
+                    source,
+                    path,
+                    size: metadata.len(),
+                    attributes: Default::default(),
+                    modified,
+                    verified: false,
+                },
             );
         }
     }

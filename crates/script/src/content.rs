@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::SystemTime;
 
-use reseat_machine::{Attributes, MachineError, WindowsPath};
+use reseat_machine::{Attributes, MachineError, WindowsPath, image_checksum_fails};
 
 use crate::backup::{self, Linked};
 use crate::edit_ini_file::EditIniFile;
@@ -24,7 +24,13 @@ const MUCH: usize = 64 * 1024;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Content<'a> {
     /// A file of the package.
-    Source { source: &'a Source, size: u64, attributes: Attributes, modified: Option<SystemTime> },
+    Source {
+        source: &'a Source,
+        size: u64,
+        attributes: Attributes,
+        modified: Option<SystemTime>,
+        verified: bool,
+    },
     /// These bytes.
     Bytes(&'a [u8]),
     /// What the .ini file at the place contains, changed.
@@ -47,7 +53,7 @@ impl Content<'_> {
         environment: &mut dyn Environment,
     ) -> Result<(), Fault> {
         match *self {
-            Self::Source { source, size, attributes, modified } => {
+            Self::Source { source, size, attributes, modified, verified } => {
                 let mut file = site.machine.create_file(at)?;
                 site.step()?;
                 let beginning = write_source(&mut file, source, size, path, &mut site.buffer, environment)?;
@@ -59,6 +65,9 @@ impl Content<'_> {
                         .map_err(|source| Fault::Write { path: path.clone(), source })?;
                 }
                 drop(file);
+                if verified {
+                    verify(at, path, site)?;
+                }
                 site.write_back.wrote(site.machine, size);
                 if attributes != Attributes::default() {
                     site.machine.set_attributes(at, attributes)?;
@@ -81,6 +90,16 @@ impl Content<'_> {
                 Err(fault) => Err(fault),
             },
         }
+    }
+}
+
+/// Fails when a program or library has another checksum than its header states.
+fn verify(at: &WindowsPath, path: &WindowsPath, site: &Site<'_>) -> Result<(), Fault> {
+    let file = site.machine.open_file(at)?;
+    let read = |source| Fault::Read { path: path.clone(), source };
+    match image_checksum_fails(&file).map_err(read)? {
+        true => Err(Fault::Checksum { path: path.clone() }),
+        false => Ok(()),
     }
 }
 

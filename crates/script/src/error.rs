@@ -62,6 +62,12 @@ pub enum Fault {
         /// Bytes that came.
         got: u64,
     },
+    /// A program or library was to be verified, and has another checksum than its header states.
+    #[error("'{path}' does not have the checksum that its header states")]
+    Checksum {
+        /// The file to be made.
+        path: WindowsPath,
+    },
     /// The file to be copied or moved is not there.
     #[error("'{path}' does not exist")]
     FileMissing {

@@ -28,6 +28,9 @@ pub struct InstallFile {
     /// When its content was last changed; now, if the package does not say.
     #[serde(default)]
     pub modified: Option<SystemTime>,
+    /// Whether a program or library has to have the checksum that its header states.
+    #[serde(default)]
+    pub verified: bool,
 }
 
 /// Where a file of the package is; read through [`Environment::copy_source`](crate::Environment::copy_source).
@@ -64,6 +67,7 @@ impl InstallFile {
             size: self.size,
             attributes: self.attributes,
             modified: self.modified,
+            verified: self.verified,
         }
     }
 }

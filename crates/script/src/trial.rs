@@ -199,7 +199,8 @@ pub fn install(to: &str, content: &str) -> Operation {
     let source = Source::Stream { name: content.to_owned() };
     let modified = Some(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_500_000_000));
     let size = content.len() as u64;
-    InstallFile { source, path: path(to), size, attributes: Default::default(), modified }.into()
+    InstallFile { source, path: path(to), size, attributes: Default::default(), modified, verified: false }
+        .into()
 }
 
 pub fn action(name: &str, kind: ActionKind, data: &str) -> Operation {

@@ -51,6 +51,7 @@ fn install(number: usize, content: String) -> Operation {
         size,
         attributes: Default::default(),
         modified: None,
+        verified: false,
     }
     .into()
 }

@@ -24,6 +24,8 @@ use crate::session::Session;
 /// written as a command line would have them, in UTF-16.
 const SAVED: &str = "AdminProperties";
 
+const DISABLE_MEDIA: &str = "DISABLEMEDIA";
+
 /// Bits of the word count: short names, and that the source is an administrative image.
 const SHORT_NAMES: i32 = 1;
 const ADMINISTRATIVE: i32 = 4;
@@ -211,11 +213,17 @@ fn summary(session: &Session<'_, '_>) -> SummaryInformation {
 fn saved_text(session: &Session<'_, '_>) -> String {
     let listed = session.property("AdminProperties").unwrap_or_default();
     let names = listed.split(';').map(str::trim).filter(|name| !name.is_empty());
+    // Who installs from the image is kept from disks where the package is of the first installer (page
+    // `msinodisablemedia.md`).
+    let may_disable_media = session.property("MSINODISABLEMEDIA").is_none();
+    let disables_media = may_disable_media && session.package.minimum_installer().is_some_and(|it| it < 150);
+    let names = names.filter(|name| *name != DISABLE_MEDIA || (may_disable_media && !disables_media));
     let assigned = names.filter_map(|name| {
         let value = session.property(name)?.replace('"', "\"\"");
         Some(format!("{name}=\"{value}\""))
     });
-    assigned.collect::<Vec<_>>().join(" ")
+    let own = disables_media.then(|| format!("{DISABLE_MEDIA}=\"1\""));
+    assigned.chain(own).collect::<Vec<_>>().join(" ")
 }
 
 /// The properties that an administrative installation has saved in the package, which take the place of those of the

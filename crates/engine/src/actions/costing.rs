@@ -25,6 +25,7 @@ use crate::request::TopLevel;
 use crate::selection::Selection;
 use crate::session::Session;
 use crate::suspension::Resumed;
+use crate::upgrade_rules;
 
 /// Loads the tables that costing needs.
 pub fn cost_initialize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
@@ -66,6 +67,8 @@ pub fn cost_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         session.set_property(&directory, &path);
     }
     net_assembly::find_caches(session)?;
+    // Before the states: a feature whose new parent is absent would go with it.
+    upgrade_rules::check(session)?;
     decide(session)?;
     set_space(session)?;
     session.set_property("CostingComplete", "1");

@@ -22,6 +22,8 @@ pub fn install_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     let package = session.package.clone();
     let media = source::media(&package)?;
     let mut targets: HashSet<WindowsPath> = HashSet::new();
+    // Page `crc-checking-during-an-installation.md`.
+    let verifies = session.property("MSICHECKCRCS").is_some();
     for index in 0..session.selection()?.files().len() {
         let Some(file) = session.selection()?.files().get(index).cloned() else { break };
         if !session.selection()?.does(&file.row.component, Doing::Install) {
@@ -62,6 +64,7 @@ pub fn install_files(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
                     system: file.row.attributes.has(FileAttributes::SYSTEM),
                 },
                 modified,
+                verified: verifies && file.row.attributes.has(FileAttributes::CHECKSUM),
             }
             .into(),
         )?;

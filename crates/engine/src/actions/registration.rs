@@ -142,7 +142,10 @@ pub(super) fn keep_file(
 ) -> Result<(), EngineError> {
     let size = std::fs::metadata(file).map_or(0, |facts| facts.len());
     let source = Source::File { path: file.to_owned() };
-    session.add(InstallFile { source, path, size, attributes: Default::default(), modified: None }.into())
+    session.add(
+        InstallFile { source, path, size, attributes: Default::default(), modified: None, verified: false }
+            .into(),
+    )
 }
 
 /// Keeps the transforms that are not kept yet, and notes where.
@@ -261,6 +264,7 @@ pub fn publish_product(session: &mut Session<'_, '_>) -> Result<(), EngineError>
                 size,
                 attributes: Default::default(),
                 modified: None,
+                verified: false,
             }
             .into(),
         )?;
