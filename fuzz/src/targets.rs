@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use reseat_cabinet::{CabinetSet, ReadSeek};
 use reseat_database::{Database, Patch, Reading, Transform, archive, transform::ErrorConditions};
-use reseat_machine::{Bitness, Machine, ShellLink, WindowsPath};
+use reseat_machine::{Bitness, ClrHeader, Machine, ShellLink, WindowsPath};
 use reseat_package::{
     Condition, ConditionContext, FormatContext, Formatted, InstallState, Package, PathForm, parse_assignment,
 };
@@ -35,6 +35,7 @@ pub const TARGETS: &[Target] = &[
     ("shortcut", shortcut),
     ("journal", journal),
     ("path", path),
+    ("assembly", assembly),
 ];
 
 /// Storage, string pool, tables, streams and summary information, and what the tables mean.
@@ -190,6 +191,10 @@ fn compressed(method: u16, bytes: &[u8]) {
 
 fn shortcut(bytes: &[u8]) {
     let _ = ShellLink::from_bytes(bytes).map(|link| link.to_bytes());
+}
+
+fn assembly(bytes: &[u8]) {
+    let _ = ClrHeader::read(bytes);
 }
 
 fn path(bytes: &[u8]) {

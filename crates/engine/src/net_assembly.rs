@@ -138,7 +138,8 @@ pub fn find_caches(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         };
         if manifest(session, component, assembly)?.is_some_and(|manifest| manifest == file.row.file) {
             let source = source::of_file(session, &media, file)?;
-            read.push((component.clone(), file.row.file.clone(), beginning(session, &mut sources, &source)));
+            let name = file.row.name.long().to_owned();
+            read.push((component.clone(), name, beginning(session, &mut sources, &source)));
         }
     }
     session.sources = Some(sources);
@@ -150,8 +151,7 @@ pub fn find_caches(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
             (Err(error), None) => return Err(error),
         };
         let header = ClrHeader::read(&beginning).ok_or_else(|| {
-            let reason = format!("the file {file} is no assembly of .NET");
-            EngineError::row("MsiAssembly", &component, RowFault::Value { column: "File_Manifest", reason })
+            EngineError::row("MsiAssembly", &component, RowFault::NoAssembly { file: file.clone() })
         })?;
         service!("The assembly of component {component} is made for the runtime {}", header.runtime);
         caches.insert(component, cache_for(&header));

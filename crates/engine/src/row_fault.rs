@@ -69,6 +69,12 @@ pub enum RowFault {
         /// The action.
         action: i32,
     },
+    /// The file with the manifest of an assembly of .NET is none (1935).
+    #[error("the file {file} is no assembly of .NET")]
+    NoAssembly {
+        /// The file's name.
+        file: String,
+    },
     /// A path that it leads to cannot be one.
     #[error("{0}")]
     Path(PathError),
@@ -102,6 +108,7 @@ impl RowFault {
             Self::ActionCondition { .. } => message(2717, &[row]),
             Self::IsolatedKeyFile => message(2620, &[row]),
             Self::IniAction { action } => message(2102, &[&action.to_string()]),
+            Self::NoAssembly { file } => message(1935, &[row, "", "", "", file]),
             Self::Path(error) => of_path(error),
             Self::Value { column, .. } => message(2730, &[table, row, column]),
             Self::Other(_) => message(2730, &[table, row, ""]),

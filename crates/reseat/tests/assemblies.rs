@@ -8,40 +8,15 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use reseat_machine::{Hive, Machine, RegistryKey, RegistryValue};
+use support::net_library::{I386, X64, library};
 use support::product::{Product, guid};
-use support::{Place, snapshot};
+use support::{Place, package, snapshot};
 
 /// The cache of an assembly for any processor and version 4 of the runtime.
 const FOLDER: &str = "windows/Microsoft.NET/assembly/GAC_MSIL/Reseat.Test/v4.0_1.2.0.0__9d1ec8380f483f5a";
 const GLOBAL: &str = r"Software\Classes\Installer\Assemblies\Global";
 const GLOBAL_OF_WINDOWS: &str = r"Software\Classes\Installer\Win32Assemblies\Global";
 const ACTIONS: &[(&str, i32)] = &[("MsiUnpublishAssemblies", 1750), ("MsiPublishAssemblies", 6250)];
-const I386: u16 = 0x14c;
-const X64: u16 = 0x8664;
-
-/// The smallest library of .NET: headers, and the root of its metadata.
-fn library(machine: u16, flags: u32, runtime: &str) -> Vec<u8> {
-    let mut image = vec![0; 0x300];
-    let mut put = |at: usize, bytes: &[u8]| image[at..at + bytes.len()].copy_from_slice(bytes);
-    put(0, b"MZ");
-    put(0x3c, &0x80_u32.to_le_bytes());
-    put(0x80, b"PE\0\0");
-    put(0x84, &machine.to_le_bytes());
-    put(0x86, &1_u16.to_le_bytes());
-    put(0x94, &224_u16.to_le_bytes());
-    put(0x98, &0x10b_u16.to_le_bytes());
-    put(0x98 + 92, &16_u32.to_le_bytes());
-    put(0x98 + 96 + 8 * 14, &0x1000_u32.to_le_bytes());
-    for (place, number) in [(8, 0x1000_u32), (12, 0x1000), (16, 0x100), (20, 0x200)] {
-        put(0x98 + 224 + place, &number.to_le_bytes());
-    }
-    put(0x208, &0x1050_u32.to_le_bytes());
-    put(0x210, &flags.to_le_bytes());
-    put(0x250, b"BSJB");
-    put(0x25c, &12_u32.to_le_bytes());
-    put(0x260, runtime.as_bytes());
-    image
-}
 
 /// A product whose component is an assembly of .NET for all applications.
 fn product(family: u32, library: Vec<u8>) -> Product {
@@ -163,6 +138,72 @@ fn an_assembly_stays_as_long_as_a_product_has_it() {
 }
 
 #[test]
+fn an_assembly_of_windows_stays_as_long_as_a_product_has_it() {
+    let place = Place::with_prefix();
+    let before = state(&place);
+    for family in [0, 1] {
+        let product = Product::of_family(family)
+            .with_standard_actions(ACTIONS)
+            .with_file("Library", "test.dll", "library")
+            .with_key_file("Library")
+            .with_file("Manifest", "test.manifest", "<assembly/>")
+            .with_row("MsiAssembly", &["Main", "Main", "Manifest", "", "1"]);
+        let parts = [
+            ("type", "win32"),
+            ("name", "Reseat.Test"),
+            ("version", "1.0.0.0"),
+            ("processorArchitecture", "amd64"),
+            ("publicKeyToken", "1111111111222222"),
+        ];
+        let package = with_name(product, &parts).save(&place, &format!("{family}.msi"));
+        place.install(&package, &[]).expect_code(0);
+    }
+    let folder = "windows/winsxs/amd64_reseat.test_1111111111222222_1.0.0.0_none_deadbeef";
+    let library = place.drive_c(folder).join("test.dll");
+    place.reseat(&["uninstall", "-q", "Test"]).expect_code(0);
+    assert!(library.is_file());
+    place.reseat(&["uninstall", "-q", "Test1"]).expect_code(0);
+    assert_same(&before, &place);
+}
+
+#[test]
+fn an_upgrade_takes_the_former_assembly_of_a_component_with_it() {
+    for late in [false, true] {
+        let place = Place::with_prefix();
+        let before = state(&place);
+        place.install(&product(0, any()).save(&place, "old.msi"), &[]).expect_code(0);
+        let name = [("Name", "Reseat.Test"), ("Version", "1.3.0.0"), ("Culture", "neutral"), KEY];
+        let mut newer = with_name(product(0, any()).version("2.0.0"), &name);
+        if late {
+            newer = newer
+                .without_row("InstallExecuteSequence", "RemoveExistingProducts")
+                .with_standard_actions(&[("RemoveExistingProducts", 6700)]);
+        }
+        place.install(&newer.save(&place, "new.msi"), &[]).expect_code(0);
+        let [old, new] =
+            ["1.2.0.0", "1.3.0.0"].map(|version| place.drive_c(&FOLDER.replace("1.2.0.0", version)));
+        assert!(!old.exists() && new.join("Reseat.Test.dll").is_file(), "late: {late}");
+        let now = published(&place);
+        assert!(now.len() == 1 && now[0].1 == 1, "{now:?}");
+        place.reseat(&["uninstall", "-q", "Test"]).expect_code(0);
+        assert_same(&before, &place);
+    }
+}
+
+#[test]
+fn an_upgrade_with_the_same_assembly_leaves_it_alone() {
+    let place = Place::with_prefix();
+    place.install(&product(0, any()).save(&place, "old.msi"), &[]).expect_code(0);
+    let newer = product(0, any())
+        .version("2.0.0")
+        .without_row("InstallExecuteSequence", "RemoveExistingProducts")
+        .with_standard_actions(&[("RemoveExistingProducts", 6700)]);
+    place.install(&newer.save(&place, "new.msi"), &[]).expect_code(0);
+    assert!(place.drive_c(FOLDER).join("Reseat.Test.dll").is_file());
+    assert_eq!(published(&place)[0].1, 1);
+}
+
+#[test]
 fn a_component_that_becomes_another_assembly_keeps_no_name_of_the_former_one() {
     let place = Place::with_prefix();
     let before = state(&place);
@@ -203,6 +244,26 @@ fn runtime_and_processor_of_the_headers_decide_the_folder() {
 }
 
 #[test]
+fn published_assemblies_go_to_the_caches_of_their_headers() {
+    let Some(real) = package("nunit-2.5.2.msi") else { return };
+    let place = Place::with_prefix();
+    let unpacked = place.path("unpacked");
+    place.reseat(&["extract", "-q", real.to_str().unwrap(), unpacked.to_str().unwrap()]).expect_code(0);
+    let folder = unpacked.join("Program Files (x86)/NUnit 2.5.2/bin");
+    for (file, cache) in [
+        ("net-2.0/framework/nunit.framework.dll", "GAC_MSIL"),
+        ("net-2.0/nunit-x86.exe", "GAC_32"),
+        ("net-1.1/framework/nunit.framework.dll", "GAC"),
+    ] {
+        let product = product(0, std::fs::read(folder.join(file)).unwrap());
+        place.install(&product.save(&place, "test.msi"), &[]).expect_code(0);
+        let folder = format!("windows/assembly/{cache}/Reseat.Test/1.2.0.0__9d1ec8380f483f5a");
+        assert!(place.drive_c(&folder).join("Reseat.Test.dll").is_file(), "{file}");
+        place.reseat(&["uninstall", "-q", "Test"]).expect_code(0);
+    }
+}
+
+#[test]
 fn an_assembly_without_a_place_is_refused_before_anything_is_changed() {
     let place = Place::with_prefix();
     let before = state(&place);
@@ -225,9 +286,11 @@ fn an_assembly_without_a_place_is_refused_before_anything_is_changed() {
         assert_same(&before, &place);
     }
     let text = product(0, b"text".to_vec());
-    place
-        .install(&text.save(&place, "test.msi"), &[])
-        .expect_failure(&["table MsiAssembly, row 'Main'", "the file Library is no assembly of .NET"]);
+    place.install(&text.save(&place, "test.msi"), &[]).expect_failure(&[
+        "1935",
+        "Component: Main",
+        "Reseat.Test.dll is no assembly of .NET",
+    ]);
     assert_same(&before, &place);
 }
 

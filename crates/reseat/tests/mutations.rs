@@ -11,7 +11,7 @@ mod targets;
 use std::time::{Duration, Instant};
 
 use support::disk::Dice;
-use support::{Place, everything, packages};
+use support::{Place, everything, net_library, packages};
 use targets::TARGETS;
 
 /// Seeds that every machine has: small texts, and a package of our own.
@@ -42,6 +42,9 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
     if target == "package" {
         let package = everything::everything(&place, "1.0.0").save(&place, "test.msi");
         seeds.push(std::fs::read(package).unwrap());
+    }
+    if target == "assembly" {
+        seeds.push(net_library::library(net_library::I386, 1, "v4.0.30319"));
     }
     let real = match target {
         "package" => "tiny-example.msi",

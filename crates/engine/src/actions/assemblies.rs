@@ -8,10 +8,13 @@
 //! assembly that other products have published stays when this one goes (page
 //! `removal-of-assemblies-from-the-global-assembly-cache.md`).
 
+use std::collections::HashSet;
+
 use reseat_machine::products::registration::descriptor;
-use reseat_machine::products::{InstallContext, squeeze};
+use reseat_machine::products::{ComponentClient, InstallContext, component_clients, squeeze};
 use reseat_machine::{Hive, RegistryKey, RegistryValue};
-use reseat_package::{Component, MsiAssembly, MsiAssemblyName};
+use reseat_package::feature_state::Limit;
+use reseat_package::{Component, InstallState, MsiAssembly, MsiAssemblyName, Text};
 
 use crate::actions::published_components::change_list;
 use crate::actions::servers::{Fate, fate_of_component, fate_of_own};
@@ -101,21 +104,50 @@ fn full_name(session: &Session<'_, '_>, component: &str) -> Result<Option<String
     Ok(Some(format!("{}{}", name.value, others.collect::<String>())))
 }
 
-/// Whether other products have published the assembly of .NET that a component is.
+/// Whether other products have published the assembly for all applications that a component is.
 ///
 /// # Errors
 /// When a table or the registry cannot be read.
 pub fn has_other_clients(session: &Session<'_, '_>, component: &Component) -> Result<bool, EngineError> {
-    if !session.selection()?.net_assemblies().contains_key(&component.component) {
-        return Ok(false);
-    }
-    let Some(name) = full_name(session, &component.component)? else { return Ok(false) };
+    let rows = session.package.rows::<MsiAssembly>()?;
+    let row = rows.iter().find(|row| row.is_global() && row.component == component.component);
+    let (Some(row), Some(name)) = (row, full_name(session, &component.component)?) else { return Ok(false) };
     let product = squeeze(session.package.product_code().0);
     let registry = session.machine().registry()?;
-    Ok(InstallContext::ALL.iter().any(|context| match registry.value(&key(*context, true, GLOBAL), &name) {
+    let published = |context| registry.value(&key(context, row.is_net(), GLOBAL), &name);
+    Ok(InstallContext::ALL.iter().any(|context| match published(*context) {
         Some(RegistryValue::MultiString(texts)) => texts.iter().any(|text| !text.starts_with(&product)),
         _ => false,
     }))
+}
+
+/// The components that this product gives up and others keep, as another assembly: the files of this product's are nobody's.
+///
+/// # Errors
+/// When a table or the registry cannot be read.
+pub fn left_by_all(session: &Session<'_, '_>) -> Result<HashSet<Text>, EngineError> {
+    let mut left = HashSet::new();
+    let own = Some(session.package.product_code());
+    let selection = session.selection()?;
+    for row in session.package.rows::<MsiAssembly>()?.iter().filter(|row| row.is_global()) {
+        let stays = selection.component(&row.component).is_some_and(|state| {
+            state.requested == InstallState::Absent && state.limit == Some(Limit::OtherClients)
+        });
+        let component = session.package.find::<Component>(&row.component)?.filter(|_| stays);
+        let (Some(component), Some(path)) = (component, selection.key_path_file(&row.component)) else {
+            continue;
+        };
+        let clients = match component.id {
+            Some(id) => component_clients(session.machine().registry()?, id),
+            None => Vec::new(),
+        };
+        let has_same =
+            |client: &ComponentClient| client.product != own && client.key_path.eq_ignore_ascii_case(&path);
+        if !clients.iter().any(has_same) && !has_other_clients(session, &component)? {
+            left.insert(row.component.clone());
+        }
+    }
+    Ok(left)
 }
 
 /// The assemblies for all applications that have no place: their names are not whole, or can be none of a folder's.

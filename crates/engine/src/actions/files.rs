@@ -8,7 +8,7 @@ use reseat_package::{FileAttributes, NameForm, RemoveFile, with_backslash};
 use reseat_script::{self as script, Source};
 
 use crate::actions::folders::remove_empty;
-use crate::actions::{isolated_components, patches};
+use crate::actions::{assemblies, isolated_components, patches};
 use crate::decision::decide_file;
 use crate::error::EngineError;
 use crate::log::service;
@@ -156,9 +156,11 @@ pub fn named_to_remove(session: &Session<'_, '_>) -> Result<NamedToRemove, Engin
 /// When a target path is wrong.
 pub fn files_to_remove(session: &Session<'_, '_>) -> Result<Vec<WindowsPath>, EngineError> {
     let selection = session.selection()?;
+    let left = assemblies::left_by_all(session)?;
     let mut paths = Vec::new();
     for file in selection.files() {
-        if selection.does(&file.row.component, Doing::Remove) {
+        let component = &file.row.component;
+        if selection.does(component, Doing::Remove) || left.contains(component) {
             paths.push(session.file_path(file)?);
         }
     }

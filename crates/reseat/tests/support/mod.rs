@@ -6,6 +6,7 @@ pub mod dialogue;
 pub mod disk;
 pub mod everything;
 pub mod meddler;
+pub mod net_library;
 pub mod patch;
 pub mod paused;
 pub mod product;
