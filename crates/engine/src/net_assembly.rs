@@ -130,7 +130,6 @@ pub fn find_caches(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     // In the order of the media, so that no cabinet is read twice.
     let media = source::media(&session.package)?;
     let mut sources = session.take_sources()?;
-    let mut read = Vec::new();
     for file in session.selection()?.files() {
         let component = &file.row.component;
         let Some(assembly) = assemblies.get(component).filter(|_| !caches.contains_key(component)) else {
@@ -138,24 +137,22 @@ pub fn find_caches(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
         };
         if manifest(session, component, assembly)?.is_some_and(|manifest| manifest == file.row.file) {
             let source = source::of_file(session, &media, file)?;
-            let name = file.row.name.long().to_owned();
-            read.push((component.clone(), name, beginning(session, &mut sources, &source)));
+            let header = beginning(session, &mut sources, &source).map(|bytes| ClrHeader::read(&bytes));
+            let header = match (header, &session.installed) {
+                (Ok(header), _) => header,
+                // A product that is removed or looked at may have its source no more.
+                (Err(_), Some(_)) => continue,
+                (Err(error), None) => return Err(error),
+            };
+            let header = header.ok_or_else(|| {
+                let file = file.row.name.long().to_owned();
+                EngineError::row("MsiAssembly", component, RowFault::NoAssembly { file })
+            })?;
+            service!("The assembly of component {component} is made for the runtime {}", header.runtime);
+            caches.insert(component.clone(), cache_for(&header));
         }
     }
     session.sources = Some(sources);
-    for (component, file, beginning) in read {
-        let beginning = match (beginning, &session.installed) {
-            (Ok(beginning), _) => beginning,
-            // A product that is removed or looked at may have its source no more.
-            (Err(_), Some(_)) => continue,
-            (Err(error), None) => return Err(error),
-        };
-        let header = ClrHeader::read(&beginning).ok_or_else(|| {
-            EngineError::row("MsiAssembly", &component, RowFault::NoAssembly { file: file.clone() })
-        })?;
-        service!("The assembly of component {component} is made for the runtime {}", header.runtime);
-        caches.insert(component, cache_for(&header));
-    }
     for (component, assembly) in &assemblies {
         if !caches.contains_key(component) {
             caches.insert(component.clone(), existing_cache(session, assembly)?);

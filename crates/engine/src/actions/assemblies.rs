@@ -109,8 +109,7 @@ fn full_name(session: &Session<'_, '_>, component: &str) -> Result<Option<String
 /// # Errors
 /// When a table or the registry cannot be read.
 pub fn has_other_clients(session: &Session<'_, '_>, component: &Component) -> Result<bool, EngineError> {
-    let rows = session.package.rows::<MsiAssembly>()?;
-    let row = rows.iter().find(|row| row.is_global() && row.component == component.component);
+    let row = session.package.find::<MsiAssembly>(&component.component)?.filter(|row| row.is_global());
     let (Some(row), Some(name)) = (row, full_name(session, &component.component)?) else { return Ok(false) };
     let product = squeeze(session.package.product_code().0);
     let registry = session.machine().registry()?;
