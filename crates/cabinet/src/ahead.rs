@@ -1,21 +1,27 @@
-//! MSZIP blocks that are sketched ahead of the one that is wanted, on threads beside: see [`Sketch`]. Blocks come out in their order,
-//! sketched or not; one that is not is decompressed by who wants it.
+//! A folder's blocks that are decompressed ahead of the one that is wanted, on threads beside: one carries the decoder from block to
+//! block. Where blocks can be sketched (see [`Sketch`]) other threads do that for what it has not reached, and so does who
+//! wants the next block as long as that is not there. Blocks come out in their order, the same whoever did what.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
+use crate::decoder::{Compression, Decoder, Output};
+use crate::error::DecodeError;
+use crate::lzx::Translation;
 use crate::mszip::{Inflate, Sketch};
 
-/// So many blocks are read ahead; with their sketches they take about 5 MB.
+/// So many blocks are read ahead; with what is made of them they take 9 MB at most.
 const MOST_WAITING: usize = 32;
-/// The first of the waiting blocks are left to who wants them next.
-const LEFT_ALONE: usize = 1;
+/// The decoder's thread is woken for so many blocks, and waited for until so many are done: each time costs as much as a part of a
+/// block.
+const WORTH_WAKING: usize = 4;
+/// So many blocks in front of the decoder are left to it: they would not be sketched in time.
+const TOO_NEAR: usize = 3;
 
 /// A block as it is stored.
-#[derive(Clone)]
 pub(crate) struct Stored {
-    pub bytes: Arc<Vec<u8>>,
+    pub bytes: Vec<u8>,
     /// Bytes after decompression.
     pub size: usize,
     /// Bytes of the folder before it.
@@ -28,15 +34,18 @@ pub(crate) struct Stored {
 /// How far a block is.
 enum Stage {
     Waiting,
-    /// A thread works on it.
+    /// A thread makes its sketch.
     Taken,
     /// Nothing when it is damaged, which is found out again when it is decompressed.
-    Done(Option<Box<Sketch>>),
+    Sketched(Option<Box<Sketch>>),
+    /// The decoder is at it.
+    Decoding,
+    Done(Result<Output, DecodeError>),
 }
 
 struct Entry {
     number: u64,
-    stored: Stored,
+    stored: Arc<Stored>,
     stage: Stage,
 }
 
@@ -44,25 +53,51 @@ struct Entry {
 struct Queue {
     entries: VecDeque<Entry>,
     next_number: u64,
-    /// Sketches that are not in use.
-    spare: Vec<Box<Sketch>>,
+    /// The block that the decoder takes next.
+    decoded: u64,
+    /// What is not in use.
+    spare_sketches: Vec<Box<Sketch>>,
+    spare_outputs: Vec<Output>,
+    /// The decoder's thread waits for work, and so many that sketch.
+    is_idle: bool,
+    idle_sketchers: usize,
+    /// Who wants the next block waits until this one is decompressed.
+    awaited: Option<u64>,
+    /// There will be no more blocks, or nobody who decompresses them.
     is_closed: bool,
 }
 
 impl Queue {
     fn find(&mut self, number: u64) -> Option<&mut Entry> {
-        let first = self.entries.front()?.number;
-        let place = usize::try_from(number.checked_sub(first)?).ok()?;
+        let place = self.place(number)?;
         self.entries.get_mut(place)
+    }
+
+    fn place(&self, number: u64) -> Option<usize> {
+        usize::try_from(number.checked_sub(self.entries.front()?.number)?).ok()
+    }
+
+    /// How many blocks the decoder has not reached.
+    fn ahead(&self) -> usize {
+        usize::try_from(self.next_number - self.decoded).unwrap_or(usize::MAX)
+    }
+
+    /// The next block to sketch.
+    fn unsketched(&mut self) -> Option<&mut Entry> {
+        let reached = self.place(self.decoded)?;
+        let mut far = self.entries.iter_mut().skip(reached + TOO_NEAR);
+        far.find(|entry| matches!(entry.stage, Stage::Waiting))
     }
 }
 
 #[derive(Default)]
 struct Shared {
     queue: Mutex<Queue>,
-    /// There is a block to sketch, or nothing more to do.
-    work: Condvar,
-    /// A block is sketched.
+    /// There is a block to decompress, or nothing more to do.
+    to_decode: Condvar,
+    /// The same for those that sketch.
+    to_sketch: Condvar,
+    /// The awaited block is there.
     done: Condvar,
 }
 
@@ -70,24 +105,62 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Makes the sketch of a block, if there is one to sketch; gives the lock back.
+    fn sketch_one<'s>(
+        &'s self,
+        mut queue: MutexGuard<'s, Queue>,
+        inflate: &mut Inflate,
+    ) -> (bool, MutexGuard<'s, Queue>) {
+        let Some(entry) = queue.unsketched() else { return (false, queue) };
+        entry.stage = Stage::Taken;
+        let (number, stored) = (entry.number, entry.stored.clone());
+        let spare = queue.spare_sketches.pop();
+        drop(queue);
+        let mut sketch = spare.unwrap_or_default();
+        let is_sound = sketch.make(inflate, &stored.bytes, stored.size, stored.before).is_ok();
+        drop(stored);
+        let mut queue = self.lock();
+        match queue.find(number) {
+            // Otherwise the decoder has reached it meanwhile.
+            Some(Entry { stage: stage @ Stage::Taken, .. }) => {
+                *stage = Stage::Sketched(is_sound.then_some(sketch));
+            }
+            _ => queue.spare_sketches.push(sketch),
+        }
+        (true, queue)
+    }
 }
 
-/// Blocks in their order, and the threads that sketch them.
+/// Blocks in their order, and the threads that decompress them.
 pub(crate) struct Ahead {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    /// Where blocks can be sketched.
+    inflate: Option<Inflate>,
+    /// Of LZX, known once the first block is there.
+    translation: Option<Translation>,
 }
 
 impl Ahead {
-    /// With so many threads, or fewer when they cannot be had.
-    pub fn new(threads: usize) -> Self {
+    /// With so many threads, or fewer when they cannot be had. Nothing when there is none, or nothing to do for one.
+    pub fn start(compression: Compression, threads: usize) -> Option<Self> {
+        if threads == 0 || compression == Compression::Stored {
+            return None;
+        }
         let shared = Arc::new(Shared::default());
-        let start = |_| {
+        let spawn = |work: fn(&Shared, Compression)| {
             let shared = shared.clone();
-            thread::Builder::new().name("inflate".to_owned()).spawn(move || sketch_all(&shared)).ok()
+            let thread = thread::Builder::new().name("inflate".to_owned());
+            thread.spawn(move || work(&shared, compression)).ok()
         };
-        let threads = (0..threads).map_while(start).collect();
-        Self { shared, threads }
+        let mut started = vec![spawn(decode_all)?];
+        let sketches = compression == Compression::Mszip;
+        if sketches {
+            started.extend((1..threads).map_while(|_| spawn(sketch_all)));
+        }
+        let inflate = sketches.then(Inflate::new);
+        Some(Self { shared, threads: started, inflate, translation: None })
     }
 
     /// Whether more blocks may be read ahead.
@@ -100,38 +173,65 @@ impl Ahead {
         let mut queue = self.shared.lock();
         let number = queue.next_number;
         queue.next_number += 1;
-        queue.entries.push_back(Entry { number, stored, stage: Stage::Waiting });
-        let has_work = queue.entries.len() > LEFT_ALONE;
+        queue.entries.push_back(Entry { number, stored: Arc::new(stored), stage: Stage::Waiting });
+        let wakes = queue.is_idle && queue.ahead() >= WORTH_WAKING;
+        queue.is_idle &= !wakes;
+        let wakes_another = queue.idle_sketchers > 0 && queue.unsketched().is_some();
         drop(queue);
-        if has_work {
-            self.shared.work.notify_one();
+        if wakes {
+            self.shared.to_decode.notify_one();
+        }
+        if wakes_another {
+            self.shared.to_sketch.notify_one();
         }
     }
 
-    /// The first block, and its sketch if it has one; waits for a thread that works on it.
-    pub fn pop(&self) -> Option<(Stored, Option<Box<Sketch>>)> {
-        let queue = self.shared.lock();
-        let is_taken = |queue: &mut Queue| {
-            queue.entries.front().is_some_and(|entry| matches!(entry.stage, Stage::Taken))
-        };
-        let mut queue = self.shared.done.wait_while(queue, is_taken).unwrap_or_else(PoisonError::into_inner);
+    /// The first block and its bytes; until these are there it does a part of the work.
+    pub fn pop(&mut self) -> Option<(Arc<Stored>, Result<Output, DecodeError>)> {
+        let mut queue = self.shared.lock();
+        loop {
+            let front = queue.entries.front()?;
+            if matches!(front.stage, Stage::Done(_)) || queue.is_closed {
+                break;
+            }
+            let number = front.number;
+            if std::mem::take(&mut queue.is_idle) {
+                self.shared.to_decode.notify_one();
+            }
+            if let Some(inflate) = &mut self.inflate {
+                let sketched;
+                (sketched, queue) = self.shared.sketch_one(queue, inflate);
+                if sketched {
+                    continue;
+                }
+            }
+            let several = queue.entries.len().min(WORTH_WAKING) as u64;
+            queue.awaited = Some(number + several - 1);
+            let waits = |queue: &mut Queue| queue.awaited.is_some() && !queue.is_closed;
+            queue = self.shared.done.wait_while(queue, waits).unwrap_or_else(PoisonError::into_inner);
+        }
         let entry = queue.entries.pop_front()?;
-        match entry.stage {
-            Stage::Done(sketch) => Some((entry.stored, sketch)),
-            Stage::Waiting | Stage::Taken => Some((entry.stored, None)),
-        }
+        drop(queue);
+        let result = match entry.stage {
+            Stage::Done(Ok(mut output)) => {
+                output.translate(&mut self.translation);
+                Ok(output)
+            }
+            Stage::Done(Err(error)) => Err(error),
+            _ => Err(DecodeError::ThreadFailed),
+        };
+        Some((entry.stored, result))
     }
 
-    /// Takes a sketch back that is not needed any more.
-    pub fn give_back(&self, sketch: Box<Sketch>) {
-        self.shared.lock().spare.push(sketch);
+    /// Takes a block's bytes back that are not needed any more.
+    pub fn give_back(&self, output: Output) {
+        self.shared.lock().spare_outputs.push(output);
     }
 }
 
 impl Drop for Ahead {
     fn drop(&mut self) {
-        self.shared.lock().is_closed = true;
-        self.shared.work.notify_all();
+        drop(Closing(&self.shared));
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a thread that decompresses has panicked");
@@ -140,47 +240,78 @@ impl Drop for Ahead {
     }
 }
 
-/// Sketches blocks until there will be no more.
-fn sketch_all(shared: &Shared) {
-    let mut inflate = Inflate::new();
+/// Ends all work when it is dropped, so that nobody waits in vain.
+struct Closing<'s>(&'s Shared);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.lock().is_closed = true;
+        self.0.to_decode.notify_all();
+        self.0.to_sketch.notify_all();
+        self.0.done.notify_all();
+    }
+}
+
+/// Decompresses blocks in their order until there will be no more, or one is damaged.
+fn decode_all(shared: &Shared, compression: Compression) {
+    let _closing = Closing(shared);
+    let mut decoder = Decoder::new(compression);
+    let mut queue = shared.lock();
     loop {
-        let queue = shared.lock();
-        let waits = |queue: &mut Queue| !queue.is_closed && next(queue).is_none();
-        let mut queue = shared.work.wait_while(queue, waits).unwrap_or_else(PoisonError::into_inner);
+        let waits = |queue: &mut Queue| {
+            queue.is_idle = !queue.is_closed && queue.ahead() == 0;
+            queue.is_idle
+        };
+        queue = shared.to_decode.wait_while(queue, waits).unwrap_or_else(PoisonError::into_inner);
         if queue.is_closed {
             return;
         }
-        let Some(entry) = next(&mut queue) else { continue };
-        entry.stage = Stage::Taken;
-        let (number, stored) = (entry.number, entry.stored.clone());
-        let spare = queue.spare.pop();
+        let number = queue.decoded;
+        queue.decoded += 1;
+        let Some(entry) = queue.find(number) else { return };
+        let before = std::mem::replace(&mut entry.stage, Stage::Decoding);
+        let stored = entry.stored.clone();
+        let mut output = queue.spare_outputs.pop().unwrap_or_default();
         drop(queue);
-        // Whatever happens, nobody waits for it in vain.
-        let mut finish = Finish { shared, number, sketch: None };
-        let mut sketch = spare.unwrap_or_default();
-        if sketch.make(&mut inflate, &stored.bytes, stored.size, stored.before).is_ok() {
-            finish.sketch = Some(sketch);
+        let (sketch, result) = match before {
+            Stage::Sketched(Some(sketch)) => {
+                decoder.complete(&sketch);
+                (Some(sketch), Ok(()))
+            }
+            _ => (None, decoder.decode_to_hand_over(&stored.bytes, stored.size)),
+        };
+        drop(stored);
+        let is_damaged = result.is_err();
+        let result = result.map(|()| {
+            decoder.hand_over(&mut output);
+            output
+        });
+        queue = shared.lock();
+        queue.spare_sketches.extend(sketch);
+        if let Some(entry) = queue.find(number) {
+            entry.stage = Stage::Done(result);
+        }
+        if is_damaged || queue.awaited.is_some_and(|awaited| awaited <= number) {
+            queue.awaited = None;
+            shared.done.notify_one();
+        }
+        if is_damaged {
+            return;
         }
     }
 }
 
-/// The next block to sketch.
-fn next(queue: &mut Queue) -> Option<&mut Entry> {
-    queue.entries.iter_mut().skip(LEFT_ALONE).find(|entry| matches!(entry.stage, Stage::Waiting))
-}
-
-/// Says that a block is done when it is dropped.
-struct Finish<'s> {
-    shared: &'s Shared,
-    number: u64,
-    sketch: Option<Box<Sketch>>,
-}
-
-impl Drop for Finish<'_> {
-    fn drop(&mut self) {
-        if let Some(entry) = self.shared.lock().find(self.number) {
-            entry.stage = Stage::Done(self.sketch.take());
+/// Sketches blocks until there will be no more.
+fn sketch_all(shared: &Shared, _: Compression) {
+    let mut inflate = Inflate::new();
+    let mut queue = shared.lock();
+    while !queue.is_closed {
+        let sketched;
+        (sketched, queue) = shared.sketch_one(queue, &mut inflate);
+        if !sketched && !queue.is_closed {
+            queue.idle_sketchers += 1;
+            queue = shared.to_sketch.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            queue.idle_sketchers -= 1;
         }
-        self.shared.done.notify_one();
     }
 }

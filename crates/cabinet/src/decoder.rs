@@ -1,8 +1,8 @@
 //! The decoder of a folder, by its compression type ([MS-CAB] 2.2, `typeCompress`).
 
 use crate::error::DecodeError;
-use crate::lzx::Lzx;
-use crate::mszip::Mszip;
+use crate::lzx::{Lzx, Translation};
+use crate::mszip::{Mszip, Sketch};
 use crate::quantum::Quantum;
 
 /// How a folder's data is compressed.
@@ -87,6 +87,32 @@ impl Decoder {
         }
     }
 
+    /// As [`Decoder::decode`], for bytes that are not asked for before [`Decoder::hand_over`].
+    pub fn decode_to_hand_over(&mut self, input: &[u8], size: usize) -> Result<(), DecodeError> {
+        match self {
+            Self::Lzx(decoder) => decoder.decode_untranslated(input, size),
+            decoder => decoder.decode(input, size),
+        }
+    }
+
+    /// The same for a block of MSZIP that is sketched.
+    pub fn complete(&mut self, sketch: &Sketch) {
+        if let Self::Mszip(decoder) = self {
+            decoder.complete(sketch);
+        }
+    }
+
+    /// Copies the bytes of the block decoded last.
+    pub fn hand_over(&self, output: &mut Output) {
+        let (bytes, translation) = match self {
+            Self::Lzx(decoder) => (decoder.untranslated(), decoder.translation_size()),
+            decoder => (decoder.output(), None),
+        };
+        output.bytes.clear();
+        output.bytes.extend_from_slice(bytes);
+        output.translation = translation;
+    }
+
     /// The bytes of the block decoded last.
     pub fn output(&self) -> &[u8] {
         match self {
@@ -95,6 +121,28 @@ impl Decoder {
             Self::Quantum(decoder) => decoder.output(),
             Self::Lzx(decoder) => decoder.output(),
         }
+    }
+}
+
+/// A block's bytes on their way from one thread to another.
+#[derive(Default)]
+pub(crate) struct Output {
+    bytes: Vec<u8>,
+    /// Of LZX: what calls have still to be translated with.
+    translation: Option<i32>,
+}
+
+impl Output {
+    /// Does what is left to do, with the translation of the folder, which is made for its first block.
+    pub fn translate(&mut self, translation: &mut Option<Translation>) {
+        if let Some(size) = self.translation {
+            translation.get_or_insert_with(|| Translation::new(size)).apply_in_place(&mut self.bytes);
+        }
+    }
+
+    /// They.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
     }
 }
 

@@ -335,6 +335,9 @@ pub enum DecodeError {
         /// Bytes left.
         left: usize,
     },
+    /// The thread that was to make sense of the block has failed, which is a defect of this program.
+    #[error("the thread that decompresses it has failed")]
+    ThreadFailed,
     /// An arithmetic coder's state is impossible: the bits are no Quantum stream.
     #[error("its arithmetic coder fails after {output} bytes of output")]
     ArithmeticCoder {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::ahead::{Ahead, Stored};
 use crate::block::{self, BLOCK_SIZE, BlockHeader, MAX_STORED};
-use crate::decoder::{Compression, Decoder};
+use crate::decoder::{Compression, Decoder, Output};
 use crate::error::{CabinetError, DecodeError};
 use crate::part::Part;
 
@@ -46,7 +46,7 @@ pub(crate) enum Step {
 pub(crate) struct FolderReader {
     /// Index of the folder in the set.
     pub folder: usize,
-    decoder: Decoder,
+    work: Work,
     run: usize,
     /// Block within the run, and its offset in the part.
     block: u16,
@@ -60,10 +60,26 @@ pub(crate) struct FolderReader {
     partial: bool,
     /// Bytes of the folder's data in the blocks that are read.
     read: u64,
-    /// Blocks that are read and not decompressed yet.
-    ahead: Option<Ahead>,
     /// What reading ahead came to: the step after all blocks that are read.
     stopped: Option<Result<Step, CabinetError>>,
+}
+
+/// Who decompresses.
+enum Work {
+    /// Whoever reads.
+    Here(Decoder),
+    /// Threads beside, and what they made of the current block.
+    Beside(Box<Ahead>, Output),
+}
+
+impl Work {
+    /// The bytes of the current block.
+    fn output(&self) -> &[u8] {
+        match self {
+            Self::Here(decoder) => decoder.output(),
+            Self::Beside(_, output) => output.bytes(),
+        }
+    }
 }
 
 /// What reading found.
@@ -81,10 +97,14 @@ impl FolderReader {
     /// A reader before the first block of the folder with this index, which may use so many threads beside.
     pub fn new(index: usize, folder: &Folder, threads: usize) -> Self {
         let blocks: usize = folder.runs.iter().map(|run| usize::from(run.blocks)).sum();
-        let uses_threads = threads > 0 && folder.compression == Compression::Mszip && blocks >= WORTH_THREADS;
+        let threads = if blocks < WORTH_THREADS { 0 } else { threads };
+        let work = match Ahead::start(folder.compression, threads) {
+            Some(ahead) => Work::Beside(Box::new(ahead), Output::default()),
+            None => Work::Here(Decoder::new(folder.compression)),
+        };
         Self {
             folder: index,
-            decoder: Decoder::new(folder.compression),
+            work,
             run: 0,
             block: 0,
             offset: None,
@@ -93,7 +113,6 @@ impl FolderReader {
             stored: Vec::new(),
             partial: false,
             read: 0,
-            ahead: uses_threads.then(|| Ahead::new(threads)),
             stopped: None,
         }
     }
@@ -101,55 +120,58 @@ impl FolderReader {
     /// The bytes of the current block from `position` of the folder's data on.
     pub fn bytes_from(&self, position: u64) -> &[u8] {
         let skipped = position.checked_sub(self.start).and_then(|skipped| usize::try_from(skipped).ok());
-        skipped.and_then(|skipped| self.decoder.output().get(skipped..)).unwrap_or_default()
+        skipped.and_then(|skipped| self.work.output().get(skipped..)).unwrap_or_default()
     }
 
     /// Reads and decompresses the next block.
     pub fn step(&mut self, folder: &Folder, parts: &mut [Part]) -> Result<Step, CabinetError> {
-        let Some(ahead) = self.ahead.take() else {
-            return match self.read(folder, parts)? {
-                Found::Nothing(step) => Ok(step),
-                Found::Block { size, part, offset } => {
-                    let decoded = self.decoder.decode(&self.stored, size);
-                    self.decoded(decoded, size, parts.get(part), offset)
-                }
-            };
-        };
-        let result = self.step_with(&ahead, folder, parts);
-        self.ahead = Some(ahead);
-        result
+        if matches!(self.work, Work::Beside(..)) {
+            self.read_ahead(folder, parts);
+            return self.take_next(parts);
+        }
+        match self.read(folder, parts)? {
+            Found::Nothing(step) => Ok(step),
+            Found::Block { size, part, offset } => {
+                let decoded = match &mut self.work {
+                    Work::Here(decoder) => decoder.decode(&self.stored, size),
+                    Work::Beside(..) => Ok(()),
+                };
+                self.decoded(decoded, size, parts.get(part), offset)
+            }
+        }
     }
 
-    /// The same where blocks are read ahead.
-    fn step_with(
-        &mut self,
-        ahead: &Ahead,
-        folder: &Folder,
-        parts: &mut [Part],
-    ) -> Result<Step, CabinetError> {
-        while self.stopped.is_none() && ahead.has_room() {
+    /// Reads as many blocks as threads beside may have.
+    fn read_ahead(&mut self, folder: &Folder, parts: &mut [Part]) {
+        while self.stopped.is_none() && matches!(&self.work, Work::Beside(ahead, _) if ahead.has_room()) {
             let before = self.read;
             match self.read(folder, parts) {
                 Ok(Found::Block { size, part, offset }) => {
-                    let bytes = Arc::new(std::mem::take(&mut self.stored));
-                    ahead.push(Stored { bytes, size, before, part, offset });
+                    let bytes = std::mem::take(&mut self.stored);
+                    if let Work::Beside(ahead, _) = &self.work {
+                        ahead.push(Stored { bytes, size, before, part, offset });
+                    }
                 }
                 Ok(Found::Nothing(step)) => self.stopped = Some(Ok(step)),
                 Err(error) => self.stopped = Some(Err(error)),
             }
         }
-        let Some((Stored { bytes, size, part, offset, .. }, sketch)) = ahead.pop() else {
+    }
+
+    /// Takes the next block from threads beside.
+    fn take_next(&mut self, parts: &[Part]) -> Result<Step, CabinetError> {
+        let Work::Beside(ahead, output) = &mut self.work else { return Ok(Step::End) };
+        let Some((stored, result)) = ahead.pop() else {
             return self.stopped.take().unwrap_or(Ok(Step::End));
         };
-        let decoded = match (sketch, &mut self.decoder) {
-            (Some(sketch), Decoder::Mszip(decoder)) => {
-                decoder.complete(&sketch);
-                ahead.give_back(sketch);
-                Ok(())
-            }
-            (_, decoder) => decoder.decode(&bytes, size),
-        };
-        self.decoded(decoded, size, parts.get(part), offset)
+        let result = result.map(|next| ahead.give_back(std::mem::replace(output, next)));
+        let (size, part, offset) = (stored.size, stored.part, stored.offset);
+        // The next block is read to the same place.
+        if let (0, Some(stored)) = (self.stored.capacity(), Arc::into_inner(stored)) {
+            self.stored = stored.bytes;
+            self.stored.clear();
+        }
+        self.decoded(result, size, parts.get(part), offset)
     }
 
     /// Goes on behind a block that was decompressed.

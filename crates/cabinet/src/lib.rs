@@ -3,7 +3,7 @@
 //! The map:
 //! - `set`: [`CabinetSet`], one or more cabinets as one list of files, and copying their content.
 //! - `folder`: the blocks of a folder across cabinets, read in order; `block`: one of them with its checksum; `ahead`: threads that
-//!   prepare those which come next.
+//!   decompress those which come next.
 //! - `decoder`: what a folder is compressed with; `mszip`, `lzx`, `quantum`: the decoders; `padded`: their input; `window`,
 //!   `slots`: what the last two share.
 //! - `header`: the raw tables, read and written; `part`: one file of a set, read with checked offsets.
@@ -12,7 +12,7 @@
 //!   hold; `encoder`: how it is compressed; `layout`: which block and file goes into which cabinet of a set.
 //! - `error`: [`CabinetError`], and [`DecodeError`] for what is inside a block.
 //!
-//! Memory: reading takes a folder's window (2 MB at most) and one block, with threads 32 blocks more (5 MB), whatever the size of the
+//! Memory: reading takes a folder's window (2 MB at most) and one block, with threads 32 blocks more (9 MB), whatever the size of the
 //! files; writing takes
 //! one block and an entry per file, compressed data waits in a temporary file.
 //!

@@ -24,9 +24,9 @@ use crate::window::Window;
 use bits::Bits;
 use code_lengths::read_lengths;
 use huffman::Huffman;
-use translation::Translation;
 
 pub(crate) use compressor::{Compressor, MOST_FRAMES};
+pub(crate) use translation::Translation;
 
 /// Literals come first in the main tree.
 const LITERALS: usize = 256;
@@ -76,6 +76,8 @@ enum BlockKind {
 pub(crate) struct Lzx {
     input: Padded,
     state: State,
+    /// Known once the first frame is translated.
+    translation: Option<Translation>,
 }
 
 /// All of it but the input.
@@ -94,8 +96,8 @@ struct State {
     length: Huffman<10, 1024>,
     aligned: Huffman<7, 128>,
     pretree: Huffman<8, 256>,
-    /// Known once the first frame is read.
-    translation: Option<Translation>,
+    /// What the operands of calls are relative to, 0 when they stay as they are. Known once the first frame is read.
+    translation_size: Option<i32>,
     /// Length of the frame before, to refuse frames after a short one.
     previous: usize,
 }
@@ -103,18 +105,39 @@ struct State {
 impl Lzx {
     /// A decoder for a window of 2^`window_bits` bytes, 15 to 21.
     pub fn new(window_bits: u32) -> Self {
-        Self { input: Padded::new(), state: State::new(window_bits) }
+        Self { input: Padded::new(), state: State::new(window_bits), translation: None }
     }
 
     /// Decompresses one frame to exactly `size` bytes, at most 32768.
     pub fn decode(&mut self, input: &[u8], size: usize) -> Result<(), DecodeError> {
+        self.decode_untranslated(input, size)?;
+        if let Some(size) = self.translation_size() {
+            let translation = self.translation.get_or_insert_with(|| Translation::new(size));
+            translation.apply(self.state.window.block());
+        }
+        Ok(())
+    }
+
+    /// The same without the translation of calls.
+    pub fn decode_untranslated(&mut self, input: &[u8], size: usize) -> Result<(), DecodeError> {
         self.input.set(input);
         self.state.decode(Bits::new(&self.input), size)
     }
 
     /// The bytes of the frame decoded last.
     pub fn output(&self) -> &[u8] {
-        self.state.output()
+        let translated = self.translation.as_ref().and_then(Translation::translated);
+        translated.unwrap_or_else(|| self.untranslated())
+    }
+
+    /// The same as they are in the window.
+    pub fn untranslated(&self) -> &[u8] {
+        self.state.window.block()
+    }
+
+    /// What the operands of calls are relative to.
+    pub fn translation_size(&self) -> Option<i32> {
+        self.state.translation_size
     }
 }
 
@@ -134,7 +157,7 @@ impl State {
             length: Huffman::new("length"),
             aligned: Huffman::new("aligned offset"),
             pretree: Huffman::new("pre"),
-            translation: None,
+            translation_size: None,
             previous: BLOCK_SIZE,
         }
     }
@@ -145,8 +168,8 @@ impl State {
         }
         self.previous = size;
         self.window.start_block();
-        if self.translation.is_none() {
-            self.translation = Some(read_translation(&mut bits));
+        if self.translation_size.is_none() {
+            self.translation_size = Some(read_translation_size(&mut bits));
         }
         while self.window.written() < size {
             if self.left == 0 {
@@ -163,15 +186,7 @@ impl State {
                 return Err(DecodeError::InputEnds { output: self.window.written() });
             }
         }
-        if let Some(translation) = &mut self.translation {
-            translation.apply(self.window.block());
-        }
         Ok(())
-    }
-
-    fn output(&self) -> &[u8] {
-        let translated = self.translation.as_ref().and_then(Translation::translated);
-        translated.unwrap_or_else(|| self.window.block())
     }
 
     /// Reads the header of an LZX block with its trees.
@@ -337,15 +352,14 @@ fn meaning(symbol: u16) -> u32 {
 }
 
 /// The stream's first bit says whether calls are translated; then the 32 bits of the size that they are relative to.
-fn read_translation(bits: &mut Bits<'_>) -> Translation {
-    let size = match bits.read(1) {
+fn read_translation_size(bits: &mut Bits<'_>) -> i32 {
+    match bits.read(1) {
         0 => 0,
         _ => {
             let high = bits.read(16);
-            high << 16 | bits.read(16)
+            (high << 16 | bits.read(16)) as i32
         }
-    };
-    Translation::new(size as i32)
+    }
 }
 
 #[cfg(test)]

@@ -77,7 +77,8 @@ impl CabinetSet {
     }
 
     /// Lets so many threads decompress what comes next while files are copied; without this the thread that copies does all
-    /// of it. It helps with MSZIP only, whose blocks can be decompressed nearly independently of each other.
+    /// of it. The first one decompresses; with MSZIP, whose blocks do not depend on each other for the most part, each one more helps,
+    /// and so does the one that copies when it would wait.
     pub fn use_threads(&mut self, threads: usize) {
         self.threads = threads;
     }

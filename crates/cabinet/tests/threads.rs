@@ -42,8 +42,12 @@ fn files(random: &mut Random, total: usize) -> Vec<Vec<u8>> {
     files
 }
 
-fn options() -> WriterOptions {
-    WriterOptions { compression: WriterCompression::Mszip { level: 6 }, ..WriterOptions::default() }
+/// MSZIP, of which several threads do a part, and LZX, which one thread decompresses for another.
+const COMPRESSIONS: [WriterCompression; 2] =
+    [WriterCompression::Mszip { level: 6 }, WriterCompression::Lzx { window_bits: 16 }];
+
+fn options(compression: WriterCompression) -> WriterOptions {
+    WriterOptions { compression, ..WriterOptions::default() }
 }
 
 /// What becomes of each file, read in order, and then of the one in the middle again.
@@ -75,52 +79,63 @@ fn copy(set: &mut CabinetSet, index: usize) -> Result<Vec<u8>, String> {
 
 #[test]
 fn threads_read_what_was_written() {
-    let files = files(&mut Random(3), 6_000_000);
-    let mut writer = CabinetWriter::create_with(Vec::new(), options()).unwrap();
-    for (number, file) in files.iter().enumerate() {
-        writer.add(&number.to_string(), file.as_slice(), None, 0).unwrap();
-    }
-    let cabinet = writer.finish().unwrap();
-    for threads in [0, 1, 4] {
-        let mut read = read(std::slice::from_ref(&cabinet), threads);
-        assert_eq!(read.pop().unwrap().as_ref(), Ok(&files[files.len() / 2]));
-        assert!(read.into_iter().map(Result::unwrap).eq(files.iter().cloned()), "{threads} threads");
+    for (compression, total) in COMPRESSIONS.into_iter().zip([6_000_000, 1_500_000]) {
+        let files = files(&mut Random(3), total);
+        let mut writer = CabinetWriter::create_with(Vec::new(), options(compression)).unwrap();
+        for (number, file) in files.iter().enumerate() {
+            writer.add(&number.to_string(), file.as_slice(), None, 0).unwrap();
+        }
+        let cabinet = writer.finish().unwrap();
+        for threads in [0, 1, 4] {
+            let mut read = read(std::slice::from_ref(&cabinet), threads);
+            assert_eq!(read.pop().unwrap().as_ref(), Ok(&files[files.len() / 2]));
+            let is_same = read.into_iter().map(Result::unwrap).eq(files.iter().cloned());
+            assert!(is_same, "{compression:?}, {threads} threads");
+        }
     }
 }
 
 #[test]
 fn damage_has_the_same_words_on_all_threads() {
-    let mut random = Random(9);
-    let files = files(&mut random, 1_500_000);
-    let name = Box::new(|number: usize| format!("{number}.cab"));
-    let mut writer = CabinetSetWriter::create(400_000, name, options()).unwrap();
-    for (number, file) in files.iter().enumerate() {
-        writer.add(&number.to_string(), file.as_slice(), None, 0).unwrap();
-    }
-    let parts: Vec<Vec<u8>> = writer.finish(|_| Ok(Vec::new())).unwrap().into_iter().collect();
-    assert!(parts.len() > 1, "one cabinet is no set");
-    assert_eq!(read(&parts, 0), read(&parts, 2));
-    let mut failures = 0;
-    for round in 0..40 {
-        let mut parts = parts.clone();
-        let part = random.below(parts.len());
-        let bytes = &mut parts[part];
-        // Behind the tables, mostly without the checksum that would find it.
-        let place = 4000 + random.below(bytes.len() - 4000);
-        if round % 8 == 0 {
-            let end = bytes.len().min(place + 3000);
-            bytes[place..end].fill(0);
-        } else {
-            bytes[place] ^= 1 << random.below(8);
+    for (compression, (total, size)) in
+        COMPRESSIONS.into_iter().zip([(1_500_000, 400_000), (700_000, 100_000)])
+    {
+        let mut random = Random(9);
+        let files = files(&mut random, total);
+        let name = Box::new(|number: usize| format!("{number}.cab"));
+        let mut writer = CabinetSetWriter::create(size, name, options(compression)).unwrap();
+        for (number, file) in files.iter().enumerate() {
+            writer.add(&number.to_string(), file.as_slice(), None, 0).unwrap();
         }
-        if round % 4 != 0 {
-            without_checksums(bytes);
+        let parts: Vec<Vec<u8>> = writer.finish(|_| Ok(Vec::new())).unwrap().into_iter().collect();
+        assert!(parts.len() > 1, "one cabinet is no set");
+        assert_eq!(read(&parts, 0), read(&parts, 2));
+        let mut failures = 0;
+        for round in 0..40 {
+            let mut parts = parts.clone();
+            damage(&mut parts, &mut random, round);
+            let alone = read(&parts, 0);
+            failures += alone.iter().filter(|result| result.is_err()).count();
+            assert_eq!(alone, read(&parts, 1 + round % 3), "{compression:?}, round {round}");
         }
-        let alone = read(&parts, 0);
-        failures += alone.iter().filter(|result| result.is_err()).count();
-        assert_eq!(alone, read(&parts, 1 + round % 3), "round {round}");
+        assert!(failures > 40, "{failures} failures");
     }
-    assert!(failures > 40, "{failures} failures");
+}
+
+/// Changes a place behind the tables of one cabinet, mostly without the checksum that would find it.
+fn damage(parts: &mut [Vec<u8>], random: &mut Random, round: usize) {
+    let part = random.below(parts.len());
+    let bytes = &mut parts[part];
+    let place = 4000 + random.below(bytes.len() - 4000);
+    if round.is_multiple_of(8) {
+        let end = bytes.len().min(place + 3000);
+        bytes[place..end].fill(0);
+    } else {
+        bytes[place] ^= 1 << random.below(8);
+    }
+    if !round.is_multiple_of(4) {
+        without_checksums(bytes);
+    }
 }
 
 /// Sets the checksums of all blocks to "not given", as far as they can be found.

@@ -34,15 +34,30 @@ impl Translation {
 
     /// Takes the next frame. The window keeps the bytes as they are, so a translated frame is a copy.
     pub fn apply(&mut self, frame: &[u8]) {
-        self.active =
-            self.size != 0 && self.frame < FRAMES && frame.len() > TAIL && next_call(frame).is_some();
+        self.active = self.applies_to(frame) && next_call(frame).is_some();
         if self.active {
             self.bytes.clear();
             self.bytes.extend_from_slice(frame);
             translate(&mut self.bytes, self.offset as i32, self.size);
         }
+        self.pass(frame.len());
+    }
+
+    /// The same for a frame that is a copy already.
+    pub fn apply_in_place(&mut self, frame: &mut [u8]) {
+        if self.applies_to(frame) {
+            translate(frame, self.offset as i32, self.size);
+        }
+        self.pass(frame.len());
+    }
+
+    fn applies_to(&self, frame: &[u8]) -> bool {
+        self.size != 0 && self.frame < FRAMES && frame.len() > TAIL
+    }
+
+    fn pass(&mut self, length: usize) {
         self.frame += 1;
-        self.offset += frame.len() as u64;
+        self.offset += length as u64;
     }
 
     /// The translated bytes of the frame taken last; `None` when it is as it was.
@@ -128,7 +143,12 @@ mod tests {
         let mut translation = Translation::new(size);
         translation.offset = offset;
         translation.apply(frame);
-        translation.translated().unwrap_or(frame).to_vec()
+        let copy = translation.translated().unwrap_or(frame).to_vec();
+        let (mut translation, mut in_place) = (Translation::new(size), frame.to_vec());
+        translation.offset = offset;
+        translation.apply_in_place(&mut in_place);
+        assert_eq!(in_place, copy);
+        copy
     }
 
     fn call(operand: i32) -> Vec<u8> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::fs::File;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use indicatif::ProgressBar;
@@ -14,7 +14,7 @@ use reseat_cabinet::{CabinetError, CabinetSet};
 use super::cabinets::Origin;
 use super::plan::{FileSource, Plan, PlannedFile};
 use super::target::Target;
-use super::writing::{Content, FileWriter, MOST_WAITING, Pipe, Sink, drain};
+use super::writing::{Content, FileWriter, Sink};
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -42,8 +42,6 @@ struct Work<'w> {
     plan: &'w Plan,
     progress: &'w ProgressBar,
     tasks: Mutex<Vec<Task>>,
-    /// So many threads help each one that decompresses.
-    helpers: usize,
     /// Sets that are open and not in use.
     sets: Mutex<HashMap<usize, Vec<CabinetSet>>>,
     report: Mutex<Report>,
@@ -51,33 +49,24 @@ struct Work<'w> {
 
 /// Unpacks the planned files.
 pub fn unpack(origin: &Origin, plan: &Plan, target: Target, progress: &ProgressBar) -> Report {
-    let mut work = Work {
+    let work = Work {
         origin,
         plan,
         progress,
         tasks: Mutex::default(),
-        helpers: 0,
         sets: Mutex::default(),
         report: Mutex::default(),
     };
     work.distribute();
     let cores = thread::available_parallelism().map_or(1, usize::from);
-    let threads = lock(&work.tasks).len().min(cores);
-    if threads < cores {
-        // Writing waits for the kernel now and then, so a helper finds time even where each core has its thread.
-        work.helpers = (cores / threads.max(1)).saturating_sub(2).max(1);
-    }
-    let work = work;
+    let threads = lock(&work.tasks).len().clamp(1, cores);
     thread::scope(|scope| {
         for number in 0..threads {
             let work = &work;
-            let writer = work.writer(target.share());
-            // A core that has no task of its own writes for one that has.
-            if threads + number < cores {
-                scope.spawn(move || work.run_beside(writer));
-            } else {
-                scope.spawn(move || work.run_alone(writer));
-            }
+            let mut writer = work.writer(target.share());
+            // What is left over goes to the first ones.
+            let cores = (cores + threads - 1 - number) / threads;
+            scope.spawn(move || work.run(cores, &mut writer));
         }
     });
     work.report.into_inner().unwrap_or_else(PoisonError::into_inner)
@@ -172,35 +161,22 @@ impl Work<'_> {
         FileWriter::new(&self.plan.files, target, |position, result| self.done(position, result))
     }
 
-    /// Works with one thread that decompresses and writes.
-    fn run_alone(&self, mut writer: impl Sink) {
-        self.run(&mut writer);
-    }
-
-    /// Works with a second thread that writes.
-    fn run_beside(&self, mut writer: impl Sink + Send) {
-        let (sender, receiver) = mpsc::sync_channel(MOST_WAITING);
-        thread::scope(|scope| {
-            scope.spawn(move || drain(&receiver, &mut writer));
-            self.run(&mut Pipe::new(sender));
-        });
-    }
-
-    /// Takes pieces of work until there are none.
-    fn run(&self, sink: &mut dyn Sink) {
+    /// Takes pieces of work until there are none. Of so many cores one is for reading and writing, the others decompress.
+    fn run(&self, cores: usize, writer: &mut dyn Sink) {
         loop {
             // The lock is not held while the work is done.
             let task = lock(&self.tasks).pop();
             match task {
                 None => return,
                 Some(Task::Loose(files)) => {
-                    files.iter().for_each(|&position| self.copy_loose(position, sink))
+                    files.iter().for_each(|&position| self.copy_loose(position, writer))
                 }
                 Some(Task::Folder { cabinet, files, .. }) => match self.take(cabinet, &files) {
                     Err(problem) => self.problem(problem),
                     Ok(mut set) => {
+                        set.use_threads(cores - 1);
                         for (index, position) in files {
-                            self.copy(cabinet, &mut set, index, position, sink);
+                            self.copy(cabinet, &mut set, index, position, writer);
                         }
                         self.give_back(cabinet, set);
                     }
@@ -253,7 +229,6 @@ impl Work<'_> {
                 source.open(self.origin).map_err(|error| error.to_string())?
             }
         };
-        set.use_threads(self.helpers);
         let last = files.iter().map(|(index, _)| *index).max().unwrap_or_default();
         has(&mut set, last).map_err(|error| with_cause(&error))?;
         Ok(set)

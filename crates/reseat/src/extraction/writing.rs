@@ -1,21 +1,13 @@
-//! Writing what is unpacked: in the thread that decompresses, or, where a core is free, in one beside it.
+//! Writing what is unpacked.
 
 use std::fs::{File, FileTimes};
 use std::io::{self, Write};
-use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::SystemTime;
 
 use indicatif::ProgressBar;
 
 use super::plan::PlannedFile;
 use super::target::Target;
-
-/// So many bundles of pieces wait for the writing thread at most.
-pub const MOST_WAITING: usize = 8;
-/// A bundle goes to the writing thread when it has so many bytes or pieces: each one wakes that thread, which costs as much as
-/// writing a small file.
-const BUNDLE_BYTES: usize = 128 << 10;
-const BUNDLE_PIECES: usize = 48;
 
 /// Takes files one after the other.
 pub trait Sink {
@@ -123,80 +115,6 @@ impl<D: FnMut(usize, Result<u64, String>)> Sink for FileWriter<'_, D> {
     fn abort(&mut self) {
         if let Some(current) = self.current.take() {
             self.remove(current.position);
-        }
-    }
-}
-
-/// What goes from a thread that decompresses to one that writes.
-pub enum Piece {
-    Start(usize, Option<SystemTime>),
-    Data(Vec<u8>),
-    Finish,
-    Abort,
-}
-
-/// Hands everything to another thread, in bundles. That one ends only after this one, so that nothing is lost.
-pub struct Pipe {
-    sender: SyncSender<Vec<Piece>>,
-    bundle: Vec<Piece>,
-    bytes: usize,
-}
-
-impl Pipe {
-    pub fn new(sender: SyncSender<Vec<Piece>>) -> Self {
-        Self { sender, bundle: Vec::new(), bytes: 0 }
-    }
-
-    fn send(&mut self, piece: Piece) {
-        if let Piece::Data(bytes) = &piece {
-            self.bytes += bytes.len();
-        }
-        self.bundle.push(piece);
-        if self.bytes >= BUNDLE_BYTES || self.bundle.len() >= BUNDLE_PIECES {
-            self.flush();
-        }
-    }
-
-    fn flush(&mut self) {
-        self.bytes = 0;
-        if self.sender.send(std::mem::take(&mut self.bundle)).is_err() {
-            tracing::error!("the writing thread has ended early");
-        }
-    }
-}
-
-impl Drop for Pipe {
-    fn drop(&mut self) {
-        self.flush();
-    }
-}
-
-impl Sink for Pipe {
-    fn start(&mut self, position: usize, modified: Option<SystemTime>) {
-        self.send(Piece::Start(position, modified));
-    }
-
-    fn data(&mut self, bytes: &[u8]) {
-        self.send(Piece::Data(bytes.to_vec()));
-    }
-
-    fn finish(&mut self) {
-        self.send(Piece::Finish);
-    }
-
-    fn abort(&mut self) {
-        self.send(Piece::Abort);
-    }
-}
-
-/// Gives a sink what comes through a pipe, until its other end is closed.
-pub fn drain(bundles: &Receiver<Vec<Piece>>, sink: &mut dyn Sink) {
-    for piece in bundles.iter().flatten() {
-        match piece {
-            Piece::Start(position, modified) => sink.start(position, modified),
-            Piece::Data(bytes) => sink.data(&bytes),
-            Piece::Finish => sink.finish(),
-            Piece::Abort => sink.abort(),
         }
     }
 }
