@@ -3,6 +3,7 @@
  *
  * Wine does not say which process of the machine below each of them is. So a file of the installer's is mapped into all of
  * them, at another place of that file into each, where /proc shows it; request e takes it away again. */
+#include "restart.h"
 #include "window.h"
 
 #include <psapi.h>
@@ -75,6 +76,30 @@ static uint32_t find_programs(HANDLE section)
     return ERROR_SUCCESS;
 }
 
+/* What the program has registered by RegisterApplicationRestart, if the keeper is in it: 0 not known, 1 nothing, 2 flags and
+ * command line. */
+static void put_registration(struct frame *answer, uint32_t pid)
+{
+    WCHAR name[40];
+    kept_name(name, pid);
+    HANDLE section = OpenFileMappingW(FILE_MAP_READ, FALSE, name);
+    const struct kept *kept = section ? MapViewOfFile(section, FILE_MAP_READ, 0, 0, sizeof *kept) : NULL;
+    if (!kept || kept->magic != KEPT_MAGIC) {
+        put_u8(answer, 0);
+    } else if (!kept->registered) {
+        put_u8(answer, 1);
+    } else {
+        DWORD length = kept->length;
+        put_u8(answer, 2);
+        put_u32(answer, kept->flags);
+        put_text(answer, kept->text, length < MOST_CHARACTERS ? length : 0);
+    }
+    if (kept)
+        UnmapViewOfFile(kept);
+    if (section)
+        CloseHandle(section);
+}
+
 static void put_programs(struct frame *answer)
 {
     put_u32(answer, program_count);
@@ -86,6 +111,7 @@ static void put_programs(struct frame *answer)
             length = 0;
         put_text(answer, path, length);
         put_text(answer, command, programs[i].process ? command_line_of(programs[i].process, command, LONGEST_TEXT) : 0);
+        put_registration(answer, programs[i].pid);
     }
 }
 

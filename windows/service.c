@@ -162,6 +162,27 @@ static DWORD delete_service(SC_HANDLE manager, const WCHAR *name, DWORD millisec
     }
 }
 
+/* What is done when the service fails, which Wine 8 takes and forgets; its value in the registry, which this is read from,
+ * stays. Its numbers of 32 bits: the period, two that mean nothing there, how many actions, where they begin, and for each its
+ * type and its delay. */
+static void tell_of_failures(SC_HANDLE service, const struct value *values)
+{
+    const struct value *value = value_of(values, L"FailureActions");
+    const WCHAR *message = text_of(values, L"RebootMessage"), *command = text_of(values, L"FailureCommand");
+    const DWORD *numbers = value ? (const DWORD *)value->data : NULL;
+    SC_ACTION actions[64];
+    SERVICE_FAILURE_ACTIONSW about = {0, (WCHAR *)message, (WCHAR *)command, 0, actions};
+    if (!value || value->kind != REG_BINARY || value->size < 5 * sizeof *numbers || numbers[4] != 5 * sizeof *numbers ||
+        numbers[3] > (value->size / sizeof *numbers - 5) / 2)
+        return;
+    about.dwResetPeriod = numbers[0];
+    for (; about.cActions < numbers[3] && about.cActions < sizeof actions / sizeof *actions; about.cActions++) {
+        actions[about.cActions].Type = (SC_ACTION_TYPE)numbers[5 + 2 * about.cActions];
+        actions[about.cActions].Delay = numbers[6 + 2 * about.cActions];
+    }
+    ChangeServiceConfig2W(service, SERVICE_CONFIG_FAILURE_ACTIONS, &about);
+}
+
 /* Has the service manager know a service as the registry has it. */
 static DWORD tell_of_service(SC_HANDLE manager, const WCHAR *name, HKEY key, const struct value *values, DWORD milliseconds)
 {
@@ -183,6 +204,7 @@ static DWORD tell_of_service(SC_HANDLE manager, const WCHAR *name, HKEY key, con
         if (!error) {
             ChangeServiceConfig2W(service, SERVICE_CONFIG_DESCRIPTION, &described);
             ChangeServiceConfig2W(service, SERVICE_CONFIG_PRESHUTDOWN_INFO, &shutdown);
+            tell_of_failures(service, values);
         }
         if (service)
             CloseServiceHandle(service);

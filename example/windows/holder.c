@@ -1,10 +1,10 @@
 /* A Windows program with a window that is in an installer's way, and says what is said to it.
  *
- * holder.exe LOG NAME [library=FILE] [file=FILE] [end|close|refuse|hang]
+ * holder.exe LOG NAME [library=FILE] [file=FILE] [restart=ARGUMENTS] [flags=NUMBER] [end|close|refuse|hang]
  *
  * It loads the library, whose function it calls, and has the file open, until it is closed: at the end of the session (end;
  * WM_ENDSESSION), only by WM_CLOSE (close), or not as long as it is asked for consent (refuse); or it does not answer at
- * all (hang). It adds lines to LOG, which is its own: its name, its process id, and what happens. */
+ * all (hang). It registers for its restart with these arguments and flags. It adds lines to LOG, which is its own: its name, its process id, and what happens. */
 #define _WIN32_WINNT 0x0600
 #define WIN32_LEAN_AND_MEAN
 #include <windows.h>
@@ -15,6 +15,8 @@
 #include <string.h>
 
 static const char *log_file = "NUL", *name = "?", *manner = "end";
+static WCHAR restart[1024];
+static DWORD flags;
 
 static void note(const char *format, ...)
 {
@@ -47,6 +49,10 @@ static LRESULT CALLBACK answer(HWND window, UINT message, WPARAM word, LPARAM re
         note("hears WM_CLOSE");
         DestroyWindow(window);
         return 0;
+    case WM_SETTINGCHANGE:
+        if (reason)
+            note("hears WM_SETTINGCHANGE, %s", (const char *)reason);
+        return 0;
     case WM_DESTROY:
         PostQuitMessage(0);
         return 0;
@@ -76,12 +82,16 @@ int main(int count, char **words)
                                       OPEN_EXISTING, 0, NULL);
             if (file == INVALID_HANDLE_VALUE)
                 note("cannot open %s: error %lu", words[i] + 5, GetLastError());
+        } else if (!strncmp(words[i], "restart=", 8)) {
+            MultiByteToWideChar(CP_ACP, 0, words[i] + 8, -1, restart, sizeof restart / sizeof *restart);
+        } else if (!strncmp(words[i], "flags=", 6)) {
+            flags = (DWORD)atoi(words[i] + 6);
         } else {
             manner = words[i];
         }
     }
     /* Who was closed for an update starts again. */
-    RegisterApplicationRestart(L"", 0);
+    RegisterApplicationRestart(restart, flags);
     RegisterClassA(&class);
     if (!CreateWindowA("holder", name, WS_OVERLAPPEDWINDOW | WS_VISIBLE, 40, 40, 320, 120, NULL, NULL, class.hInstance, NULL))
         note("cannot make a window: error %lu", GetLastError());

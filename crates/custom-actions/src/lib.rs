@@ -22,6 +22,7 @@ pub use hosts::Hosts;
 pub use native::NativeHost;
 pub use sandbox::Sandbox;
 pub use windows::{
-    Missing, RegistryThroughWine, WINDOWS_FOLDER_VARIABLE, WindowsFiles, WineHost, WineInsight,
+    Keeper, KeeperError, Missing, RegistryThroughWine, WINDOWS_FOLDER_VARIABLE, WindowsFiles, WineHost,
+    WineInsight,
 };
 pub use words::{SplitError, split};

@@ -7,7 +7,8 @@
 //! | `process`, `frame` | one host process, and what is said on its two pipes |
 //! | `manager`, `ids` | the Restart Manager's functions; which process an id of Windows means |
 //! | `registry`, `service` | the registry and services while Wine runs |
-//! | `inside`, `mappings`, `command_line` | the programs of a Wine that runs: what they hold, their windows, their command lines |
+//! | `keeper` | the library in a prefix that keeps what programs register for their restart |
+//! | `inside`, `running_services`, `mappings`, `command_line` | the programs of a Wine that runs: what they hold, their windows, their command lines |
 //! | `site`, `wine`, `files` | starting hosts, starting Wine; the built Windows side and its copy in the prefix |
 //! | `image`, `missing` | what a file of Windows code is, and what keeps it from running |
 
@@ -19,6 +20,7 @@ mod host;
 mod ids;
 mod image;
 mod inside;
+mod keeper;
 mod manager;
 mod mappings;
 mod missing;
@@ -34,6 +36,7 @@ pub(crate) use files::MountPlace;
 pub use files::{WINDOWS_FOLDER_VARIABLE, WindowsFiles};
 pub use host::WineHost;
 pub use inside::WineInsight;
+pub use keeper::{Keeper, KeeperError};
 pub use missing::Missing;
 pub use registry::RegistryThroughWine;
 

@@ -10,7 +10,7 @@ use reseat_package::{Platform as PackagePlatform, Properties};
 use reseat_restart_manager::Restarted;
 use reseat_script::InstallScript;
 
-use crate::actions::execute;
+use crate::actions::{execute, services};
 use crate::client::Client;
 use crate::custom_action::{self, asynchronous};
 use crate::error::{EngineError, Outcome};
@@ -131,6 +131,9 @@ pub fn install(
     session.installation.host.finish();
     let mut restarted = Vec::new();
     if let Some(conversation) = session.installation.restart.take() {
+        if result.is_ok() {
+            leave_deleted_services(&session, &conversation);
+        }
         let end = conversation.end(restart);
         for failure in end.failures {
             session.warn_of_notice(Notice::NotRestarted { cause: &failure });
@@ -167,6 +170,20 @@ pub fn install(
     log_end(&session, change, Ok(outcome.code()));
     service!("MainEngineThread is returning {}", outcome.code());
     Ok(Report { outcome, product, name, version, change, restarted, pending })
+}
+
+/// What was closed because it held a file and has been removed since cannot be started again.
+fn leave_deleted_services(session: &Session<'_, '_>, conversation: &Conversation) {
+    for name in &session.installation.deleted_services {
+        let registry = session.machine().registry();
+        // One that the new version brings again is started again.
+        if registry.is_ok_and(|registry| registry.exists(&services::key(name))) {
+            continue;
+        }
+        if let Err(error) = conversation.leave_stopped(name) {
+            tracing::warn!(service = name, %error, "a removed service may be started again");
+        }
+    }
 }
 
 /// What the log begins with.
@@ -267,6 +284,7 @@ pub(crate) fn unlocked<'m>(
         around: Vec::new(),
         suspended: false,
         ignores_files_in_use: false,
+        deleted_services: Vec::new(),
         pending: PendingFiles::default(),
         plan: None,
     }

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 
 use reseat_machine::{Hive, Machine, RegistryKey, RegistryValue, View};
 use reseat_restart_manager::{
-    ApplicationList, CancelToken, Error as RmError, Primary, Resources, Restarted, ShutdownOptions,
+    ApplicationList, CancelToken, Error as RmError, Filter, FilterAction, FilterTrigger, Primary, Resources,
+    Restarted, ShutdownOptions,
 };
 
 use crate::log::service;
@@ -151,6 +152,15 @@ impl Conversation {
     /// When the session store or the list of processes cannot be read.
     pub fn list(&self) -> Result<ApplicationList, RmError> {
         self.primary.list()
+    }
+
+    /// Keeps a service that was closed from being started again.
+    ///
+    /// # Errors
+    /// When the session store cannot be written.
+    pub fn leave_stopped(&self, service: &str) -> Result<(), RmError> {
+        let trigger = FilterTrigger::Service(service.to_owned());
+        self.primary.add_filter(Filter { action: FilterAction::NoRestart, trigger })
     }
 
     /// What ends [`Conversation::shut_down`] early.

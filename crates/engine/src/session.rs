@@ -66,6 +66,8 @@ pub struct Installation<'m> {
     pub suspended: bool,
     /// Whether applications in the way are let go on.
     pub ignores_files_in_use: bool,
+    /// The services that were removed.
+    pub deleted_services: Vec<String>,
     /// Files that something goes on using, and what waits for the next start.
     pub pending: PendingFiles,
     /// The files of packages within packages, until all is committed.
@@ -314,10 +316,7 @@ impl<'s, 'm> Session<'s, 'm> {
     pub(crate) fn warn(&mut self, number: u32, fields: &[&str], more: &str) {
         let message = NumberedMessage::new(number, fields.iter().map(|field| (*field).to_owned()));
         service!("Note: {message}");
-        let mut text = self.message_text(&message);
-        if !more.is_empty() {
-            text = followed_by(text, more);
-        }
+        let text = self.warning_text(&message, more);
         self.tell(&Message::Warning { number: Some(number), text });
     }
 
@@ -338,6 +337,12 @@ impl<'s, 'm> Session<'s, 'm> {
         let language = self.installation.interface.language();
         let failure = error.told(language, Some(&self.package), Some(&self.context()));
         self.inform(Notice::Ignored { failure: &failure });
+    }
+
+    /// What [`Session::warn`] says.
+    pub(crate) fn warning_text(&self, message: &NumberedMessage, more: &str) -> String {
+        let text = self.message_text(message);
+        if more.is_empty() { text } else { followed_by(text, more) }
     }
 
     /// Warns of what would end the installation if it had to succeed.

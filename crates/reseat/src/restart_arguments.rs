@@ -134,6 +134,20 @@ Examples:
         #[arg(long)]
         no_reboot: bool,
     },
+    /// Keep what Windows programs register for their restart, which Wine forgets: a library in the prefix
+    #[command(after_help = "\
+Examples:
+  reseat rm keep-registrations            programs that start from now on are started again as they registered
+  reseat rm keep-registrations --show     whether that is so; exit code 0 or 1
+  reseat rm keep-registrations --remove   as before")]
+    KeepRegistrations {
+        /// Take the library away again
+        #[arg(long, conflicts_with = "show")]
+        remove: bool,
+        /// Say whether it is there
+        #[arg(long)]
+        show: bool,
+    },
     /// Take back the registration of a running application
     UnregisterRestart {
         /// The application's process [default: the process that runs this command]

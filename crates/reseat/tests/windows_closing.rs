@@ -66,6 +66,9 @@ impl Scene {
         let scene = Self { place, built, work, prefix, display, server, _lock: lock, _turn: turn };
         // One that an earlier test has left has no display.
         scene.end_wine();
+        if scene.drive_c("windows/system32/reseat-version.dll").exists() {
+            scene.reseat(&["rm", "keep-registrations", "--remove"]);
+        }
         let folder = scene.drive_c("closing");
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir(&folder).unwrap();
@@ -208,6 +211,46 @@ fn a_program_of_wine_is_named_for_a_file_that_only_the_wineserver_has_open_and_i
 }
 
 #[test]
+fn a_program_of_wine_is_started_again_with_what_it_registered_where_that_is_kept_and_not_against_its_flags() {
+    let Some(scene) = Scene::new() else { return };
+    fs::write(scene.drive_c("closing/data"), "text").unwrap();
+    let kept = |options: &[&str]| scene.reseat(&[&["rm", "keep-registrations"], options].concat());
+    let library = scene.drive_c("windows/system32/version.dll");
+    kept(&["--remove"]).expect_code(0);
+    let of_wine = fs::read(&library).unwrap();
+    assert_eq!(kept(&["--show"]).expect_code(1).out, "forgotten\n");
+    kept(&[]).expect_code(0);
+    assert_eq!(kept(&["--show"]).expect_code(0).out, "kept\n");
+
+    let again = r#"restart=C:\closing\kept.log "a gain" end"#;
+    let mut registered = scene.hold("kept", &[r"file=C:\closing\data", again, "end"]);
+    let mut never = scene.hold("never", &[r"file=C:\closing\data", "flags=4", "end"]);
+    let rows = scene.who("closing/data");
+    let restartable =
+        |name: &str| rows.iter().find(|row| row["window"] == name).map(|row| &row["restartable"]);
+    assert_eq!(restartable("kept"), Some(&true.into()), "{rows:#?}");
+    assert_eq!(restartable("never"), Some(&false.into()), "{rows:#?}");
+    let ran = scene.reseat(&["free", scene.drive_c("closing/data").to_str().unwrap(), "--", "true"]);
+    assert_eq!(ran.status.code(), Some(0), "{}", ran.err);
+    scene.expect_end(&mut registered);
+    scene.expect_end(&mut never);
+    let log = || fs::read_to_string(scene.drive_c("closing/kept.log")).unwrap();
+    let began = Instant::now();
+    while !log().lines().any(|line| line.starts_with("a gain ") && line.ends_with(" runs")) {
+        assert!(began.elapsed() < SOON, "{}", log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(scene.notes("never").iter().filter(|it| *it == "runs").count(), 1);
+
+    // Once more puts the same there; taken away, Wine's own is there again.
+    kept(&[]).expect_code(0);
+    kept(&["--remove"]).expect_code(0);
+    assert_eq!(kept(&["--show"]).expect_code(1).out, "forgotten\n");
+    assert_eq!(fs::read(&library).unwrap(), of_wine);
+    assert!(!library.with_file_name("reseat-version.dll").exists());
+}
+
+#[test]
 fn one_that_does_not_answer_is_ended_only_by_force() {
     let Some(scene) = Scene::new() else { return };
     fs::write(scene.drive_c("closing/data"), "text").unwrap();
@@ -240,12 +283,15 @@ fn an_upgrade_closes_programs_of_wine_by_message_and_starts_them_with_the_new_li
             .with_file("Library", "library.dll", library)
             .with_binary("join", join.clone())
             .with_property("OUTSIDE", r"C:\closing\outside")
+            .with_standard_actions(&[("RemoveEnvironmentStrings", 3300), ("WriteEnvironmentStrings", 5200)])
+            .with_row("Environment", &["E", "=-*RESEAT_VERSION", "[ProductVersion]", "Main"])
             .with_action("Join", 1, "join", "Join", 1350);
         product.save(&scene.place, &format!("{version}.msi"))
     };
     scene.reseat(&["install", "-q", package(1).to_str().unwrap()]).expect_code(0);
     let mut one = scene.hold("one", &[r"library=C:\Program Files\Test\library.dll", "close"]);
     let mut other = scene.hold("other", &[r"file=C:\closing\outside", "end"]);
+    let mut listener = scene.hold("listener", &["end"]);
 
     let log = scene.place.path("log");
     let ran = scene.reseat(&["install", "-q", package(2).to_str().unwrap(), "--log", log.to_str().unwrap()]);
@@ -262,7 +308,11 @@ fn an_upgrade_closes_programs_of_wine_by_message_and_starts_them_with_the_new_li
         ["runs with library version 1", asked, told, "hears WM_CLOSE", "ends", "runs with library version 2"]
     );
     assert_eq!(scene.notes("other"), ["runs", asked, told, "ends", "runs"]);
+    // Nobody asked the third one for anything; its window was told of the environment.
+    scene.wait_for("listener", "hears WM_SETTINGCHANGE, Environment", 1);
+    assert!(!scene.notes("listener").iter().any(|it| it.as_str() == asked || it == "ends"));
     assert_eq!(scene.place.sessions(), [""; 0], "sessions left open");
     scene.end_wine();
+    scene.expect_end(&mut listener);
     scene.reseat(&["uninstall", "-q", "Test"]).expect_code(0);
 }

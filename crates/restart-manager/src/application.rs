@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::critical::CriticalReason;
+use crate::inside_wine::WineRestart;
 use crate::process::UniqueProcess;
 use crate::supervised::Supervised;
 use crate::who::{FileState, How, Uninspected};
@@ -188,8 +189,8 @@ pub struct Application {
     pub dependents: Vec<String>,
     /// The service of a supervisor that it is.
     pub(crate) supervised: Option<Supervised>,
-    /// What Wine is to be started with to have it again, if it is a program of Wine that can be started again.
-    pub(crate) wine_command: Option<Vec<String>>,
+    /// How it is started again, if it is a program of Wine that registered for that.
+    pub(crate) wine_restart: Option<WineRestart>,
     /// What sort of application it is.
     pub kind: ApplicationType,
     /// What was done to it.

@@ -96,7 +96,7 @@ impl Filters {
         mask
     }
 
-    /// Whether a filter forbids to start this service again.
+    /// Whether a filter forbids to start this service of a supervisor or of Wine again.
     pub(crate) fn forbids_to_start(&self, service: &str) -> bool {
         let is_it =
             |it: &Filter| matches!(&it.trigger, FilterTrigger::Service(name) if same_service(service, name));

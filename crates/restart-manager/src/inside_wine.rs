@@ -17,6 +17,7 @@ use std::time::Duration;
 use crate::critical::open_process;
 use crate::proc_scan::{Hit, How, Targets};
 use crate::process::{Stat, UniqueProcess, program_path};
+use crate::registration::RestartFlags;
 use crate::script::Environment;
 
 /// A program that runs in some Wine.
@@ -34,8 +35,17 @@ pub struct WineProgram {
     pub services: Vec<String>,
     /// Services that run in other programs and cannot run without one of these.
     pub dependents: Vec<String>,
-    /// What Wine is to be started with to have it again, if it can be started again: its path and its arguments.
-    pub command: Option<Vec<String>>,
+    /// How it is started again, if it registered for that.
+    pub restart: Option<WineRestart>,
+}
+
+/// How a program of Wine is started again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WineRestart {
+    /// What Wine is to be started with: its path and its arguments.
+    pub command: Vec<String>,
+    /// When it is not to be started again.
+    pub flags: RestartFlags,
 }
 
 /// A service that Wine's service manager knows.
@@ -356,7 +366,7 @@ mod tests {
                 windows: None,
                 services: Vec::new(),
                 dependents: Vec::new(),
-                command: None,
+                restart: None,
             };
             Some(Box::new(FakeConnection(vec![program])))
         }

@@ -87,8 +87,8 @@ pub use critical::CriticalReason;
 pub use error::{Error, Refusal};
 pub use filter::{Filter, FilterAction, FilterTrigger};
 pub use inside_wine::{
-    InsideWine, WineAnswer, WineConnection, WineMessage, WineProgram, WineService, WineServiceOrder,
-    WineWindows, is_wine_service, look_inside_wine, wine_prefix,
+    InsideWine, WineAnswer, WineConnection, WineMessage, WineProgram, WineRestart, WineService,
+    WineServiceOrder, WineWindows, is_wine_service, look_inside_wine, wine_prefix,
 };
 pub use listing::{affected, applications};
 pub use primary::{Primary, Restarted};

@@ -180,7 +180,7 @@ fn describe(store: Option<&Store>, judge: &Judge, process: UniqueProcess, used: 
         further_services: Vec::new(),
         dependents: Vec::new(),
         supervised: None,
-        wine_command: None,
+        wine_restart: None,
         kind: if critical.is_some() { ApplicationType::Critical } else { ApplicationType::Console },
         status: ApplicationStatus::RUNNING,
         session_id: audit_session(folder),
@@ -255,8 +255,9 @@ fn find_windows_of_wine(applications: &mut [Application], seen: &mut Seen) {
             application.restartable = true;
             continue;
         }
-        if application.user_id == Some(own) && program.command.is_some() {
-            application.wine_command.clone_from(&program.command);
+        let restart = program.restart.as_ref().filter(|it| !it.flags.contains(RestartFlags::NO_PATCH));
+        if application.user_id == Some(own) && restart.is_some() {
+            application.wine_restart = restart.cloned();
             application.restartable = true;
         }
     }
@@ -315,7 +316,7 @@ fn from_history(entry: Entry) -> Application {
         name: entry.application.name,
         window: None,
         supervised: entry.application.supervised,
-        wine_command: None,
+        wine_restart: None,
         kind: entry.application.kind,
         status,
         session_id: entry.application.session_id,

@@ -8,7 +8,7 @@ use crate::cancel::CancelToken;
 use crate::error::{Error, Refusal};
 use crate::filter::{Filter, FilterChange, FilterTrigger};
 use crate::history::{Action, Stopping};
-use crate::inside_wine::Talk;
+use crate::inside_wine::{Talk, runs_under_wine};
 use crate::journal::Outlives;
 use crate::listing;
 use crate::process::{UniqueProcess, lineage};
@@ -167,6 +167,10 @@ impl Primary {
         let mut refused = self.query(&list, options, &mut talk)?;
         if !refused.is_empty() {
             return Err(Error::ShutdownFailed { applications: refused });
+        }
+        // A program may register for restart, or anew, while it is asked (page RegisterApplicationRestart).
+        if list.running().any(|it| it.kind.has_windows() && runs_under_wine(it.process)) {
+            list = self.list()?;
         }
         for round in 0..ROUNDS {
             let waiting: Vec<Application> = list

@@ -92,8 +92,13 @@ impl Registration {
     }
 
     /// One that is not kept.
-    pub(crate) fn of_now(process: UniqueProcess, program: PathBuf, arguments: Vec<String>) -> Registration {
-        Registration { process, program, arguments, flags: RestartFlags::NONE, boot: boot_id() }
+    pub(crate) fn of_now(
+        process: UniqueProcess,
+        program: PathBuf,
+        arguments: Vec<String>,
+        flags: RestartFlags,
+    ) -> Registration {
+        Registration { process, program, arguments, flags, boot: boot_id() }
     }
 }
 

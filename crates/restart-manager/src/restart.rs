@@ -11,7 +11,7 @@ use crate::detach;
 use crate::error::{Error, Refusal};
 use crate::filter::Filters;
 use crate::history::{Action, Entry, History, Stopping};
-use crate::inside_wine::loader;
+use crate::inside_wine::{WineRestart, loader};
 use crate::journal::Outlives;
 use crate::primary::Restarted;
 use crate::proc_scan::all_processes;
@@ -61,12 +61,11 @@ pub(crate) fn plan(store: &Store, process: UniqueProcess) -> Option<RestartPlan>
     program_path(folder.as_fd()).is_ok().then_some(plan)
 }
 
-/// How to start a program of Wine again: Wine forgets what a program registered, so that it is the command line which it
-/// was started with.
+/// How to start a program of Wine again.
 fn plan_in_wine(application: &Application) -> Option<RestartPlan> {
     let process = application.process;
-    let arguments = application.wine_command.clone()?;
-    let registration = Registration::of_now(process, loader(process)?, arguments);
+    let WineRestart { command, flags } = application.wine_restart.clone()?;
+    let registration = Registration::of_now(process, loader(process)?, command, flags);
     let folder = open_process(process.pid).ok()?;
     let stat = Stat::read(folder.as_fd()).filter(|stat| stat.start_time == process.start_time)?;
     let mut plan = RestartPlan::of(&registration, &stat, folder.as_fd());

@@ -346,7 +346,7 @@ mod tests {
 
     fn application(kind: ApplicationType, critical: Option<CriticalReason>) -> Application {
         Application {
-            wine_command: None,
+            wine_restart: None,
             process: UniqueProcess { pid: u32::MAX, start_time: 1 },
             name: "a".to_owned(),
             window: None,

@@ -64,6 +64,11 @@ impl WindowsFiles {
         FILES.iter().all(|name| self.source(bits, name).is_file())
     }
 
+    /// The library that keeps what programs register for their restart.
+    pub(crate) fn keeper(&self, bits: Bits) -> PathBuf {
+        self.source(bits, "version.dll")
+    }
+
     fn source(&self, bits: Bits, name: &str) -> PathBuf {
         self.folder.join(bits.number().to_string()).join(name)
     }

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use reseat_engine::{ServiceOrder, ServiceState};
 use reseat_restart_manager::{
-    InsideWine, UniqueProcess, WineAnswer, WineConnection, WineMessage, WineProgram, WineService,
-    WineServiceOrder, WineWindows,
+    InsideWine, RestartFlags, UniqueProcess, WineAnswer, WineConnection, WineMessage, WineProgram,
+    WineRestart, WineService, WineServiceOrder, WineWindows,
 };
 
 use super::command_line::arguments;
@@ -37,7 +37,7 @@ const MOST_ENVIRONMENT: u64 = 8 << 20;
 /// What of a program or library is looked through for a name at most, in bytes.
 const MOST_IMAGE: u64 = 256 << 20;
 
-/// Who calls this function wants to be started again. Wine's keeps nothing of what it is told.
+/// Who calls this function wants to be started again. Without the keeper nothing is kept of what it is told.
 const REGISTERS: &[u8] = b"RegisterApplicationRestart";
 
 /// Looks into the Wines of the calling user with the Windows side that the running program finds when it is needed.
@@ -142,6 +142,33 @@ struct Told {
     windows_pid: u32,
     path: String,
     command_line: String,
+    registration: Registration,
+}
+
+/// What a program has registered by RegisterApplicationRestart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Registration {
+    /// Wine keeps nothing of it, and the keeper is not in the program.
+    Unknown,
+    Nothing,
+    Kept {
+        flags: u32,
+        arguments: String,
+    },
+}
+
+impl Told {
+    /// How the program is started again; nothing when it did not register for that.
+    fn restart(&self, images: &[PathBuf], prefix: &Path) -> Option<WineRestart> {
+        let (words, flags) = match &self.registration {
+            // The first word of a command line is the program.
+            Registration::Kept { flags, arguments: text } => (arguments(&format!("program {text}")), *flags),
+            Registration::Unknown if registers(images, prefix) => (arguments(&self.command_line), 0),
+            _ => return None,
+        };
+        let command = std::iter::once(self.path.clone()).chain(words.into_iter().skip(1)).collect();
+        Some(WineRestart { command, flags: RestartFlags::from_bits(flags & 0xF).unwrap_or_default() })
+    }
 }
 
 /// What the host tells of all of them.
@@ -258,17 +285,14 @@ impl Connection {
                 main: windows.find(|(_, is_main, _)| *is_main).map(|(_, _, title)| title.clone()),
             });
             let has_main = windows.as_ref().is_some_and(|it| it.main.is_some());
-            let command = (has_main && registers(&found.images, prefix)).then(|| {
-                let rest = arguments(&told.command_line).into_iter().skip(1);
-                std::iter::once(told.path.clone()).chain(rest).collect()
-            });
+            let restart = has_main.then(|| told.restart(&found.images, prefix)).flatten();
             self.windows_pids.insert(process, told.windows_pid);
             let inodes = answer.files.iter().filter(|it| theirs(it.0)).map(|it| it.1).collect();
             let name = told.path.rsplit('\\').next().unwrap_or_default().to_owned();
             let services: Vec<String> =
                 answer.services.iter().filter(|it| theirs(it.0)).map(|it| it.1.clone()).collect();
             let dependents = dependents(&self.services, &services);
-            self.programs.push(WineProgram { process, name, inodes, windows, services, dependents, command });
+            self.programs.push(WineProgram { process, name, inodes, windows, services, dependents, restart });
         }
     }
 
@@ -363,7 +387,13 @@ fn answer(bytes: &[u8]) -> Result<Answer, FrameError> {
         Answer { programs: Vec::new(), files: Vec::new(), windows: Vec::new(), services: Vec::new() };
     for _ in 0..rest.number()? {
         let windows_pid = rest.number()?;
-        answer.programs.push(Told { windows_pid, path: rest.text()?, command_line: rest.text()? });
+        let (path, command_line) = (rest.text()?, rest.text()?);
+        let registration = match rest.byte()? {
+            0 => Registration::Unknown,
+            1 => Registration::Nothing,
+            _ => Registration::Kept { flags: rest.number()?, arguments: rest.text()? },
+        };
+        answer.programs.push(Told { windows_pid, path, command_line, registration });
     }
     for _ in 0..rest.number()? {
         let windows_pid = rest.number()?;
@@ -408,6 +438,9 @@ mod tests {
             .number(32)
             .text(r"C:\a b.exe")
             .text(r#""C:\a b.exe" x"#)
+            .byte(2)
+            .number(8)
+            .text("/restart \"a b\"")
             .number(1)
             .number(32)
             .number(7)
@@ -424,6 +457,9 @@ mod tests {
         let bytes = frame.finish().unwrap().split_off(5);
         let read = answer(&bytes).unwrap();
         assert_eq!(read.programs[0].path, r"C:\a b.exe");
+        let restart = read.programs[0].restart(&[], Path::new("/prefix")).unwrap();
+        assert_eq!(restart.command, [r"C:\a b.exe", "/restart", "a b"]);
+        assert_eq!(restart.flags, RestartFlags::NO_REBOOT);
         assert_eq!(
             (read.files, read.windows),
             (vec![(32, 1 << 32 | 7)], vec![(32, true, "Title".to_owned())])

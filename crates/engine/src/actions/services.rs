@@ -3,21 +3,23 @@
 //! `servicecontrol-table.md`).
 //!
 //! A service is a key of the registry. Services of a prefix run under Wine. While Wine runs, its service manager is told of
-//! each that is registered or removed, by what writes the registry there, and starts and stops them. While it does not,
-//! there is nothing to stop, and what is to be started cannot be started now; that is said and is no failure, whether
-//! the row waits or not: vital (`serviceinstall-table.md`) is that a service can be installed. Wine's service manager starts
+//! each that is registered or removed, by what writes the registry there, and starts and stops them. Whether it does is
+//! decided when the script comes to that: an action may have started Wine meanwhile, and with it automatic services. While it
+//! does not, there is nothing to stop, and what is to be started cannot be started now; that is said and is no failure,
+//! whether the row waits or not: vital (`serviceinstall-table.md`) is that a service can be installed. Wine's service manager starts
 //! automatic services when the prefix is used next.
 
 use reseat_machine::{Hive, RegistryKey, RegistryValue, WindowsPath, fold};
 use reseat_package::{SequenceTable, ServiceControl, ServiceEvents, ServiceInstall};
 use reseat_script::{RemoveRegistryKey, SetRegistryValue};
 
-use crate::custom_action::service_control::{is_stopped, schedule};
+use crate::custom_action::service_control::{DID_NOT_START, Request, is_stopped, schedule};
 use crate::error::EngineError;
 use crate::error_message::with_causes;
 use crate::host::{ServiceOrder, ServiceState};
 use crate::log::service;
 use crate::notice::Notice;
+use crate::numbered_message::NumberedMessage;
 use crate::selection::Doing;
 use crate::session::Session;
 
@@ -143,24 +145,21 @@ pub fn delete_services(session: &mut Session<'_, '_>) -> Result<(), EngineError>
     for name in controlled(session, ServiceEvents::DELETE, ServiceEvents::UNINSTALL_DELETE)? {
         if session.machine().registry()?.exists(&key(&name)) {
             session.tell_data(&[&name, &name]);
-            if wine_runs(session) {
+            if session.installation.plan.is_none() {
                 stop(session, &name, true)?;
             }
+            session.installation.deleted_services.push(name.clone());
             session.add(RemoveRegistryKey { key: key(&name) }.into())?;
         }
     }
     Ok(())
 }
 
-/// Says of each service that is to be started when it will be.
+/// Has services started, and says of each when it will be if Wine does not run then.
 pub fn start_services(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     for Controlled { name, arguments, waits } in
         controls(session, ServiceEvents::START, ServiceEvents::UNINSTALL_START)?
     {
-        if wine_runs(session) {
-            start(session, &name, arguments, waits)?;
-            continue;
-        }
         let how = match start_type(session, &name)? {
             None => "there is no such service".to_owned(),
             Some(AUTO_START) => "Wine's service manager starts it when the prefix is used next".to_owned(),
@@ -168,7 +167,14 @@ pub fn start_services(session: &mut Session<'_, '_>) -> Result<(), EngineError> 
             Some(_) => format!("'wine net start \"{name}\"' starts it"),
         };
         let shown = display_name(session, &name)?;
-        session.warn(1920, &[&shown, &name], &how);
+        if session.installation.plan.is_some() {
+            session.warn(DID_NOT_START, &[&shown, &name], &how);
+            continue;
+        }
+        let message = NumberedMessage::new(DID_NOT_START, [shown, name.clone()]);
+        let without_wine = Some(session.warning_text(&message, &how));
+        let order = ServiceOrder::Start { arguments, waits };
+        start(session, Request { name, order, without_wine }, waits)?;
     }
     Ok(())
 }
@@ -178,11 +184,9 @@ pub fn stop_services(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     for Controlled { name, waits, .. } in
         controls(session, ServiceEvents::STOP, ServiceEvents::UNINSTALL_STOP)?
     {
-        if wine_runs(session) {
+        if session.installation.plan.is_none() {
             stop(session, &name, waits)?;
-            continue;
         }
-        service!("Service {name} does not run, as Wine does not run on this prefix");
     }
     Ok(())
 }
@@ -215,26 +219,32 @@ fn display_name(session: &Session<'_, '_>, name: &str) -> Result<String, EngineE
     })
 }
 
-/// Whether services can be started and stopped now. What only looks is told nothing of it.
+/// Whether services run now. What only looks is told nothing of it.
 fn wine_runs(session: &Session<'_, '_>) -> bool {
     session.installation.plan.is_none() && session.machine().wine_server().is_some()
 }
 
-/// Has a service started when the script runs. What runs already by then goes on.
-fn start(
-    session: &mut Session<'_, '_>,
-    name: &str,
-    arguments: Vec<String>,
-    waits: bool,
-) -> Result<(), EngineError> {
-    let Some(runs) = runs(session, name) else { return Ok(()) };
-    // Undone only if it did not run before, or not this one.
-    let undo = (!runs || is_stopped(session, name)).then_some(ServiceOrder::Stop { waits: true });
-    session.tell_data(&[name, name]);
-    schedule(session, name, ServiceOrder::Start { arguments, waits }, undo, !waits)
+/// Whether a service is one that Wine starts with itself.
+fn is_automatic(session: &Session<'_, '_>, name: &str) -> Result<bool, EngineError> {
+    let start = session.machine().registry()?.value(&key(name), "Start");
+    Ok(start.and_then(|value| value.as_dword()) == Some(AUTO_START))
 }
 
-/// Has a service stopped when the script runs, after those that depend on it; those that run and are not stopped already.
+/// Has a service started when the script runs. What runs already by then goes on.
+fn start(session: &mut Session<'_, '_>, request: Request, waits: bool) -> Result<(), EngineError> {
+    let runs = match wine_runs(session) {
+        true => runs(session, &request.name),
+        false => Some(is_automatic(session, &request.name)?),
+    };
+    let Some(runs) = runs else { return Ok(()) };
+    // Undone only if it did not run before, or not this one.
+    let undo = (!runs || is_stopped(session, &request.name)).then_some(ServiceOrder::Stop { waits: true });
+    session.tell_data(&[&request.name, &request.name]);
+    schedule(session, request, undo, !waits)
+}
+
+/// Has a service stopped when the script runs, after those that depend on it; those that run, or will if Wine is started
+/// until then, and are not stopped already.
 fn stop(session: &mut Session<'_, '_>, name: &str, waits: bool) -> Result<(), EngineError> {
     let mut names = dependents(session, name)?;
     names.push(name.to_owned());
@@ -242,7 +252,11 @@ fn stop(session: &mut Session<'_, '_>, name: &str, waits: bool) -> Result<(), En
         if is_stopped(session, &name) {
             continue;
         }
-        match runs(session, &name) {
+        let runs = match wine_runs(session) {
+            true => runs(session, &name),
+            false => Some(is_automatic(session, &name)?),
+        };
+        match runs {
             Some(true) => {}
             Some(false) => {
                 service!("Service {name} does not run");
@@ -252,7 +266,8 @@ fn stop(session: &mut Session<'_, '_>, name: &str, waits: bool) -> Result<(), En
         }
         session.tell_data(&[&name, &name]);
         let start = ServiceOrder::Start { arguments: Vec::new(), waits: true };
-        schedule(session, &name, ServiceOrder::Stop { waits }, Some(start), !waits)?;
+        let request = Request { name, order: ServiceOrder::Stop { waits }, without_wine: None };
+        schedule(session, request, Some(start), !waits)?;
     }
     Ok(())
 }

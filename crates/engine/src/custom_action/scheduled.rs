@@ -42,10 +42,13 @@ pub enum ScheduledCode {
         call: WindowsCall,
         facts: DeferredFacts,
     },
-    /// Not an action of the package: what StartServices and StopServices ask of a service while Wine runs.
+    /// Not an action of the package: what StartServices and StopServices ask of a service if Wine runs then.
     Service {
         name: String,
         order: ServiceOrder,
+        /// What is said if it does not run.
+        #[serde(default)]
+        without_wine: Option<String>,
     },
 }
 
@@ -57,7 +60,7 @@ impl ScheduledCall {
 
     /// Whether it stops the service with this name.
     pub fn stops(&self, service: &str) -> bool {
-        matches!(&self.code, ScheduledCode::Service { name, order: ServiceOrder::Stop { .. } }
+        matches!(&self.code, ScheduledCode::Service { name, order: ServiceOrder::Stop { .. }, .. }
             if name.eq_ignore_ascii_case(service))
     }
 
@@ -134,8 +137,9 @@ pub fn run_scheduled<'h>(
             let started = host.start_windows(&call);
             (Kind::Windows(call), started, facts)
         }
-        ScheduledCode::Service { name, order } => {
-            return service_control::run(host, surroundings, action, phase, &name, order);
+        ScheduledCode::Service { name, order, without_wine } => {
+            let request = service_control::Request { name, order, without_wine };
+            return service_control::run(host, surroundings, action, phase, request);
         }
     };
     let mut code = started.map_err(|source| failure(not_run(&kind, source)))?;

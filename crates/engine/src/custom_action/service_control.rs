@@ -1,4 +1,4 @@
-//! Services in the install script: what StartServices and StopServices ask of them while Wine runs (pages
+//! Services in the install script: what StartServices and StopServices ask of them if Wine runs when that comes to pass (pages
 //! `startservices-action.md`, `stopservices-action.md`, `servicecontrol-table.md`).
 //!
 //! They are in the script as custom actions are: one entry that asks, and one that undoes it. A service that a rollback
@@ -12,9 +12,12 @@ use crate::error_message::{followed_by, with_causes};
 use crate::functions::Surroundings;
 use crate::host::{CustomActionHost, HostError, ServiceOrder, ServiceState};
 use crate::interface::Message;
-use crate::log::service;
+use crate::log::{plain, service};
 use crate::numbered_message::NumberedMessage;
 use crate::session::Session;
+
+/// The number of the message for a service that did not start.
+pub const DID_NOT_START: u32 = 1920;
 
 /// Why a service is not as it was asked to be.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +46,7 @@ impl ServiceFailure {
     /// The number of the documented message (page `windows-installer-error-messages.md`).
     pub fn number(&self) -> u32 {
         match self {
-            Self::Start { .. } => 1920,
+            Self::Start { .. } => DID_NOT_START,
             Self::Stop { .. } => 1921,
         }
     }
@@ -70,24 +73,37 @@ pub enum ServiceTrouble {
     Host(#[from] HostError),
 }
 
+/// What is asked of a service.
+#[derive(Debug)]
+pub struct Request {
+    /// The service.
+    pub name: String,
+    /// What for.
+    pub order: ServiceOrder,
+    /// What is said, with the number of the order's failure, if Wine does not run then.
+    pub without_wine: Option<String>,
+}
+
 /// Writes into the script that a service is asked for something, and what undoes that.
 ///
 /// # Errors
 /// Before InstallInitialize.
 pub fn schedule(
     session: &mut Session<'_, '_>,
-    name: &str,
-    order: ServiceOrder,
+    request: Request,
     undo: Option<ServiceOrder>,
     ignore_result: bool,
 ) -> Result<(), EngineError> {
+    let Request { name, order, mut without_wine } = request;
     let action = format!("{} ({name})", session.action);
     // In this order: before an action runs the registry is kept, and a service is stopped again while it is still there.
     let undo = undo.map(|undo| (undo, ActionKind::Rollback));
     for (order, kind) in std::iter::once((order, ActionKind::Deferred)).chain(undo) {
-        let call = ScheduledCall::plain(ScheduledCode::Service { name: name.to_owned(), order });
+        // The first is the one that is asked for.
+        let without_wine = without_wine.take();
+        let call = ScheduledCall::plain(ScheduledCode::Service { name: name.clone(), order, without_wine });
         let call = serde_json::to_value(&call);
-        let call = call.map_err(|error| EngineError::row("ServiceControl", name, error.to_string()))?;
+        let call = call.map_err(|error| EngineError::row("ServiceControl", &name, error.to_string()))?;
         session.add(Operation::CustomAction(ScheduledAction {
             action: action.clone(),
             kind,
@@ -110,7 +126,7 @@ pub fn is_stopped(session: &Session<'_, '_>, name: &str) -> bool {
     })
 }
 
-/// Asks a service for something, if Wine still runs.
+/// Asks a service for something, if Wine runs.
 ///
 /// # Errors
 /// When it is not as it was asked to be.
@@ -119,18 +135,23 @@ pub fn run(
     surroundings: &mut Surroundings<'_>,
     action: &ScheduledAction,
     phase: Phase,
-    name: &str,
-    order: ServiceOrder,
+    request: Request,
 ) -> Result<(), ActionFailure> {
+    let Request { name, order, without_wine } = request;
     if surroundings.machine.wine_server().is_none() {
-        service!("Service {name} is not asked for anything, as Wine does not run any more");
+        service!("Service {name} is not asked for anything, as Wine does not run on this prefix");
+        if let Some(text) = without_wine.filter(|_| phase == Phase::Execution) {
+            plain!("Warning {DID_NOT_START}. {text}");
+            let number = Some(DID_NOT_START);
+            surroundings.interface.message(&Message::Warning { number, text });
+        }
         return Ok(());
     }
     if phase == Phase::Rollback && matches!(order, ServiceOrder::Start { .. }) {
-        surroundings.services_to_start.push((name.to_owned(), order));
+        surroundings.services_to_start.push((name, order));
         return Ok(());
     }
-    let done = ask(host, name, &order);
+    let done = ask(host, &name, &order);
     if let Err(failure) = &done
         && action.ignore_result
     {

@@ -4,6 +4,7 @@ use std::os::unix::process::parent_id;
 use std::path::Path;
 use std::process::ExitCode;
 
+use reseat_custom_actions::Keeper;
 use reseat_restart_manager::who::FileState;
 use reseat_restart_manager::{
     Error, Filter, FilterAction, FilterTrigger, Primary, RestartFlags, Restarted, Secondary, SessionKey,
@@ -44,6 +45,7 @@ pub fn run(global: &Global, command: Rm) -> Result<ExitCode, Failure> {
             let flags = if no_reboot { RestartFlags::NO_REBOOT } else { RestartFlags::NONE };
             Store::open()?.register_for(pid.unwrap_or_else(parent_id), &arguments, flags)?;
         }
+        Rm::KeepRegistrations { remove, show } => return keep_registrations(global, remove, show),
         Rm::UnregisterRestart { pid } => Store::open()?.unregister_for(pid.unwrap_or_else(parent_id))?,
         Rm::Remember => remember_all(global)?,
         Rm::Recover => return recover_all(global),
@@ -190,6 +192,24 @@ fn row(filter: &Filter) -> serde_json::Value {
         FilterTrigger::Service(name) => ("service", name.clone()),
     };
     json!({ "filter": action, "for": kind, "name": name })
+}
+
+fn keep_registrations(global: &Global, remove: bool, show: bool) -> Result<ExitCode, Failure> {
+    let machine = prefix::open(global)?;
+    let keeper = Keeper::of(&machine);
+    if !show {
+        let _lock = machine.lock()?;
+        let done = if remove { keeper.remove() } else { keeper.put() };
+        done.map_err(|error| Failure::new(&error))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let is_there = keeper.is_there().map_err(|error| Failure::new(&error))?;
+    if global.json {
+        output::json(&json!({ "prefix": machine.prefix(), "kept": is_there }));
+    } else {
+        println!("{}", if is_there { "kept" } else { "forgotten" });
+    }
+    Ok(ExitCode::from(u8::from(!is_there)))
 }
 
 fn remember_all(global: &Global) -> Result<(), Failure> {

@@ -1,8 +1,9 @@
 //! What tests of Windows code share: Wine, the built Windows side, and code to be run.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -53,8 +54,60 @@ static WINDOWS: OnceLock<Option<Windows>> = OnceLock::new();
 static TURN: Mutex<()> = Mutex::new(());
 
 pub fn windows() -> Option<(&'static Windows, MutexGuard<'static, ()>)> {
+    let there = prepared();
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner).take();
+    there
+}
+
+/// The same with a Wine that runs.
+pub fn windows_that_runs() -> Option<(&'static Windows, MutexGuard<'static, ()>)> {
+    let (windows, turn) = prepared()?;
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| KeepsWine::start(windows));
+    Some((windows, turn))
+}
+
+fn prepared() -> Option<(&'static Windows, MutexGuard<'static, ()>)> {
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     WINDOWS.get_or_init(Windows::prepare).as_ref().map(|windows| (windows, turn))
+}
+
+/// The Wine that tests share which need one that runs: to start it takes seconds.
+static KEPT: Mutex<Option<KeepsWine>> = Mutex::new(None);
+
+/// A program that keeps Wine running on the prefix until it is dropped, or until the tests end: its input ends then.
+pub struct KeepsWine(Child);
+
+impl KeepsWine {
+    fn start(windows: &Windows) -> Self {
+        let ready = windows.drive_c("ready.txt");
+        let _ = fs::remove_file(&ready);
+        let mut command = wine(&windows.prefix, &["cmd.exe", "/q"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        child.stdin.as_mut().unwrap().write_all(b"echo ready>C:\\ready.txt\r\n").unwrap();
+        // A wineserver that is about to end may still be there, so that its being there says nothing.
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !ready.exists() {
+            assert!(Instant::now() < deadline, "Wine does not start");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Self(child)
+    }
+}
+
+impl Drop for KeepsWine {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Wine as `reseat` starts it: where its server is depends on the environment.
+pub fn wine(prefix: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("wine");
+    command.args(arguments).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.env("WINEPREFIX", prefix).env("HOME", prefix).env("LC_ALL", "C.UTF-8");
+    command.env("WINEDEBUG", "-all").stderr(Stdio::null());
+    command
 }
 
 impl Windows {

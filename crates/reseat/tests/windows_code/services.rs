@@ -2,45 +2,7 @@
 
 use super::*;
 
-use std::io::Write;
-use std::process::{Child, Command, Stdio};
-
-use super::support::windows::Windows;
-
-/// A program that keeps Wine running on the prefix until it is dropped.
-struct KeepsWine(Child);
-
-impl KeepsWine {
-    fn start(windows: &Windows, place: &Place) -> Self {
-        let ready = windows.drive_c("ready.txt");
-        let _ = fs::remove_file(&ready);
-        let mut command = wine(windows, place, &["cmd.exe", "/q"]);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        child.stdin.as_mut().unwrap().write_all(b"echo ready>C:\\ready.txt\r\n").unwrap();
-        // A wineserver that is about to end may still be there, so that its being there says nothing.
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !ready.exists() {
-            assert!(Instant::now() < deadline, "Wine does not start");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        Self(child)
-    }
-}
-
-impl Drop for KeepsWine {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Wine as `reseat` starts it in this place: where its server is depends on the environment.
-fn wine(windows: &Windows, place: &Place, arguments: &[&str]) -> Command {
-    let mut command = place.command("wine");
-    command.args(arguments).env("WINEPREFIX", &windows.prefix).env_remove("TMPDIR");
-    command.env("WINEDEBUG", "-all").stderr(Stdio::null());
-    command
-}
+use super::support::windows::{Windows, windows_that_runs, wine};
 
 /// The program of a service, which says in its file what becomes of it.
 fn service(place: &Place, version: &str) -> Vec<u8> {
@@ -82,10 +44,11 @@ fn product(windows: &Windows, place: &Place, version: &str) -> Product {
 const OWN_PROCESS: i32 = 16;
 const SHARE_PROCESS: i32 = 32;
 
-/// Services of this type, of which the first holds a file, the second needs the first, and the third does not run.
+/// Services of this type, of which the first holds a file of the package, the second needs the first, and the third does not run.
 fn holder(windows: &Windows, place: &Place, kind: i32) -> Product {
     // Those of one process have one command line.
-    let of_others = if kind == SHARE_PROCESS { r"C:\held.txt" } else { "" };
+    let held = r#""C:\Program Files\Test\readme.txt""#;
+    let of_others = if kind == SHARE_PROCESS { held } else { "" };
     let kind = kind.to_string();
     let row = |key, name, needs, arguments| {
         [key, name, "", &kind, "3", "1", "", needs, "", "", arguments, "Main", ""]
@@ -100,7 +63,7 @@ fn holder(windows: &Windows, place: &Place, kind: i32) -> Product {
             ("InstallServices", 5800),
             ("StartServices", 5900),
         ])
-        .with_row("ServiceInstall", &row("1", "ReseatOne", "", r"C:\held.txt"))
+        .with_row("ServiceInstall", &row("1", "ReseatOne", "", held))
         .with_row("ServiceInstall", &row("2", "ReseatTwo", "ReseatOne[~]", of_others))
         .with_row("ServiceInstall", &row("3", "ReseatThree", "", of_others))
         .with_row("ServiceControl", &["1", "ReseatOne", "163", "", "1", "Main"])
@@ -117,10 +80,9 @@ fn said_now(said: &Path) -> String {
 
 #[test]
 fn services_are_installed_started_stopped_and_removed_by_the_wine_that_runs_and_that_is_undone() {
-    let Some((windows, _turn)) = windows() else { return };
+    let Some((windows, _turn)) = windows_that_runs() else { return };
     let place = Place::new();
     let said = windows.drive_c("service.txt");
-    let wine_runs = KeepsWine::start(windows, &place);
     if windows.drive_c("Program Files/Test").exists() {
         windows.reseat(&place, &["uninstall", "-q", "Test"]);
     }
@@ -169,51 +131,45 @@ fn services_are_installed_started_stopped_and_removed_by_the_wine_that_runs_and_
     assert_eq!(said_now(), "Two 2.0 stopped, One 2.0 stopped");
     assert!(!windows.registry().contains(r"Services\\Reseat"));
     assert!(!windows.drive_c("Program Files/Test").exists());
-    drop(wine_runs);
 }
 
 #[test]
 fn a_service_that_does_not_start_ends_the_installation_with_its_message() {
-    let Some((windows, _turn)) = windows() else { return };
+    let Some((windows, _turn)) = windows_that_runs() else { return };
     let place = Place::new();
-    let wine_runs = KeepsWine::start(windows, &place);
     // It runs, and is no service.
     let product =
         product(windows, &place, "1.0").with_row("ServiceControl", &["D", "Absent", "1", "", "1", "Main"]);
     windows.install(&place, &product, &[]).expect_failure(&["1920", "'Absent'", "no such service"]);
     assert!(!windows.registry().contains(r"Services\\Reseat"));
-    drop(wine_runs);
 }
 
 #[test]
 fn programs_of_the_wine_that_runs_see_the_environment_as_it_was_made() {
-    let Some((windows, _turn)) = windows() else { return };
+    let Some((windows, _turn)) = windows_that_runs() else { return };
     let place = Place::new();
-    let wine_runs = KeepsWine::start(windows, &place);
     let product = windows
         .product()
         .with_standard_actions(&[("RemoveEnvironmentStrings", 3300), ("WriteEnvironmentStrings", 5200)])
         .with_row("Environment", &["E", "=-*RESEAT_VARIABLE", "of [ProductName]", "Main"]);
     let seen = || {
-        let output = wine(windows, &place, &["cmd.exe", "/c", "echo %RESEAT_VARIABLE%"]).output().unwrap();
+        let output = wine(&windows.prefix, &["cmd.exe", "/c", "echo %RESEAT_VARIABLE%"]).output().unwrap();
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
     windows.install(&place, &product, &[]).expect_code(0);
     assert_eq!(seen(), "of Test");
     windows.reseat(&place, &["uninstall", "-q", "Test"]).expect_code(0);
     assert_eq!(seen(), "%RESEAT_VARIABLE%");
-    drop(wine_runs);
 }
 
 #[test]
 fn a_service_of_wine_that_holds_a_file_is_named_stopped_and_started_again_with_those_that_need_it() {
-    let Some((windows, _turn)) = windows() else { return };
+    let Some((windows, _turn)) = windows_that_runs() else { return };
     let place = Place::new();
-    let wine_runs = KeepsWine::start(windows, &place);
     windows.install(&place, &holder(windows, &place, OWN_PROCESS), &[]).expect_code(0);
     let said = windows.drive_c("service.txt");
     let _ = fs::remove_file(&said);
-    let held = windows.drive_c("held.txt");
+    let held = windows.drive_c("Program Files/Test/readme.txt");
     let held = held.to_str().unwrap();
     let who = windows.reseat(&place, &["who", held]);
     let line = who.out.lines().find(|line| line.contains("ReseatOne with ReseatTwo"));
@@ -237,23 +193,40 @@ fn a_service_of_wine_that_holds_a_file_is_named_stopped_and_started_again_with_t
     assert_eq!(said_now(&said), around);
     let idle = windows.reseat(&place, &["who", "ReseatThree"]);
     assert_eq!((idle.status.code(), idle.out.as_str()), (Some(1), ""), "{}", idle.err);
-    windows.reseat(&place, &["uninstall", "-q", "Test"]).expect_code(0);
-    drop(wine_runs);
+    // Closed for the file that it holds and removed since, none of them is owed a start.
+    let ran = windows.reseat(&place, &["uninstall", "-q", "Test"]);
+    assert_eq!((ran.status.code(), ran.err.as_str()), (Some(0), ""));
+    assert_eq!(said_now(&said), "Two 1.0 stopped, One 1.0 stopped");
 }
 
 #[test]
 fn services_of_the_kind_that_shares_a_process_are_each_stopped_and_started_again_by_what_they_need() {
-    let Some((windows, _turn)) = windows() else { return };
+    let Some((windows, _turn)) = windows_that_runs() else { return };
     let place = Place::new();
-    let wine_runs = KeepsWine::start(windows, &place);
     windows.install(&place, &holder(windows, &place, SHARE_PROCESS), &[]).expect_code(0);
     let said = windows.drive_c("service.txt");
     let _ = fs::remove_file(&said);
     // Wine 8 gives each of them a process of its own nevertheless, and both hold the file.
-    let held = windows.drive_c("held.txt");
+    let held = windows.drive_c("Program Files/Test/readme.txt");
     let ran = windows.reseat(&place, &["free", held.to_str().unwrap(), "--", "true"]);
     assert_eq!(ran.status.code(), Some(0), "{}{}", ran.out, ran.err);
     assert_eq!(said_now(&said), "Two 1.0 stopped, One 1.0 stopped, One 1.0 started, Two 1.0 started");
     windows.reseat(&place, &["uninstall", "-q", "Test"]).expect_code(0);
-    drop(wine_runs);
+}
+
+#[test]
+fn services_are_started_by_a_wine_that_the_script_itself_has_started() {
+    let Some((windows, _turn)) = windows() else { return };
+    let place = Place::new();
+    windows.wait_for_end();
+    let said = windows.drive_c("service.txt");
+    let _ = fs::remove_file(&said);
+    let product = holder(windows, &place, OWN_PROCESS)
+        .with_action("SetData", 51, "Deferred", r"C:\written.txt|text", 1450)
+        .with_action("Deferred", 1 + DEFERRED, "actions", "Deferred", 5850);
+    let ran = windows.install(&place, &product, &[]);
+    assert_eq!((ran.status.code(), ran.err.as_str()), (Some(0), ""));
+    let said = said_now(&said);
+    assert!(said.starts_with("One 1.0 started, Two 1.0 started"), "{said}");
+    windows.reseat(&place, &["uninstall", "-q", "Test"]).expect_code(0);
 }
