@@ -90,7 +90,10 @@ impl<'a> Keeper<'a> {
     /// # Errors
     /// When the built Windows side is missing, or the place is taken; nothing is changed then.
     pub fn put(&self) -> Result<(), KeeperError> {
-        let files = WindowsFiles::find().ok_or(Missing::WindowsSide)?;
+        self.put_from(&WindowsFiles::find().ok_or(Missing::WindowsSide)?)
+    }
+
+    fn put_from(&self, files: &WindowsFiles) -> Result<(), KeeperError> {
         if let Some(other) = self.named()?.filter(|it| it != OVERRIDE) {
             return Err(KeeperError::Overridden(other));
         }
@@ -216,4 +219,87 @@ fn copy(from: &Path, to: &Path) -> Result<(), KeeperError> {
     file.as_file().sync_all().map_err(failed)?;
     file.persist(to).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Scene {
+        machine: Machine,
+        files: WindowsFiles,
+        system: PathBuf,
+        _folder: tempfile::TempDir,
+    }
+
+    /// A library of Wine's, which has its mark behind the first header.
+    fn of_wine(text: &str) -> String {
+        format!("{:64}Wine builtin DLL{text}", "MZ")
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let built = folder.path().join("built");
+            for bits in ["64", "32"] {
+                fs::create_dir_all(built.join(bits)).unwrap();
+                fs::write(built.join(bits).join(LIBRARY), format!("MZ {bits} ReseatKeeper")).unwrap();
+            }
+            let machine = Machine::create(&folder.path().join("prefix"), Bitness::X64).unwrap();
+            let system = machine.prefix().join("drive_c/windows/system32");
+            fs::create_dir_all(&system).unwrap();
+            Self { machine, files: WindowsFiles::new(built), system, _folder: folder }
+        }
+
+        fn put(&self) -> Result<(), KeeperError> {
+            Keeper::of(&self.machine).put_from(&self.files)
+        }
+
+        fn library(&self) -> String {
+            fs::read_to_string(self.system.join(LIBRARY)).unwrap()
+        }
+    }
+
+    #[test]
+    fn it_takes_the_place_of_wines_own_and_gives_it_back() {
+        let scene = Scene::new();
+        fs::write(scene.system.join(LIBRARY), of_wine("8")).unwrap();
+        let keeper = Keeper::of(&scene.machine);
+        assert!(!keeper.is_there().unwrap());
+        scene.put().unwrap();
+        scene.put().unwrap();
+        assert!(keeper.is_there().unwrap());
+        assert_eq!(scene.library(), "MZ 64 ReseatKeeper");
+        keeper.remove().unwrap();
+        keeper.remove().unwrap();
+        assert!(!keeper.is_there().unwrap());
+        assert_eq!(scene.library(), of_wine("8"));
+        assert!(!scene.system.join(OWN).exists());
+    }
+
+    #[test]
+    fn what_an_update_of_wine_has_put_there_stays() {
+        let scene = Scene::new();
+        fs::write(scene.system.join(LIBRARY), of_wine("8")).unwrap();
+        scene.put().unwrap();
+        fs::write(scene.system.join(LIBRARY), of_wine("9")).unwrap();
+        let keeper = Keeper::of(&scene.machine);
+        assert!(!keeper.is_there().unwrap());
+        keeper.remove().unwrap();
+        assert_eq!(scene.library(), of_wine("9"));
+        assert!(!scene.system.join(OWN).exists());
+    }
+
+    #[test]
+    fn a_place_that_is_empty_or_taken_and_an_override_of_the_users_own_are_named() {
+        let scene = Scene::new();
+        assert!(matches!(scene.put(), Err(KeeperError::NotPrepared(_))));
+        fs::write(scene.system.join(LIBRARY), "MZ of somebody").unwrap();
+        assert!(matches!(scene.put(), Err(KeeperError::Foreign(_))));
+        fs::write(scene.system.join(LIBRARY), of_wine("8")).unwrap();
+        let own = RegistryValue::String("builtin".to_owned());
+        scene.machine.registry().unwrap().set_value(&overrides(), OVERRIDE_NAME, own).unwrap();
+        assert!(matches!(scene.put(), Err(KeeperError::Overridden(text)) if text == "builtin"));
+        assert_eq!(scene.library(), of_wine("8"));
+    }
 }
