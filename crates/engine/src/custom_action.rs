@@ -74,7 +74,7 @@ pub fn run(session: &mut Session<'_, '_>, row: &CustomAction) -> Result<Flow, En
 
 /// Why an action has nothing to do in this sequence (pages `custom-action-execution-scheduling-options.md` and
 /// `custom-action-patch-uninstall-option.md`).
-fn not_due(session: &Session<'_, '_>, action: &DecodedAction) -> Option<&'static str> {
+pub fn not_due(session: &Session<'_, '_>, action: &DecodedAction) -> Option<&'static str> {
     if action.execution == Execution::Immediate(Repetition::ClientRepeat) {
         return Some("it runs only after the user interface sequence");
     }

@@ -198,6 +198,12 @@ pub enum EngineError {
         /// The action that has to come first.
         needed: &'static str,
     },
+    /// An action stands behind InstallFinalize and would write into the script.
+    #[error("action {action} is sequenced behind InstallFinalize, where the script has ended")]
+    BehindScript {
+        /// The action.
+        action: String,
+    },
     /// A sequence names an action that there is not.
     #[error("{action} is no standard action and not in the CustomAction table")]
     UnknownAction {

@@ -60,6 +60,7 @@ impl EngineError {
                 (_, "CostFinalize") => message(2731, &[]),
                 _ => None,
             },
+            Self::BehindScript { .. } => message(2762, &[]),
             Self::UnknownAction { action } => message(2726, &[action]),
             Self::ExistingFile { path, source } => message(1305, &[path, &system_error(source)]),
             Self::TemporaryPackage { source } => {
@@ -107,7 +108,9 @@ impl EngineError {
                     | Self::Package(_)
                     | Self::Database(_)
                     | Self::Journal(_)
-                    | Self::Permission(_) => followed_by(text, &self.to_string()),
+                    | Self::Permission(_)
+                    | Self::Sequence { .. }
+                    | Self::BehindScript { .. } => followed_by(text, &self.to_string()),
                     Self::Row { fault, .. } if message.number() == 2730 => {
                         followed_by(text, &fault.to_string())
                     }

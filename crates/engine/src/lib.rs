@@ -69,6 +69,7 @@ mod replaced_folders;
 mod request;
 mod restart;
 mod row_fault;
+mod script_end;
 mod secrets;
 mod selection;
 mod sequence;

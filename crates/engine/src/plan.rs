@@ -23,6 +23,7 @@ use crate::installation::{self, ProductChange};
 use crate::interface::UserInterface;
 use crate::request::Request;
 use crate::restart::{self, Control, Shutdown};
+use crate::script_end;
 use crate::selection::PlannedFile;
 use crate::session::Session;
 
@@ -416,6 +417,9 @@ pub(crate) fn note_action(session: &mut Session<'_, '_>, row: &CustomAction) -> 
     } else {
         (ActionOutcome::Runs, runs_now)
     };
+    if session.is_finished && !is_immediate && outcome == ActionOutcome::Runs {
+        script_end::note(session);
+    }
     let refused = custom_action::obstacle(session, row)?.is_some()
         && !request.skip_unsupported
         && !request.custom_actions.skips(&row.action);

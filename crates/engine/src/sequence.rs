@@ -12,6 +12,7 @@ use crate::error::EngineError;
 use crate::interface::Message;
 use crate::log::{plain, service};
 use crate::notice::Notice;
+use crate::numbered_message::NumberedMessage;
 use crate::plan;
 use crate::session::Session;
 use crate::standard_action::{self, Service};
@@ -120,6 +121,10 @@ pub fn do_action(session: &mut Session<'_, '_>, name: &str) -> Result<Flow, Engi
     session.action = name.to_owned();
     let started = Instant::now();
     let result = serve(session, name);
+    for table in session.package.take_absent() {
+        let note = NumberedMessage::new(2205, [String::new(), table.to_owned()]);
+        service!("Note: {note}");
+    }
     // The numbers of the page `logging-of-action-return-values.md`.
     let return_value = match &result {
         Ok(Flow::GoOn) => 1,

@@ -39,6 +39,7 @@ use crate::plan::Draft;
 use crate::request::{Request, TopLevel};
 use crate::restart::Conversation;
 use crate::row_fault::RowFault;
+use crate::script_end;
 use crate::secrets;
 use crate::selection::{PlannedFile, Selection};
 use crate::sequence::NAMED_SEQUENCE;
@@ -260,6 +261,13 @@ impl<'s, 'm> Session<'s, 'm> {
 
     /// Adds an operation to the install script.
     pub(crate) fn add(&mut self, operation: Operation) -> Result<(), EngineError> {
+        if !self.in_script && self.is_finished {
+            if self.installation.plan.is_none() {
+                return Err(EngineError::BehindScript { action: self.action.clone() });
+            }
+            script_end::note(self);
+            return Ok(());
+        }
         if !self.in_script {
             return Err(EngineError::Sequence { action: self.action.clone(), needed: "InstallInitialize" });
         }

@@ -7,6 +7,7 @@
 //!   [`launch`], [`search`], [`upgrade`], [`custom_action`], [`sequence`], [`class`], [`odbc`], [`assembly`],
 //!   [`permission`] with its [`security_descriptor`]s, [`patch`]; templates of messages in [`message`].
 //! - [`Layout`]: where the files of a package, patch or merge module go, for those who unpack it.
+//! - [`MisplacedAction`]: actions that stand where they cannot run.
 //! - Decisions that are pure functions of what is known: [`feature_state`] and [`file_versioning`].
 
 pub mod assembly;
@@ -28,6 +29,7 @@ pub mod ini_file;
 pub mod launch;
 pub mod layout;
 pub mod message;
+mod misplaced_action;
 pub mod odbc;
 mod package;
 pub mod patch;
@@ -68,6 +70,7 @@ pub use formatted::{FormatContext, Formatted, FormattedText, PathForm};
 pub use ini_file::{IniAction, IniFile, RemoveIniFile};
 pub use launch::LaunchCondition;
 pub use layout::{LaidOutFile, Layout, LayoutProblem};
+pub use misplaced_action::MisplacedAction;
 pub use odbc::{OdbcAttribute, OdbcDataSource, OdbcDriver, OdbcSourceAttribute, OdbcTranslator};
 pub use package::{Package, PackageError, Platform, Rows};
 pub use patch::{MsiPatchHeader, MsiPatchMetadata, MsiPatchSequence, PatchPackage, PatchRow};

@@ -6,7 +6,8 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reseat_database::{
-    Database, DatabaseError, DatabaseKind, PackageCode, ProductCode, Stream, SummaryInformation, UpgradeCode,
+    Database, DatabaseError, DatabaseKind, PackageCode, ProductCode, Stream, SummaryInformation, Table,
+    UpgradeCode,
 };
 
 use crate::directory::{DirectoryError, DirectoryTree};
@@ -154,6 +155,8 @@ pub struct Package {
     loaded: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     sequences: Mutex<HashMap<SequenceTable, Arc<Sequence>>>,
     directories: Mutex<Option<Arc<DirectoryTree>>>,
+    /// Tables that were asked for and are not there, since somebody wanted to know.
+    absent: Mutex<Vec<&'static str>>,
 }
 
 /// A copy reads its tables anew.
@@ -172,6 +175,7 @@ impl Clone for Package {
             loaded: Mutex::default(),
             sequences: Mutex::default(),
             directories: Mutex::default(),
+            absent: Mutex::default(),
         }
     }
 }
@@ -190,7 +194,10 @@ impl Package {
         if let Some(kind) = kind {
             return Err(PackageError::NotAPackage { kind });
         }
-        let properties = load::<PropertyRow>(&database)?;
+        let properties = match database.table("Property")? {
+            Some(table) => load::<PropertyRow>(&table)?,
+            None => Rows::default(),
+        };
         let value = |name: &str| properties.find(name).map(|row| row.value.clone());
         let required = |property| value(property).ok_or(PackageError::MissingProperty { property });
         let code = required("ProductCode")?;
@@ -230,6 +237,7 @@ impl Package {
             loaded: Mutex::default(),
             sequences: Mutex::default(),
             directories: Mutex::default(),
+            absent: Mutex::default(),
         };
         package.keep(Arc::new(properties));
         Ok(package)
@@ -312,7 +320,13 @@ impl Package {
         if let Some(rows) = kept.and_then(|rows| rows.downcast().ok()) {
             return Ok(rows);
         }
-        let rows = Arc::new(load::<T>(&self.database)?);
+        let rows = match self.database.table(T::TABLE)? {
+            Some(table) => Arc::new(load::<T>(&table)?),
+            None => {
+                lock(&self.absent).push(T::TABLE);
+                Arc::default()
+            }
+        };
         self.keep(rows.clone());
         Ok(rows)
     }
@@ -327,6 +341,11 @@ impl Package {
     /// As [`Package::rows`].
     pub fn find<T: TableRow + Clone>(&self, key: &str) -> Result<Option<T>, PackageError> {
         Ok(self.rows::<T>()?.find(key).cloned())
+    }
+
+    /// The tables that were asked for since the last call and are not there.
+    pub fn take_absent(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *lock(&self.absent))
     }
 
     /// Whether a table is there and has rows.
@@ -417,10 +436,7 @@ impl Package {
     }
 }
 
-fn load<T: TableRow>(database: &Database) -> Result<Rows<T>, PackageError> {
-    let Some(table) = database.table(T::TABLE)? else {
-        return Ok(Rows::default());
-    };
+fn load<T: TableRow>(table: &Table) -> Result<Rows<T>, PackageError> {
     let mut rows = Vec::with_capacity(table.len());
     let mut positions = HashMap::with_capacity(table.len());
     for row in table.rows() {

@@ -22,38 +22,6 @@ pub enum Change {
     },
 }
 
-/// Public properties that a user without rights may always set in a managed installation.
-const RESTRICTED: &[&str] = &[
-    "ACTION",
-    "AFTERREBOOT",
-    "ALLUSERS",
-    "EXECUTEACTION",
-    "EXECUTEMODE",
-    "FILEADDDEFAULT",
-    "FILEADDLOCAL",
-    "FILEADDSOURCE",
-    "INSTALLLEVEL",
-    "LIMITUI",
-    "LOGACTION",
-    "MSIENFORCEUPGRADECOMPONENTRULES",
-    "MSIINSTANCEGUID",
-    "MSINEWINSTANCE",
-    "MSIPATCHREMOVE",
-    "NOCOMPANYNAME",
-    "NOUSERNAME",
-    "PATCH",
-    "PRIMARYFOLDER",
-    "PROMPTROLLBACKCOST",
-    "REBOOT",
-    "REINSTALL",
-    "REINSTALLMODE",
-    "RESUME",
-    "SEQUENCE",
-    "SHORTFILENAMES",
-    "TRANSFORMS",
-    "TRANSFORMSATSOURCE",
-];
-
 /// The value that the log shows for a hidden property.
 const MASK: &str = "**********";
 
@@ -113,14 +81,6 @@ impl Properties {
     /// Whether `MsiHiddenProperties` names a property.
     pub fn is_hidden(&self, name: &str) -> bool {
         self.lists("MsiHiddenProperties", name)
-    }
-
-    /// Whether a public property reaches the execution of a managed installation: the documented restricted ones, those
-    /// that `SecureCustomProperties` names, and all when `EnableUserControl` is 1.
-    pub fn is_secure(&self, name: &str) -> bool {
-        RESTRICTED.contains(&name)
-            || self.lists("SecureCustomProperties", name)
-            || self.get("EnableUserControl") == Some("1")
     }
 
     fn lists(&self, list: &str, name: &str) -> bool {
@@ -246,15 +206,8 @@ mod tests {
     }
 
     #[test]
-    fn tells_public_and_secure_properties() {
+    fn tells_public_properties() {
         assert!(is_public("INSTALLDIR") && is_public("A_1.B") && !is_public("ProductCode"));
-        let mut properties = Properties::new();
-        properties.set("SecureCustomProperties", "OLDFOUND;NEWFOUND");
-        assert!(
-            properties.is_secure("NEWFOUND")
-                && properties.is_secure("REINSTALL")
-                && !properties.is_secure("MINE")
-        );
     }
 
     #[test]

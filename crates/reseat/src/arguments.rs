@@ -128,6 +128,10 @@ Examples:
   reseat msiexec /?                             all options")]
     Msiexec(Msiexec),
     /// List the installed products
+    #[command(after_help = "\
+Examples:
+  reseat list
+  reseat list --json | jq -r '.[] | [.name, .version] | @tsv'")]
     List,
     /// Show an installed product: its features, components and everything that it has brought
     #[command(after_help = "\
@@ -161,6 +165,12 @@ Examples:
 Exit codes: 0 nothing waits, or all was carried out; 10 something waits; 1 something could not be carried out.")]
     RebootPending(RebootPending),
     /// End or undo an installation that was interrupted
+    #[command(after_help = "\
+Examples:
+  reseat recover
+  reseat recover --prefix ~/games --json
+
+Exit codes: 0 all is finished or undone, or there was nothing to do; 1 something could not be undone.")]
     Recover,
     /// Show who uses files, folders, programs or services
     #[command(after_help = "\
@@ -194,13 +204,24 @@ Exit codes: 0 nothing is stale or all of it was restarted, 10 something has to b
     #[command(subcommand)]
     Rm(Rm),
     /// Print the Linux path of a Windows path of the prefix, or the other way round
+    #[command(after_help = "\
+Examples:
+  reseat path 'C:\\Program Files\\PuTTY\\putty.exe'
+  reseat path ~/.wine/drive_c/windows")]
     Path(PathArguments),
     /// What packages hold, and what can be asked of them
     #[command(flatten)]
     Package(package::PackageCommand),
     /// Write a package as a folder of text tables and streams
+    #[command(after_help = "\
+Examples:
+  reseat export app.msi app.d                   tables as text, streams as files: a folder for git
+  reseat import app.d app.msi                   and back")]
     Export(Export),
     /// Make a package from a folder of text tables and streams
+    #[command(after_help = "\
+Examples:
+  reseat import app.d app.msi")]
     Import(Import),
     /// Make, list and unpack cabinets
     #[command(subcommand)]
@@ -209,11 +230,18 @@ Exit codes: 0 nothing is stale or all of it was restarted, 10 something has to b
     #[command(subcommand)]
     Transform(crate::commands::transform::Command),
     /// Print the completions for a shell
+    #[command(after_help = "\
+Examples:
+  reseat completions bash > ~/.local/share/bash-completion/completions/reseat
+  reseat completions fish > ~/.config/fish/completions/reseat.fish")]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
     },
     /// Write the manual pages into a folder
+    #[command(after_help = "\
+Examples:
+  reseat manual ~/.local/share/man/man1          the folder is there already")]
     Manual {
         /// The folder, which must exist
         folder: PathBuf,
@@ -590,4 +618,73 @@ fn size(text: &str) -> Result<u64, String> {
     };
     let count: u64 = number.parse().map_err(|error| format!("{error}"))?;
     count.checked_mul(unit).ok_or_else(|| "the number is too large".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::msiexec_line::CommandLine;
+
+    /// The lines of examples in the help of a command and of those below it.
+    fn examples(command: &clap::Command, lines: &mut Vec<String>) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        lines.extend(help.lines().filter_map(|line| line.strip_prefix("  reseat ")).map(str::to_owned));
+        command.get_subcommands().for_each(|command| examples(command, lines));
+    }
+
+    /// The words of a line as a shell takes them, up to what stands behind two blanks or a pipe.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut word) = (Vec::new(), String::new());
+        let mut quote = None;
+        for character in line.chars() {
+            match (quote, character) {
+                (Some(open), close) if open == close => quote = None,
+                (None, '\'' | '"') => quote = Some(character),
+                (None, ' ') if word.is_empty() => break,
+                (None, ' ') => words.push(std::mem::take(&mut word)),
+                (None, '|' | '&' | ';' | '<' | '>') => break,
+                (_, other) => word.push(other),
+            }
+        }
+        words.extend(Some(word).filter(|word| !word.is_empty()));
+        words
+    }
+
+    #[test]
+    fn every_example_of_the_help_is_a_command_line() {
+        let mut lines = Vec::new();
+        examples(&Arguments::command(), &mut lines);
+        assert!(lines.len() > 70, "{}", lines.len());
+        for line in lines {
+            let line = line.replace("$key", "0123456789abcdef0123456789abcdef").replace("$$", "1234");
+            let words = words(&line);
+            let parsed =
+                Arguments::try_parse_from(["reseat"].into_iter().chain(words.iter().map(String::as_str)));
+            let parsed = parsed.unwrap_or_else(|error| panic!("reseat {line}: {error}"));
+            if let Command::Msiexec(arguments) = parsed.command {
+                let parsed = CommandLine::parse(&arguments.arguments);
+                assert!(parsed.is_ok(), "{line}: {:?}", parsed.err());
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_that_does_something_has_examples() {
+        fn check(command: &clap::Command, above: &str, without: &mut Vec<String>) {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let is_shown_above =
+                above.lines().any(|line| line.split(' ').any(|word| word == command.get_name()));
+            if command.has_subcommands() {
+                return command.get_subcommands().for_each(|command| check(command, &help, without));
+            }
+            if !help.starts_with("Examples:\n") && !is_shown_above {
+                without.push(command.get_name().to_owned());
+            }
+        }
+        let mut without = Vec::new();
+        check(&Arguments::command(), "", &mut without);
+        assert_eq!(without, [""; 0]);
+    }
 }

@@ -60,6 +60,9 @@ Examples:
         owner: Option<u32>,
     },
     /// Join a session and leave it again: says whether a key is good
+    #[command(after_help = "\
+Examples:
+  reseat rm join $key")]
     Join {
         /// The session key
         key: String,
@@ -83,11 +86,19 @@ Examples:
         service: Vec<String>,
     },
     /// Show who is in the way, and what the session did to them
+    #[command(after_help = "\
+Examples:
+  reseat rm list $key
+  reseat rm list $key --json | jq -r '.[].pid'")]
     List {
         /// The session key
         key: String,
     },
     /// Close what uses the registered resources
+    #[command(after_help = "\
+Examples:
+  reseat rm shutdown $key
+  reseat rm shutdown $key --force --timeout 10")]
     Shutdown {
         /// The session key
         key: String,
@@ -96,6 +107,9 @@ Examples:
         closing: Closing,
     },
     /// Start again what the session closed
+    #[command(after_help = "\
+Examples:
+  reseat rm restart $key")]
     Restart {
         /// The session key
         key: String,
@@ -115,6 +129,9 @@ Examples:
         action: Filter,
     },
     /// End a session; what it closed and did not start again stays closed
+    #[command(after_help = "\
+Examples:
+  reseat rm end $key")]
     End {
         /// The session key
         key: String,
@@ -149,6 +166,9 @@ Examples:
         show: bool,
     },
     /// Take back the registration of a running application
+    #[command(after_help = "\
+Examples:
+  reseat rm unregister-restart --pid $$")]
     UnregisterRestart {
         /// The application's process [default: the process that runs this command]
         #[arg(long, value_name = "PID")]
@@ -160,6 +180,9 @@ Examples:
   reseat rm remember && systemctl reboot")]
     Remember,
     /// Start again what interrupted sessions had closed, and what was remembered before the system was restarted
+    #[command(after_help = "\
+Examples:
+  reseat rm recover")]
     Recover,
 }
 

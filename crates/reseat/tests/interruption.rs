@@ -5,12 +5,11 @@
 mod support;
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use support::paused::{Paused, pausing, pausing_as};
 use support::product::Product;
 use support::scene::Scene;
-use support::{Place, Ran, holders, run, snapshot};
+use support::{Place, Ran, holders, snapshot};
 
 const DEFERRED: i32 = 1024;
 
@@ -99,7 +98,7 @@ fn control_c_ends_the_operation_and_undoes_the_rest() {
         let before = snapshot::tree(&place.prefix());
         let package = pausing(&place, product()).save(&place, "test.msi");
         let paused = Paused::begin(&place, &package, &[]);
-        run(Command::new("kill").args([signal, &paused.child.id().to_string()]));
+        paused.interrupt(signal);
         let (status, error) = paused.end();
         assert_eq!(status.code(), Some(1), "{error}");
         assert!(error.contains("error 1602"), "{error}");
@@ -214,7 +213,7 @@ fn what_was_closed_is_started_again_on_every_way_out() {
                 None
             }
             Ending::CancelledByTheUser => {
-                run(Command::new("kill").args(["-INT", &paused.child.id().to_string()]));
+                paused.interrupt("-INT");
                 Some(paused.end().0.code())
             }
             _ => Some(paused.end().0.code()),

@@ -264,3 +264,45 @@ fn warnings_without_a_number_are_told_in_the_language_of_the_user_too() {
         install(&scene, &product, "", &["REMOVE=ALL"]).expect_code(0);
     }
 }
+
+#[test]
+fn what_would_write_into_the_script_behind_its_end_is_told_before_anything_is_changed() {
+    let scene = Scene::new();
+    let product = || Product::new().with_file("Readme", "readme.txt", "one");
+    let value = ["Value", "2", r"Software\Test", "Name", "text", "Main"];
+    let moved = |condition: &str, product: Product| {
+        product
+            .without_row("InstallExecuteSequence", "WriteRegistryValues")
+            .with_row("InstallExecuteSequence", &["WriteRegistryValues", condition, "6700"])
+    };
+    let before = support::snapshot::tree(&scene.place.prefix());
+    for (product, action) in [
+        (product().with_binary("ok", "#!/bin/sh\n").with_action("Late", 2 + 1024, "ok", "", 6700), "Late"),
+        (moved("", product().with_row("Registry", &value)), "WriteRegistryValues"),
+    ] {
+        let text = format!("action {action} is sequenced behind InstallFinalize");
+        install(&scene, &product, "", &[]).expect_failure(&["error 1603: 2762. ", &text]);
+        let log = scene.log().join("\n");
+        assert!(log.contains("\nNote: 1: 2762\n") && !log.contains("Executing the install script"), "{log}");
+        support::snapshot::assert_same(&before, &support::snapshot::tree(&scene.place.prefix()));
+        let package = product.save(&scene.place, "test.msi");
+        let package = package.to_str().unwrap();
+        let plan = run(&mut scene.place.reseat_command(&["plan", package, "--json"]));
+        let plan: Value = serde_json::from_str(&plan.expect_code(1).out).unwrap();
+        assert!(plan["obstacles"][0].as_str().unwrap().contains(&text), "{}", plan["obstacles"]);
+        let ran = run(&mut scene.place.reseat_command(&["validate", package, "--json"]));
+        let found: Vec<Value> = serde_json::from_str(&ran.out).unwrap();
+        let is_named = found.iter().any(|it| it["code"] == "ICE77" && it["row"] == action);
+        assert_eq!((is_named, ran.status.success()), (action == "Late", action != "Late"), "{found:?}");
+    }
+    // Nothing to write, a condition that does not hold, an action that the user skips.
+    let skipped = product().with_binary("ok", "#!/bin/sh\n").with_action("Late", 2 + 1024, "ok", "", 6700);
+    for (product, arguments) in [
+        (moved("", product()), &[][..]),
+        (moved("REMOVE", product().with_row("Registry", &value)), &[]),
+        (skipped, &["--skip-custom-action", "Late"]),
+    ] {
+        install(&scene, &product, "", arguments).expect_code(0);
+        install(&scene, &product, "", &["REMOVE=ALL", "--no-custom-actions"]).expect_code(0);
+    }
+}

@@ -70,6 +70,10 @@ fn an_installation_reads_as_people_know_it() {
         ],
     );
     assert!(!log.iter().any(|line| line.contains("hush")), "{}", log.join("\n"));
+    // A table that is not there is noted once, with the action that asked for it.
+    let note = "Note: 1: 2205 2:  3: Condition";
+    expect_in_order(&log, &["Action start T: CostInitialize.", note, "Action start T: InstallValidate."]);
+    assert_eq!(log.iter().filter(|line| *line == note).count(), 1);
 }
 
 #[test]

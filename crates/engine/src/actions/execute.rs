@@ -26,6 +26,7 @@ use crate::interface::{Message, UserInterface};
 use crate::log::service;
 use crate::notice::{DisabledBy, Notice};
 use crate::request::TopLevel;
+use crate::script_end;
 use crate::session::{Purpose, Session};
 use crate::source::Sources;
 use crate::suspension;
@@ -113,6 +114,9 @@ pub fn install_execute(session: &mut Session<'_, '_>) -> Result<(), EngineError>
 pub fn install_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     if session.removes_product() {
         super::registration::unregister_product(session)?;
+    }
+    if session.installation.plan.is_none() {
+        script_end::check(session)?;
     }
     suspension::forget(session)?;
     install_execute(session)?;

@@ -4,13 +4,16 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use reseat_database::validate::{Finding, validate_with, values_to_check};
-use reseat_package::Condition;
+use reseat_package::{Condition, MisplacedAction};
 use serde_json::json;
 
 use crate::arguments::Global;
 use crate::arguments::package::Package;
 use crate::failure::Failure;
 use crate::{output, package_file, progress};
+
+/// What is wrong with a custom action outside of the script.
+const WHY: &str = "the action belongs between InstallInitialize and InstallFinalize";
 
 /// Prints the findings.
 pub fn run(global: &Global, arguments: &Package) -> Result<ExitCode, Failure> {
@@ -28,9 +31,12 @@ pub fn run(global: &Global, arguments: &Package) -> Result<ExitCode, Failure> {
             path.display()
         );
     }
-    let code = if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    let misplaced = MisplacedAction::all(&database).map_err(failed)?;
+    let code =
+        if findings.is_empty() && misplaced.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     if global.json {
-        let findings: Vec<_> = findings.iter().map(to_json).collect();
+        let findings: Vec<_> =
+            findings.iter().map(to_json).chain(misplaced.iter().map(misplaced_to_json)).collect();
         return output::write(code, |out| output::write_json(&findings, out));
     }
     output::write(code, |out| {
@@ -40,6 +46,10 @@ pub fn run(global: &Global, arguments: &Package) -> Result<ExitCode, Failure> {
                 finding.column.as_ref().map(|column| format!(", column {column}")).unwrap_or_default();
             let line =
                 format!("table {}{row}{column}: {} ({})", finding.table, finding.reason, finding.rule.code());
+            writeln!(out, "{}", output::one_line(&line))?;
+        }
+        for MisplacedAction { table, action, place } in &misplaced {
+            let line = format!("table {table}, row '{action}', column Sequence: {WHY}: {place} (ICE77)");
             writeln!(out, "{}", output::one_line(&line))?;
         }
         Ok(())
@@ -53,5 +63,15 @@ fn to_json(finding: &Finding) -> serde_json::Value {
         "column": finding.column,
         "code": finding.rule.code(),
         "reason": finding.reason,
+    })
+}
+
+fn misplaced_to_json(misplaced: &MisplacedAction) -> serde_json::Value {
+    json!({
+        "table": misplaced.table,
+        "row": misplaced.action,
+        "column": "Sequence",
+        "code": "ICE77",
+        "reason": format!("{WHY}: {}", misplaced.place),
     })
 }

@@ -5,7 +5,7 @@
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -60,6 +60,31 @@ impl Paused {
         );
         file.read_exact(&mut line).unwrap();
         Self { child, go_on }
+    }
+
+    /// Sends it a signal that it catches, and waits until it has done so: it does that in a thread of its own, which a busy
+    /// machine may let wait for longer than the rest of the installation takes.
+    pub fn interrupt(&self, signal: &str) {
+        let before = self.switches();
+        let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success(), "{sent}");
+        let begin = Instant::now();
+        while self.switches() == before {
+            assert!(begin.elapsed() < Duration::from_secs(60), "the signal is not caught");
+            std::thread::yield_now();
+        }
+    }
+
+    /// How often the thread that catches signals has gone to sleep: field `voluntary_ctxt_switches` of proc_pid_status(5).
+    fn switches(&self) -> u64 {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let named = |task: &PathBuf| {
+            std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim_end() == "ctrl-c")
+        };
+        let task = tasks.map(|task| task.unwrap().path()).find(named).expect("a thread that catches signals");
+        let status = std::fs::read_to_string(task.join("status")).unwrap();
+        let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        count.unwrap().trim().parse().unwrap()
     }
 
     pub fn kill(mut self) {
