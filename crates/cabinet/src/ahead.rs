@@ -10,9 +10,12 @@ use crate::decoder::{Compression, Decoder, Output};
 use crate::error::DecodeError;
 use crate::lzx::Translation;
 use crate::mszip::{Inflate, Sketch};
+use crate::padded::Padded;
 
-/// So many blocks are read ahead; with what is made of them they take 9 MB at most.
-const MOST_WAITING: usize = 32;
+/// So many blocks are read ahead; with what is made of them they take 10 MB at most.
+const MOST_WAITING: usize = 64;
+/// So many of them are sketched: with more the decoder would be through all at once, and then wait.
+const MOST_SKETCHES: usize = 24;
 /// The decoder's thread is woken for so many blocks, and waited for until so many are done: each time costs as much as a part of a
 /// block.
 const WORTH_WAKING: usize = 4;
@@ -21,7 +24,7 @@ const TOO_NEAR: usize = 3;
 
 /// A block as it is stored.
 pub(crate) struct Stored {
-    pub bytes: Vec<u8>,
+    pub bytes: Padded,
     /// Bytes after decompression.
     pub size: usize,
     /// Bytes of the folder before it.
@@ -55,6 +58,8 @@ struct Queue {
     next_number: u64,
     /// The block that the decoder takes next.
     decoded: u64,
+    /// How many blocks are sketched, or about to be.
+    sketches: usize,
     /// What is not in use.
     spare_sketches: Vec<Box<Sketch>>,
     spare_outputs: Vec<Output>,
@@ -82,8 +87,11 @@ impl Queue {
         usize::try_from(self.next_number - self.decoded).unwrap_or(usize::MAX)
     }
 
-    /// The next block to sketch.
+    /// The next block to sketch, if there are not enough.
     fn unsketched(&mut self) -> Option<&mut Entry> {
+        if self.sketches >= MOST_SKETCHES {
+            return None;
+        }
         let reached = self.place(self.decoded)?;
         let mut far = self.entries.iter_mut().skip(reached + TOO_NEAR);
         far.find(|entry| matches!(entry.stage, Stage::Waiting))
@@ -115,6 +123,7 @@ impl Shared {
         let Some(entry) = queue.unsketched() else { return (false, queue) };
         entry.stage = Stage::Taken;
         let (number, stored) = (entry.number, entry.stored.clone());
+        queue.sketches += 1;
         let spare = queue.spare_sketches.pop();
         drop(queue);
         let mut sketch = spare.unwrap_or_default();
@@ -126,7 +135,10 @@ impl Shared {
             Some(Entry { stage: stage @ Stage::Taken, .. }) => {
                 *stage = Stage::Sketched(is_sound.then_some(sketch));
             }
-            _ => queue.spare_sketches.push(sketch),
+            _ => {
+                queue.sketches -= 1;
+                queue.spare_sketches.push(sketch);
+            }
         }
         (true, queue)
     }
@@ -270,6 +282,7 @@ fn decode_all(shared: &Shared, compression: Compression) {
         queue.decoded += 1;
         let Some(entry) = queue.find(number) else { return };
         let before = std::mem::replace(&mut entry.stage, Stage::Decoding);
+        let was_sketched = matches!(before, Stage::Sketched(_));
         let stored = entry.stored.clone();
         let mut output = queue.spare_outputs.pop().unwrap_or_default();
         drop(queue);
@@ -287,6 +300,7 @@ fn decode_all(shared: &Shared, compression: Compression) {
             output
         });
         queue = shared.lock();
+        queue.sketches -= usize::from(was_sketched);
         queue.spare_sketches.extend(sketch);
         if let Some(entry) = queue.find(number) {
             entry.stage = Stage::Done(result);

@@ -3,6 +3,7 @@
 use crate::error::DecodeError;
 use crate::lzx::{Lzx, Translation};
 use crate::mszip::{Mszip, Sketch};
+use crate::padded::Padded;
 use crate::quantum::Quantum;
 
 /// How a folder's data is compressed.
@@ -71,24 +72,24 @@ impl Decoder {
     }
 
     /// Decompresses the next block to exactly `size` bytes, at most 32768.
-    pub fn decode(&mut self, input: &[u8], size: usize) -> Result<(), DecodeError> {
+    pub fn decode(&mut self, input: &Padded, size: usize) -> Result<(), DecodeError> {
         match self {
             Self::Stored(_) if input.len() != size => {
                 Err(DecodeError::OutputLength { got: input.len() as u64, expected: size as u64 })
             }
             Self::Stored(output) => {
                 output.clear();
-                output.extend_from_slice(input);
+                output.extend_from_slice(input.bytes());
                 Ok(())
             }
             Self::Mszip(decoder) => decoder.decode(input, size),
-            Self::Quantum(decoder) => decoder.decode(input, size),
+            Self::Quantum(decoder) => decoder.decode(input.bytes(), size),
             Self::Lzx(decoder) => decoder.decode(input, size),
         }
     }
 
     /// As [`Decoder::decode`], for bytes that are not asked for before [`Decoder::hand_over`].
-    pub fn decode_to_hand_over(&mut self, input: &[u8], size: usize) -> Result<(), DecodeError> {
+    pub fn decode_to_hand_over(&mut self, input: &Padded, size: usize) -> Result<(), DecodeError> {
         match self {
             Self::Lzx(decoder) => decoder.decode_untranslated(input, size),
             decoder => decoder.decode(input, size),

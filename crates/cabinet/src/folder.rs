@@ -6,6 +6,7 @@ use crate::ahead::{Ahead, Stored};
 use crate::block::{self, BLOCK_SIZE, BlockHeader, MAX_STORED};
 use crate::decoder::{Compression, Decoder, Output};
 use crate::error::{CabinetError, DecodeError};
+use crate::padded::Padded;
 use crate::part::Part;
 
 /// The blocks of a folder in one part of the set.
@@ -55,7 +56,9 @@ pub(crate) struct FolderReader {
     pub start: u64,
     pub end: u64,
     /// Stored bytes of the block being read.
-    stored: Vec<u8>,
+    stored: Padded,
+    /// Places for those of others.
+    spare: Vec<Padded>,
     /// Set while a block is only partly read because it goes on in the next cabinet.
     partial: bool,
     /// Bytes of the folder's data in the blocks that are read.
@@ -110,7 +113,8 @@ impl FolderReader {
             offset: None,
             start: 0,
             end: 0,
-            stored: Vec::new(),
+            stored: Padded::new(),
+            spare: Vec::new(),
             partial: false,
             read: 0,
             stopped: None,
@@ -147,7 +151,8 @@ impl FolderReader {
             let before = self.read;
             match self.read(folder, parts) {
                 Ok(Found::Block { size, part, offset }) => {
-                    let bytes = std::mem::take(&mut self.stored);
+                    let bytes =
+                        std::mem::replace(&mut self.stored, self.spare.pop().unwrap_or_else(Padded::new));
                     if let Work::Beside(ahead, _) = &self.work {
                         ahead.push(Stored { bytes, size, before, part, offset });
                     }
@@ -166,11 +171,7 @@ impl FolderReader {
         };
         let result = result.map(|next| ahead.give_back(std::mem::replace(output, next)));
         let (size, part, offset) = (stored.size, stored.part, stored.offset);
-        // The next block is read to the same place.
-        if let (0, Some(stored)) = (self.stored.capacity(), Arc::into_inner(stored)) {
-            self.stored = stored.bytes;
-            self.stored.clear();
-        }
+        self.spare.extend(Arc::into_inner(stored).map(|stored| stored.bytes));
         self.decoded(result, size, parts.get(part), offset)
     }
 
@@ -254,8 +255,7 @@ impl FolderReader {
         part.read_exact_at("the reserved area of a block", reserved_offset, reserved)?;
         let data_offset = reserved_offset + u64::from(run.reserved);
         part.require("a block", data_offset, u64::from(header.stored))?;
-        self.stored.resize(length, 0);
-        let data = self.stored.get_mut(before..).unwrap_or_default();
+        let data = self.stored.grow(length - before);
         part.read_exact_at("a block", data_offset, data)?;
         verify(header, reserved, data).map_err(|computed| CabinetError::Checksum {
             part: part.label(),

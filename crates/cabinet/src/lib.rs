@@ -12,7 +12,7 @@
 //!   hold; `encoder`: how it is compressed; `layout`: which block and file goes into which cabinet of a set.
 //! - `error`: [`CabinetError`], and [`DecodeError`] for what is inside a block.
 //!
-//! Memory: reading takes a folder's window (2 MB at most) and one block, with threads 32 blocks more (9 MB), whatever the size of the
+//! Memory: reading takes a folder's window (2 MB at most) and one block, with threads 64 blocks more (10 MB), whatever the size of the
 //! files; writing takes
 //! one block and an entry per file, compressed data waits in a temporary file.
 //!

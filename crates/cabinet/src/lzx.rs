@@ -74,7 +74,6 @@ enum BlockKind {
 
 /// A folder's LZX decoder.
 pub(crate) struct Lzx {
-    input: Padded,
     state: State,
     /// Known once the first frame is translated.
     translation: Option<Translation>,
@@ -105,11 +104,11 @@ struct State {
 impl Lzx {
     /// A decoder for a window of 2^`window_bits` bytes, 15 to 21.
     pub fn new(window_bits: u32) -> Self {
-        Self { input: Padded::new(), state: State::new(window_bits), translation: None }
+        Self { state: State::new(window_bits), translation: None }
     }
 
     /// Decompresses one frame to exactly `size` bytes, at most 32768.
-    pub fn decode(&mut self, input: &[u8], size: usize) -> Result<(), DecodeError> {
+    pub fn decode(&mut self, input: &Padded, size: usize) -> Result<(), DecodeError> {
         self.decode_untranslated(input, size)?;
         if let Some(size) = self.translation_size() {
             let translation = self.translation.get_or_insert_with(|| Translation::new(size));
@@ -119,9 +118,8 @@ impl Lzx {
     }
 
     /// The same without the translation of calls.
-    pub fn decode_untranslated(&mut self, input: &[u8], size: usize) -> Result<(), DecodeError> {
-        self.input.set(input);
-        self.state.decode(Bits::new(&self.input), size)
+    pub fn decode_untranslated(&mut self, input: &Padded, size: usize) -> Result<(), DecodeError> {
+        self.state.decode(Bits::new(input), size)
     }
 
     /// The bytes of the frame decoded last.
@@ -282,8 +280,8 @@ impl State {
             if entry == 0 {
                 entry = self.main.find_long(bits.peek()).ok_or_else(|| unused("main"))?;
             }
-            bits.consume(entry);
             if entry & LITERAL != 0 {
+                bits.consume(entry);
                 cursor.push((entry >> 8) as u8);
                 entry = table.look(&bits);
                 // One more is at hand, even after a long code.
@@ -296,19 +294,31 @@ impl State {
                 continue;
             }
             let mut length = (entry >> 8 & 0xff) as usize;
-            let slot = entry >> 16;
+            let slot = entry >> 16 & 63;
+            let (base, extra) = SLOT_TABLE.get(slot as usize).copied().unwrap_or_default();
+            let follows;
             if length == LONGER {
+                bits.consume(entry - extra);
                 bits.refill();
                 length += self.length.decode(&mut bits)? as usize;
+                follows = match ALIGNED && extra >= 3 {
+                    true => {
+                        let high = bits.take(extra - 3) << 3;
+                        high + self.aligned.decode(&mut bits)?
+                    }
+                    false => bits.take(extra),
+                };
+            } else if ALIGNED && extra >= 3 {
+                bits.consume(entry - extra);
+                let high = bits.take(extra - 3) << 3;
+                follows = high + self.aligned.decode(&mut bits)?;
+            } else {
+                // The entry says how many bits there are altogether, so that the next symbol need not wait for the slot.
+                let word = bits.peek() << (entry.wrapping_sub(extra) & 63);
+                follows = ((word >> 1) >> (63 - extra)) as u32;
+                bits.consume(entry);
             }
             let distance = if slot > 2 {
-                let (base, extra) = SLOT_TABLE.get(slot as usize & 63).copied().unwrap_or_default();
-                let follows = if ALIGNED && extra >= 3 {
-                    let high = bits.take(extra - 3) << 3;
-                    high + self.aligned.decode(&mut bits)?
-                } else {
-                    bits.take(extra)
-                };
                 (r1, r2) = (r0, r1);
                 base + follows - 2
             } else {
@@ -346,7 +356,8 @@ fn meaning(symbol: u16) -> u32 {
         None => LITERAL | symbol << 8,
         Some(symbol) => {
             let (slot, length) = (symbol / LENGTHS_PER_SLOT as u32, symbol % LENGTHS_PER_SLOT as u32);
-            slot << 16 | (length + MIN_MATCH as u32) << 8
+            let (_, extra) = SLOTS.get(slot as usize).copied().unwrap_or_default();
+            slot << 16 | (length + MIN_MATCH as u32) << 8 | extra
         }
     }
 }
@@ -373,7 +384,9 @@ mod tests {
         let mut decoder = Lzx::new(window_bits);
         let mut output = Vec::new();
         for (number, (stored, size)) in frames.iter().enumerate() {
-            decoder.decode(stored, *size).unwrap_or_else(|error| panic!("frame {number}: {error}"));
+            decoder
+                .decode(&Padded::of(stored), *size)
+                .unwrap_or_else(|error| panic!("frame {number}: {error}"));
             output.extend_from_slice(decoder.output());
         }
         output
@@ -435,7 +448,7 @@ mod tests {
                     stored[place] ^= 1 << random.below(8);
                 }
                 stored.truncate(stored.len() - random.below(3));
-                if decoder.decode(&stored, *size).is_err() {
+                if decoder.decode(&Padded::of(&stored), *size).is_err() {
                     break;
                 }
                 assert_eq!(decoder.output().len(), *size);
@@ -446,16 +459,16 @@ mod tests {
     #[test]
     fn damaged_streams_are_named() {
         let mut decoder = Lzx::new(15);
-        assert_eq!(decoder.decode(&[0, 0], 10), Err(DecodeError::LzxBlockType { found: 0 }));
+        assert_eq!(decoder.decode(&Padded::of(&[0, 0]), 10), Err(DecodeError::LzxBlockType { found: 0 }));
         let mut decoder = Lzx::new(15);
         // No translation, an uncompressed block of 4 bytes, whose three offsets are missing.
         let input = [0x00, 0x30, 0x40, 0x00];
-        assert_eq!(decoder.decode(&input, 4), Err(DecodeError::InputEnds { output: 0 }));
+        assert_eq!(decoder.decode(&Padded::of(&input), 4), Err(DecodeError::InputEnds { output: 0 }));
         let mut decoder = Lzx::new(15);
         let mut input = input.to_vec();
         input.extend([1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 9, 8, 7, 6]);
-        assert_eq!(decoder.decode(&input, 4), Ok(()));
+        assert_eq!(decoder.decode(&Padded::of(&input), 4), Ok(()));
         assert_eq!(decoder.output(), [9, 8, 7, 6]);
-        assert_eq!(decoder.decode(&input, 4), Err(DecodeError::AfterShortBlock { previous: 4 }));
+        assert_eq!(decoder.decode(&Padded::of(&input), 4), Err(DecodeError::AfterShortBlock { previous: 4 }));
     }
 }

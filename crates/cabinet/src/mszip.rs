@@ -11,9 +11,13 @@ mod sketch;
 
 use crate::block::BLOCK_SIZE;
 use crate::error::DecodeError;
+use crate::padded::Padded;
 pub(crate) use inflate::Inflate;
 use inflate::{Buffer, USABLE};
 pub(crate) use sketch::Sketch;
+
+/// What comes before the deflate stream of a block.
+const SIGNATURE: &[u8] = b"CK";
 
 /// A folder's MSZIP decoder.
 pub(crate) struct Mszip {
@@ -30,10 +34,10 @@ impl Mszip {
     }
 
     /// Decompresses one block to exactly `size` bytes, at most 32768.
-    pub fn decode(&mut self, input: &[u8], size: usize) -> Result<(), DecodeError> {
-        let deflated = deflated(input)?;
+    pub fn decode(&mut self, input: &Padded, size: usize) -> Result<(), DecodeError> {
+        check_signature(input)?;
         self.start_block(size);
-        self.inflate.run(deflated, &mut *self.buffer, self.start, self.start + size)?;
+        self.inflate.run(input, SIGNATURE.len(), &mut *self.buffer, self.start, self.start + size)?;
         self.end = self.start + size;
         Ok(())
     }
@@ -62,10 +66,12 @@ impl Mszip {
     }
 }
 
-/// The deflate stream of a block.
-fn deflated(input: &[u8]) -> Result<&[u8], DecodeError> {
-    let found = || input.iter().take(2).copied().collect();
-    input.strip_prefix(b"CK").ok_or_else(|| DecodeError::MszipSignature { found: found() })
+/// Refuses a block that does not start as every one does.
+fn check_signature(input: &Padded) -> Result<(), DecodeError> {
+    if input.bytes().starts_with(SIGNATURE) {
+        return Ok(());
+    }
+    Err(DecodeError::MszipSignature { found: input.bytes().iter().take(SIGNATURE.len()).copied().collect() })
 }
 
 #[cfg(test)]

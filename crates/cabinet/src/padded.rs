@@ -31,14 +31,46 @@ impl Padded {
         Self { bytes: Box::new([0; ROOM + 8]), length: 0 }
     }
 
-    /// Takes a block's bytes, at most [`MAX_STORED`].
+    /// Takes bytes as they are, at most [`MAX_STORED`].
+    #[cfg(test)]
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut padded = Self::new();
+        padded.set(bytes);
+        padded
+    }
+
+    /// Takes other bytes.
+    #[cfg(test)]
     pub fn set(&mut self, bytes: &[u8]) {
-        self.length = bytes.len().min(MAX_STORED);
-        let place = self.bytes.split_at_mut_checked(self.length);
-        if let (Some((place, behind)), Some(bytes)) = (place, bytes.get(..self.length)) {
-            place.copy_from_slice(bytes);
-            behind.iter_mut().take(ZEROS).for_each(|byte| *byte = 0);
-        }
+        self.clear();
+        let bytes = bytes.get(..bytes.len().min(MAX_STORED)).unwrap_or_default();
+        self.grow(bytes.len()).copy_from_slice(bytes);
+    }
+
+    /// Goes back to no bytes.
+    pub fn clear(&mut self) {
+        self.length = 0;
+    }
+
+    /// How many bytes there are.
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Adds so many bytes, which are yet to be written, to [`MAX_STORED`] altogether at most.
+    pub fn grow(&mut self, count: usize) -> &mut [u8] {
+        let before = self.length;
+        self.length = (before + count).min(MAX_STORED);
+        let added =
+            self.bytes.get_mut(before..).and_then(|rest| rest.split_at_mut_checked(self.length - before));
+        let Some((added, behind)) = added else { return &mut [] };
+        behind.iter_mut().take(ZEROS).for_each(|byte| *byte = 0);
+        added
+    }
+
+    /// The bytes.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 
     /// They, to be read.

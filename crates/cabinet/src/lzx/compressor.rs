@@ -264,7 +264,9 @@ mod tests {
         let mut output = Vec::new();
         for (stored, size) in &frames {
             assert!(stored.len() <= MAX_STORED, "{what}: a frame of {} bytes", stored.len());
-            decoder.decode(stored, *size).unwrap_or_else(|error| panic!("{what}: {error}"));
+            decoder
+                .decode(&crate::padded::Padded::of(stored), *size)
+                .unwrap_or_else(|error| panic!("{what}: {error}"));
             output.extend_from_slice(decoder.output());
         }
         assert!(output == bytes, "{what}: other bytes come back");

@@ -99,7 +99,7 @@ impl<const BITS: u32, const SIZE: usize> Huffman<BITS, SIZE> {
             let span = 1 << (BITS as usize - length);
             for symbol in symbols.by_ref().take(*count as usize) {
                 let Some((entries, rest)) = free.split_at_mut_checked(span) else { return };
-                entries.fill((self.meaning)(*symbol) | length as u32);
+                entries.fill((self.meaning)(*symbol) + length as u32);
                 free = rest;
             }
         }
@@ -131,7 +131,7 @@ impl<const BITS: u32, const SIZE: usize> Huffman<BITS, SIZE> {
         let (length, (_, base)) = lengths.find(|(_, (limit, _))| code < **limit)?;
         let index = base.wrapping_add(code >> (MAX_LENGTH - length));
         let symbol = self.symbols.get(index as usize).copied()?;
-        Some((self.meaning)(symbol) | length as u32)
+        Some((self.meaning)(symbol) + length as u32)
     }
 }
 

@@ -17,8 +17,9 @@ pub(super) struct Bits<'i> {
 }
 
 impl<'i> Bits<'i> {
-    pub fn new(input: &'i Padded) -> Self {
-        Self { input: input.view(), position: 0, word: 0, count: 0 }
+    /// From a byte of the input on.
+    pub fn new(input: &'i Padded, from: usize) -> Self {
+        Self { input: input.view(), position: from, word: 0, count: 0 }
     }
 
     /// Brings the bits at hand to [`AT_HAND`] or more.

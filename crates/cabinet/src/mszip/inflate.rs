@@ -31,29 +31,27 @@ const LENGTH_SYMBOLS: u32 = 29;
 
 /// Inflates streams, one after the other.
 pub(crate) struct Inflate {
-    input: Padded,
     codes: Codes,
 }
 
 impl Inflate {
     pub fn new() -> Self {
-        Self { input: Padded::new(), codes: Codes::new() }
+        Self { codes: Codes::new() }
     }
 
-    /// Inflates a whole stream to `target[start..end]`; matches may reach back to the target's start. The end is [`USABLE`] at
+    /// Inflates the stream that starts at `from` to `target[start..end]`; matches may reach back to the target's start. The end is [`USABLE`] at
     /// most.
     pub(super) fn run<T: Target>(
         &mut self,
-        input: &[u8],
+        input: &Padded,
+        from: usize,
         target: &mut T,
         start: usize,
         end: usize,
     ) -> Result<(), DecodeError> {
-        self.input.set(input);
-        let Self { input, codes } = self;
-        let mut bits = Bits::new(input);
+        let mut bits = Bits::new(input, from);
         let mut out = Output { buffer: target, start, position: start, end };
-        let result = codes.stream(&mut bits, &mut out);
+        let result = self.codes.stream(&mut bits, &mut out);
         match bits.is_beyond() {
             true => Err(DecodeError::InputEnds { output: out.written() }),
             false => result,

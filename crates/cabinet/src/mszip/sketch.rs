@@ -1,10 +1,11 @@
 //! A block of which only the matches are not carried out yet. Making one needs nothing of what came before, so that several can be
 //! made at once, and it is most of the work; carrying out the matches is the rest, in the order of the blocks.
 
-use super::deflated;
 use super::inflate::{Buffer, Inflate, MASK, STEP, Target, copy};
+use super::{SIGNATURE, check_signature};
 use crate::block::BLOCK_SIZE;
 use crate::error::DecodeError;
+use crate::padded::Padded;
 
 /// More than a block and what a step of the inner loop may write behind it; a power of two.
 const ROOM: usize = 2 * BLOCK_SIZE;
@@ -41,13 +42,14 @@ impl Sketch {
     pub fn make(
         &mut self,
         inflate: &mut Inflate,
-        stored: &[u8],
+        stored: &Padded,
         size: usize,
         before: u64,
     ) -> Result<(), DecodeError> {
         let before = usize::try_from(before).unwrap_or(usize::MAX).min(BLOCK_SIZE);
         (self.count, self.before, self.size) = (0, before, size);
-        inflate.run(deflated(stored)?, self, 0, size)
+        check_signature(stored)?;
+        inflate.run(stored, SIGNATURE.len(), self, 0, size)
     }
 
     /// How many bytes the block has.

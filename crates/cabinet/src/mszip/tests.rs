@@ -28,8 +28,8 @@ fn by_zlib(deflated: &[u8], dictionary: &[u8], size: usize) -> Option<Vec<u8>> {
     }
 }
 
-fn block(deflated: &[u8]) -> Vec<u8> {
-    [b"CK", deflated].concat()
+fn block(deflated: &[u8]) -> Padded {
+    Padded::of(&[b"CK", deflated].concat())
 }
 
 /// Bytes that compress well, badly, and not at all.
@@ -142,5 +142,5 @@ fn damage_is_named() {
     for (stream, message) in cases {
         assert_eq!(Mszip::new().decode(&block(stream), 4).unwrap_err().to_string(), message, "{stream:02x?}");
     }
-    assert!(matches!(Mszip::new().decode(b"XY", 4), Err(DecodeError::MszipSignature { .. })));
+    assert!(matches!(Mszip::new().decode(&Padded::of(b"XY"), 4), Err(DecodeError::MszipSignature { .. })));
 }
