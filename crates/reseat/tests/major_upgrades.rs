@@ -288,3 +288,34 @@ fn a_new_version_takes_over_the_features_of_the_old_one() {
         assert_eq!(features(&place), expected);
     }
 }
+
+#[test]
+fn an_old_product_that_cannot_be_removed_stays_whole_where_the_package_says_so() {
+    // 4 in the Attributes column of the Upgrade table: the new product is installed all the same.
+    let code = guid(2, 0);
+    for (r#where, goes_on) in [
+        (Where::BeforeInitialize, true),
+        (Where::AfterInitialize, true),
+        // What has been done in the same transaction would be undone with it.
+        (Where::BeforeFinalize, false),
+        (Where::AfterFinalize, true),
+    ] {
+        let place = scene(&stubborn());
+        let before = state(&place);
+        let new = new(r#where)
+            .without_row("Upgrade", &code)
+            .with_row("Upgrade", &[&code, "", "2.0.0", "", "5", "", "OLDER"]);
+        let ran = place.install(&new.save(&place, "new.msi"), &[]);
+        if !goes_on {
+            ran.expect_failure(&["1714.", "Refuses"]);
+            assert_untouched(&before, &place);
+            continue;
+        }
+        ran.expect_code(0).expect_error(&["warning: 1714."]);
+        assert_eq!(versions(&place), ["1.0.0", "2.0.0"], "{where:?}");
+        let expected = ["Shared/shared.txt", "Test/only-1.0.0.txt", "Test/only-2.0.0.txt", "Test/readme.txt"];
+        assert_eq!(files(&place), expected, "{where:?}");
+        assert_eq!(shared_count(&place), 3, "{where:?}");
+        place.reseat(&["check"]).expect_code(0);
+    }
+}

@@ -111,6 +111,11 @@ impl<'m> Execution<'m> {
         &self.site.id
     }
 
+    /// How many operations have begun, or were noted for the rollback and the commit.
+    pub fn operations(&self) -> u64 {
+        self.next.saturating_sub(1)
+    }
+
     /// Whether a script of it has failed: it can only be rolled back.
     pub fn has_failed(&self) -> bool {
         self.failed

@@ -43,18 +43,46 @@ pub fn install_initialize(session: &mut Session<'_, '_>) -> Result<(), EngineErr
         return Ok(());
     }
     if session.installation.transaction.is_none() {
-        let id = uuid::Uuid::new_v4().simple().to_string();
-        let title = session.property("ProductName").unwrap_or_default().to_owned();
-        let by_whom = who_disables_rollback(session)?;
-        let rollback = if by_whom.is_some() { Rollback::Disabled } else { Rollback::Enabled };
-        if let Some(by_whom) = by_whom {
-            session.set_property(ROLLBACK_DISABLED, "1");
-            session.warn_of_notice(Notice::RollbackDisabled { by: by_whom });
-        }
-        session.installation.transaction = Some(Execution::begin(session.machine(), &id, &title, rollback)?);
+        open_transaction(session)?;
         session.owns_transaction = true;
     }
     Ok(())
+}
+
+fn open_transaction(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let id = uuid::Uuid::new_v4().simple().to_string();
+    let title = session.property("ProductName").unwrap_or_default().to_owned();
+    let by_whom = who_disables_rollback(session)?;
+    let rollback = if by_whom.is_some() { Rollback::Disabled } else { Rollback::Enabled };
+    if let Some(by_whom) = by_whom {
+        session.set_property(ROLLBACK_DISABLED, "1");
+        session.warn_of_notice(Notice::RollbackDisabled { by: by_whom });
+    }
+    session.installation.transaction = Some(Execution::begin(session.machine(), &id, &title, rollback)?);
+    Ok(())
+}
+
+/// How many operations the open transaction has begun.
+pub fn operations(session: &Session<'_, '_>) -> u64 {
+    session.installation.transaction.as_ref().map_or(0, Execution::operations)
+}
+
+/// Undoes what failed in the open transaction, so that the installation can go on; says whether it could. A transaction is
+/// undone as a whole: one that had begun anything before, as `operations` says, has to fail with it.
+///
+/// # Errors
+/// When no new transaction can be begun.
+pub fn undo_failed(session: &mut Session<'_, '_>, operations: u64) -> Result<bool, EngineError> {
+    let Some(transaction) = &session.installation.transaction else { return Ok(true) };
+    if transaction.operations() == operations && !transaction.has_failed() {
+        return Ok(true);
+    }
+    if operations > 0 {
+        return Ok(false);
+    }
+    roll_back(session);
+    open_transaction(session)?;
+    Ok(true)
 }
 
 /// Whether a transaction that is opened now can be rolled back.

@@ -5,7 +5,7 @@ use reseat_database::ProductCode;
 use reseat_machine::products::{self, InstalledProduct};
 use reseat_package::{ProductVersion, Upgrade, UpgradeAttributes};
 
-use crate::actions::costing;
+use crate::actions::{costing, execute};
 use crate::error::EngineError;
 use crate::error_message::with_causes;
 use crate::installation;
@@ -61,7 +61,7 @@ pub fn remove_existing_products(session: &mut Session<'_, '_>) -> Result<(), Eng
     }
     // What this product has to do first, it does before an older one goes.
     if session.in_script {
-        super::execute::install_execute(session)?;
+        execute::install_execute(session)?;
     }
     let package = session.package.clone();
     for row in package.rows::<Upgrade>()?.iter() {
@@ -92,9 +92,11 @@ pub fn remove_existing_products(session: &mut Session<'_, '_>) -> Result<(), Eng
                     version: installed.version.clone().unwrap_or_default(),
                 });
             }
+            let begun = execute::operations(session);
             let result = installation::remove_for_upgrade(session, &installed, &features);
             if let Err(error) = result {
-                if !row.attributes.has(UpgradeAttributes::IGNORE_REMOVE_FAILURE) {
+                let ignored = row.attributes.has(UpgradeAttributes::IGNORE_REMOVE_FAILURE);
+                if !ignored || !execute::undo_failed(session, begun)? {
                     return Err(error);
                 }
                 session.warn(
