@@ -185,8 +185,11 @@ impl Machine {
     pub(crate) fn own_folder(&self, folder: KnownFolder) -> WindowsPath {
         let place = place(folder, self.bitness());
         let named = || {
+            if place.value.is_empty() {
+                return None;
+            }
             let key = RegistryKey::in_view(place.hive, View::Native, place.key);
-            let value = self.registry().ok().filter(|_| !place.value.is_empty())?.value(&key, place.value)?;
+            let value = self.registry().ok()?.value(&key, place.value)?;
             // A value that is no path, such as one with a variable, says nothing that can be used.
             WindowsPath::parse(value.as_text()?).ok()
         };

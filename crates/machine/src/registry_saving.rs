@@ -139,12 +139,12 @@ impl Machine {
                 Way::Files { .. } => {
                     tracing::debug!(path = %path.display(), "another program changed the registry; reading it again");
                     parts.replace(part, read(self.prefix(), part, self.bitness())?);
-                    *known = Known { stamp: found, is_wrong: false };
+                    (known.stamp, known.is_wrong) = (found, false);
                 }
                 Way::Wine(running) => {
                     let file = self.parse_part(part, self.ask_wine(&**running, part)?)?;
                     parts.replace(part, file);
-                    *known = Known::default();
+                    (known.stamp, known.is_wrong) = (None, false);
                 }
             }
         }
@@ -311,6 +311,9 @@ impl RegistrySaving<'_> {
         for part in self.changed.iter().copied() {
             let text = self.parts.file(part).to_text();
             self.parts.saved(part, &text);
+            if let Some(known) = self.known.get_mut(part.position()) {
+                known.is_ahead = false;
+            }
         }
         Ok(())
     }

@@ -28,8 +28,6 @@ pub(crate) struct RegistryStore {
     known: Mutex<[Known; 3]>,
     /// Whether a program may have changed the registry since it was read.
     pub(crate) is_stale: AtomicBool,
-    /// Whether a program may have changed what the running Wine has and the disk has not.
-    pub(crate) is_ahead: AtomicBool,
 }
 
 /// What is in memory of a part.
@@ -39,6 +37,8 @@ pub(crate) struct Known {
     pub(crate) stamp: Stamp,
     /// Whether it has to be read again in any case.
     pub(crate) is_wrong: bool,
+    /// Whether a program may have changed what the running Wine has of it and the disk has not.
+    pub(crate) is_ahead: bool,
 }
 
 /// What is beside a registry file under the name of ours is not followed elsewhere.
@@ -54,12 +54,7 @@ pub(crate) fn stamp(path: &Path) -> Stamp {
 
 impl RegistryStore {
     pub(crate) fn new() -> Self {
-        Self {
-            registry: OnceLock::new(),
-            known: Mutex::default(),
-            is_stale: AtomicBool::new(false),
-            is_ahead: AtomicBool::new(false),
-        }
+        Self { registry: OnceLock::new(), known: Mutex::default(), is_stale: AtomicBool::new(false) }
     }
 
     /// The registry, if it was read.
@@ -221,7 +216,9 @@ impl Machine {
         }
         let read = |part| self.read_part(part);
         let [machine, user, default] = [read(Part::Machine)?, read(Part::User)?, read(Part::Default)?];
-        *known = [machine.0, user.0, default.0].map(|stamp| Known { stamp, is_wrong: false });
+        for (known, stamp) in known.iter_mut().zip([machine.0, user.0, default.0]) {
+            (known.stamp, known.is_wrong) = (stamp, false);
+        }
         let files = [machine.1, user.1, default.1];
         self.store.is_stale.store(false, Ordering::Release);
         Ok(self.store.registry.get_or_init(|| Registry::new(self.bitness(), Parts::new(files))))
@@ -257,7 +254,7 @@ impl Machine {
                 (found, read(self.prefix(), part, self.bitness())?)
             };
             registry.parts().replace(part, file);
-            *known = Known { stamp: found, is_wrong: false };
+            (known.stamp, known.is_wrong) = (found, false);
         }
         Ok(())
     }
@@ -274,7 +271,7 @@ impl Machine {
     /// Says that a program ran in the prefix: what was read of the registry need not hold any more. It is read again when
     /// somebody asks for it, see [`Machine::registry`].
     pub fn forget_registry(&self) {
-        self.store.is_ahead.store(true, Ordering::Release);
+        self.store.known().iter_mut().for_each(|known| known.is_ahead = true);
         self.store.is_stale.store(true, Ordering::Release);
     }
 
@@ -283,9 +280,16 @@ impl Machine {
     /// # Errors
     /// When Wine cannot be asked, or a file cannot be written.
     pub fn sync_registry(&self) -> Result<(), MachineError> {
-        if self.store.is_ahead.load(Ordering::Acquire) {
-            self.flush_registry(&Part::ALL)?;
-            self.store.is_ahead.store(false, Ordering::Release);
+        let mut all = self.store.known();
+        let ahead: Vec<Part> = Part::ALL
+            .into_iter()
+            .zip(all.iter())
+            .filter(|(_, known)| known.is_ahead)
+            .map(|(part, _)| part)
+            .collect();
+        if !ahead.is_empty() {
+            self.flush_registry(&ahead)?;
+            all.iter_mut().for_each(|known| known.is_ahead = false);
         }
         Ok(())
     }

@@ -6,7 +6,8 @@ mod support;
 
 use std::path::PathBuf;
 
-use support::paused::{Paused, pausing, pausing_as};
+use reseat_machine::{Hive, Machine, RegistryKey};
+use support::paused::{Paused, pausing, pausing_as, pausing_at};
 use support::product::Product;
 use support::scene::Scene;
 use support::{Place, Ran, holders, snapshot};
@@ -104,6 +105,64 @@ fn control_c_ends_the_operation_and_undoes_the_rest() {
         assert!(error.contains("error 1602"), "{error}");
         snapshot::assert_same(&before, &snapshot::tree(&place.prefix()));
         assert_eq!(place.reseat(&["recover"]).expect_code(0).out, "nothing to recover\n");
+    }
+}
+
+#[test]
+fn what_other_programs_wrote_into_the_registry_meanwhile_stays() {
+    let key = |name: &str| RegistryKey::new(Hive::LocalMachine, format!("Software\\{name}"));
+    for is_killed in [false, true] {
+        let place = Place::with_prefix();
+        let write = |values: &[(&str, &str)]| {
+            let machine = Machine::open(&place.prefix()).unwrap();
+            let registry = machine.registry().unwrap();
+            for (at, name) in values {
+                registry.set_value(&key(at), name, (*name).into()).unwrap();
+            }
+            machine.save_registry().unwrap();
+        };
+        write(&[("Old", "before"), ("Old", "both")]);
+        let row = |row, at, name| [row, "2", at, name, "ours", "Main"];
+        let product = product()
+            .with_row("Registry", &row("A", r"Software\Old", "both"))
+            .with_row("Registry", &row("B", r"Software\Old", "new"))
+            .with_row("Registry", &row("C", r"Software\Test\Deep", "new"))
+            .with_action("Fails", 34 + DEFERRED, "INSTALLDIR", "/bin/false", 6500);
+        let package = pausing_at(5100, DEFERRED, &place, product).save(&place, "test.msi");
+        let paused = Paused::begin(&place, &package, &[]);
+        let value = |at: &str, name: &str| {
+            let machine = Machine::open(&place.prefix()).unwrap();
+            let value = machine.registry().unwrap().value(&key(at), name);
+            value.and_then(|value| value.as_text().map(str::to_owned))
+        };
+        assert_eq!(
+            value(r"Test\Deep", "new").as_deref(),
+            Some("ours"),
+            "the installation has not written yet"
+        );
+        write(&[("Theirs", "theirs"), ("Old", "theirs"), (r"Test\Theirs", "theirs")]);
+        if is_killed {
+            paused.kill();
+            place.reseat(&["recover"]).expect_code(0);
+        } else {
+            let (status, error) = paused.end();
+            assert_eq!(status.code(), Some(1), "{error}");
+        }
+        assert_eq!(place.reseat(&["recover"]).expect_code(0).out, "nothing to recover\n");
+        for (at, name, expected) in [
+            ("Theirs", "theirs", Some("theirs")),
+            ("Old", "theirs", Some("theirs")),
+            (r"Test\Theirs", "theirs", Some("theirs")),
+            ("Old", "before", Some("before")),
+            ("Old", "both", Some("both")),
+            ("Old", "new", None),
+            (r"Test\Deep", "new", None),
+        ] {
+            assert_eq!(value(at, name).as_deref(), expected, "{at} {name}, killed: {is_killed}");
+        }
+        let machine = Machine::open(&place.prefix()).unwrap();
+        assert!(!machine.registry().unwrap().exists(&key(r"Test\Deep")));
+        assert_eq!(place.products(), [serde_json::Value::Null; 0]);
     }
 }
 

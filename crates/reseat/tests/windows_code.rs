@@ -4,6 +4,8 @@
 
 #[path = "windows_code/libraries.rs"]
 mod libraries;
+#[path = "windows_code/registry.rs"]
+mod registry;
 #[path = "windows_code/services.rs"]
 mod services;
 mod support;

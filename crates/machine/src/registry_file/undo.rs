@@ -182,7 +182,8 @@ impl RegistryFile {
     /// What is above a key that was made: what was made with it goes, and what was there before stays.
     fn undo_path(&mut self, key: &KeyUndo, was_there: bool) {
         let names: Vec<&str> = key.path.split('\\').collect();
-        for above in (key.existing + 1..names.len()).rev() {
+        let existing = key.existing.min(names.len());
+        for above in (existing + 1..names.len()).rev() {
             let folded = Folded::ready(fold(&names.get(..above).unwrap_or_default().join("\\")));
             let section = self.sections.get(&folded).map(|section| section.content(&self.text));
             if section.is_some_and(|content| content.values.is_empty())
@@ -192,7 +193,7 @@ impl RegistryFile {
                 self.changed = true;
             }
         }
-        let path = names.get(..key.existing).unwrap_or_default().join("\\");
+        let path = names.get(..existing).unwrap_or_default().join("\\");
         let folded = Folded::ready(fold(&path));
         if was_there && !self.has(&folded) {
             self.section(&path, folded);
@@ -273,6 +274,34 @@ mod tests {
         let file = parse(text);
         let keys = KEYS.iter().chain(["S", "S\\New", "S\\Others", "S\\A\\Others", "S\\New\\Others"].iter());
         keys.filter(|key| file.exists(key)).map(|key| ((*key).to_owned(), file.values(key))).collect()
+    }
+
+    #[test]
+    fn undoing_all_of_it_twice_makes_no_key_again() {
+        let mut file = parse(START);
+        let mut undo = Vec::new();
+        for (key, name) in [(5, 0), (6, 0), (6, 1)] {
+            take(&mut file, &Step::Set(key, name, 0), &KEYS);
+            undo.push(file.undoing());
+            let text = file.to_text();
+            file.saved(&text);
+        }
+        for keys in undo.iter().rev().chain(undo.iter().rev()) {
+            file = parse(&file.to_text());
+            file.undo(keys);
+        }
+        assert_eq!(file.to_text(), START);
+    }
+
+    #[test]
+    fn a_key_that_somebody_else_removed_is_not_made_again() {
+        let mut file = parse(START);
+        file.set_value("S\\D", "One", 1.into());
+        let undo = file.undoing();
+        let mut file = parse(&file.to_text());
+        file.remove_key("S\\D");
+        file.undo(&undo);
+        assert!(!file.exists("S\\D"));
     }
 
     proptest! {

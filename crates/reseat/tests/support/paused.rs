@@ -31,8 +31,13 @@ pub fn pausing(place: &Place, product: Product) -> Product {
 
 /// The same with a program of another kind: at the commit or the rollback.
 pub fn pausing_as(kind: i32, place: &Place, product: Product) -> Product {
+    pausing_at(4100, kind, place, product)
+}
+
+/// The same with a program of another kind, elsewhere in the sequence.
+pub fn pausing_at(sequence: i32, kind: i32, place: &Place, product: Product) -> Product {
     let line = ["begun", "go-on"].map(|name| format!("\"{}\"", place.path(name).display())).join(" ");
-    product.with_binary("pause", PAUSE).with_action("Pause", 2 + kind, "pause", &line, 4100)
+    product.with_binary("pause", PAUSE).with_action("Pause", 2 + kind, "pause", &line, sequence)
 }
 
 impl Drop for Paused {
@@ -44,9 +49,13 @@ impl Drop for Paused {
 
 impl Paused {
     pub fn begin(place: &Place, package: &Path, arguments: &[&str]) -> Self {
-        let [begun, go_on] = ["begun", "go-on"].map(|name| place.fifo(name));
         let command = [&["install", "-q", package.to_str().unwrap()], arguments].concat();
-        let mut command = place.reseat_command(&command);
+        Self::begin_command(place, place.reseat_command(&command))
+    }
+
+    /// With this command that installs a pausing product.
+    pub fn begin_command(place: &Place, mut command: Command) -> Self {
+        let [begun, go_on] = ["begun", "go-on"].map(|name| place.fifo(name));
         let child = command.process_group(0).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         // Opened for both directions, so that this does not wait for ever when nobody comes.
         let mut file = std::fs::File::options().read(true).write(true).open(begun).unwrap();

@@ -78,7 +78,7 @@ static KEPT: Mutex<Option<KeepsWine>> = Mutex::new(None);
 pub struct KeepsWine(Child);
 
 impl KeepsWine {
-    fn start(windows: &Windows) -> Self {
+    pub fn start(windows: &Windows) -> Self {
         let ready = windows.drive_c("ready.txt");
         let _ = fs::remove_file(&ready);
         let mut command = wine(&windows.prefix, &["cmd.exe", "/q"]);
