@@ -68,7 +68,7 @@ fn completions_and_manual_are_made() {
     place.reseat(&["manual", "man"]).expect_code(0);
     let install = place.read("man/reseat-install.1");
     assert!(install.contains(".TH") && install.contains("PROPERTY=VALUE"), "{install}");
-    place.reseat(&["manual", "absent"]).expect_code(1).expect_error(&["reseat: "]);
+    place.reseat(&["manual", "absent"]).expect_code(1).expect_error(&["reseat: absent: "]);
 }
 
 #[test]
@@ -292,4 +292,40 @@ fn cabinets_are_made_listed_and_unpacked() {
         assert_eq!(std::fs::read(out.join("Second")).unwrap(), std::fs::read(&files[1]).unwrap());
     }
     place.reseat(&["cab", "list", "one.txt"]).expect_failure(&["one.txt"]);
+}
+
+#[test]
+fn a_file_that_is_none_of_the_kind_is_named() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("folder")).unwrap();
+    place.write("empty", "");
+    place.write("program.exe", "MZ, and so on");
+    for file in ["folder", "empty", "program.exe", "absent"] {
+        for command in [
+            &["install"][..],
+            &["plan"],
+            &["info"],
+            &["tables"],
+            &["dump"],
+            &["validate"],
+            &["extract"],
+            &["streams"],
+            &["signature"],
+            &["transform", "show"],
+            &["cab", "list"],
+        ] {
+            let ran = place.reseat(&[command, &[file]].concat());
+            assert!(matches!(ran.status.code(), Some(1 | 2)), "{command:?} {file}: {}", ran.status);
+            assert!(
+                ran.err.contains(&format!("{file}: ")) || ran.err.contains(&format!("{file}. ")),
+                "{}",
+                ran.err
+            );
+            assert_eq!(ran.out, "", "{command:?} {file}");
+            let json = place.reseat(&[command, &[file, "--json"]].concat());
+            let failure: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+            assert!(failure["message"].as_str().unwrap().contains(file), "{failure}");
+        }
+        place.reseat(&["export", file, "out"]).expect_code(1).expect_error(&[&format!("reseat: {file}: ")]);
+    }
 }

@@ -16,6 +16,6 @@ pub fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Failure> {
 
 /// Writes a manual page for each command.
 pub fn manual(folder: &Path) -> Result<ExitCode, Failure> {
-    clap_mangen::generate_to(Arguments::command(), folder)?;
+    clap_mangen::generate_to(Arguments::command(), folder).map_err(|error| Failure::about(folder, &error))?;
     Ok(ExitCode::SUCCESS)
 }

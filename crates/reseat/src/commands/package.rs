@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-use reseat_database::{Database, Reading, folder};
+use reseat_database::folder;
 
 use crate::arguments::package::PackageCommand;
 use crate::arguments::{Export, Global, Import};
@@ -29,7 +29,7 @@ pub fn run(global: &Global, command: PackageCommand) -> Result<ExitCode, Failure
 
 /// Writes a package as a folder.
 pub fn export(global: &Global, arguments: &Export) -> Result<ExitCode, Failure> {
-    let database = Database::open(&arguments.package, Reading::Permissive)?;
+    let database = package_file::open(&arguments.package)?;
     for warning in database.warnings() {
         eprintln!("reseat: warning: {}: {warning}", arguments.package.display());
     }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::arguments::Global;
 use crate::failure::{self, Failure};
-use crate::output;
+use crate::{output, package_file};
 
 /// Commands for transforms.
 #[derive(Debug, Subcommand)]
@@ -208,7 +208,7 @@ fn show(global: &Global, arguments: &Show) -> Result<(), Failure> {
         Some(package) => open(package)?,
         None => standard_tables(),
     };
-    let file = Database::open(&arguments.file, Reading::Permissive)?;
+    let file = package_file::open(&arguments.file)?;
     let mut parts = Vec::new();
     let mut head = None;
     match file.kind() {
@@ -365,7 +365,7 @@ impl Part {
 }
 
 fn open(path: &Path) -> Result<Database, Failure> {
-    let database = Database::open(path, Reading::Permissive)?;
+    let database = package_file::open(path)?;
     for warning in database.warnings() {
         eprintln!("reseat: warning: {}: {warning}", path.display());
     }
