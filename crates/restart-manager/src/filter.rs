@@ -83,7 +83,7 @@ impl Filters {
         for filter in &self.0 {
             let concerned = match &filter.trigger {
                 FilterTrigger::Process(other) => *other == process,
-                FilterTrigger::Service(name) => services.iter().any(|it| same_service(it, name)),
+                FilterTrigger::Service(name) => services.iter().any(|it| names(name, it)),
                 FilterTrigger::File(path) => program.is_some_and(|it| it == path) || runs(process, path),
             };
             if concerned {
@@ -98,10 +98,14 @@ impl Filters {
 
     /// Whether a filter forbids to start this service of a supervisor or of Wine again.
     pub(crate) fn forbids_to_start(&self, service: &str) -> bool {
-        let is_it =
-            |it: &Filter| matches!(&it.trigger, FilterTrigger::Service(name) if same_service(service, name));
+        let is_it = |it: &Filter| matches!(&it.trigger, FilterTrigger::Service(name) if names(name, service));
         self.0.iter().any(is_it)
     }
+}
+
+/// Whether a filter's name is that of a service. Windows does not tell letter case in it apart.
+fn names(filter: &str, service: &str) -> bool {
+    same_service(&filter.to_ascii_lowercase(), &service.to_ascii_lowercase())
 }
 
 /// Whether two short names are one service: `nginx` is `nginx.service`.
@@ -149,9 +153,10 @@ mod tests {
         let program = std::env::current_exe().unwrap();
         let filters = Filters::of(vec![
             add(FilterAction::NoRestart, FilterTrigger::File(program)),
-            add(FilterAction::NoShutdown, FilterTrigger::Service("demo".to_owned())),
+            add(FilterAction::NoShutdown, FilterTrigger::Service("Demo".to_owned())),
         ]);
         assert_eq!(filters.mask(me, &["demo.service"], None).bits(), 0xC0);
+        assert!(filters.forbids_to_start("DEMO") && !filters.forbids_to_start("demonstration"));
         assert_eq!(filters.mask(me, &[], None), ApplicationStatus::RESTART_MASKED);
         let earlier = UniqueProcess { start_time: me.start_time - 1, ..me };
         assert_eq!(filters.mask(earlier, &[], None), ApplicationStatus::UNKNOWN, "another process");
