@@ -12,8 +12,8 @@ use std::io::{self, Write};
 use reseat_machine::file_version::Version;
 use reseat_machine::{ClrHeader, ClrProcessor, KnownFolder, MachineError, check_name, products};
 use reseat_package::{
-    Component, KeyPath, MsiAssembly, MsiAssemblyName, OverwriteMode, Package, PackageError, ReinstallMode,
-    Text, with_backslash,
+    Component, KeyPath, MsiAssemblyName, OverwriteMode, Package, PackageError, ReinstallMode, Text,
+    global_assemblies, with_backslash,
 };
 use reseat_script::Source;
 
@@ -58,16 +58,7 @@ impl NetAssembly {
     /// # Errors
     /// When a table cannot be read.
     pub fn load(package: &Package) -> Result<HashMap<Text, Self>, PackageError> {
-        let rows = package.rows::<MsiAssembly>()?;
-        let names = package.rows::<MsiAssemblyName>()?;
-        let names = names.group_by(|row| &row.component);
-        let shared = rows.iter().filter(|row| row.is_global() && row.is_net());
-        Ok(shared
-            .filter_map(|row| {
-                let parts = names.get(&*row.component).map(Vec::as_slice).unwrap_or_default();
-                Some((row.component.clone(), Self::named(parts, row.manifest.clone())?))
-            })
-            .collect())
+        global_assemblies(package, true, Self::named)
     }
 
     fn named(parts: &[&MsiAssemblyName], manifest: Option<Text>) -> Option<Self> {

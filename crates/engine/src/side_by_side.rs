@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 
 use reseat_machine::{KnownFolder, Machine, WindowsPath};
-use reseat_package::{MsiAssembly, MsiAssemblyName, Package, PackageError, Text};
+use reseat_package::{MsiAssemblyName, Package, PackageError, Text, global_assemblies};
 
 /// The folder, beneath that of Windows.
 const FOLDER: &str = r"winsxs";
@@ -32,16 +32,7 @@ impl SideBySide {
     /// # Errors
     /// When a table cannot be read.
     pub fn load(package: &Package) -> Result<HashMap<Text, Self>, PackageError> {
-        let rows = package.rows::<MsiAssembly>()?;
-        let names = package.rows::<MsiAssemblyName>()?;
-        let names = names.group_by(|row| &row.component);
-        let shared = rows.iter().filter(|row| row.is_global() && !row.is_net());
-        Ok(shared
-            .filter_map(|row| {
-                let parts = names.get(&*row.component).map(Vec::as_slice).unwrap_or_default();
-                Some((row.component.clone(), Self::named(parts, row.manifest.clone())?))
-            })
-            .collect())
+        global_assemblies(package, false, Self::named)
     }
 
     /// The assembly with these parts of a name; nothing when one is missing or can be none of a file's name.

@@ -1,6 +1,9 @@
 //! The MsiAssembly and MsiAssemblyName tables (pages `msiassembly-table.md`, `msiassemblyname-table.md`).
 
+use std::collections::HashMap;
+
 use crate::row::{Text, table_row};
+use crate::{Package, PackageError};
 
 table_row! {
     /// An assembly.
@@ -43,4 +46,26 @@ table_row! {
         /// Its value.
         value: Text = "Value",
     }
+}
+
+/// The assemblies that all applications share, by their components: those of .NET or those of Windows, as `named` makes them of
+/// the parts of the name and the file with the manifest. Where it makes nothing, there is none.
+///
+/// # Errors
+/// When a table cannot be read.
+pub fn global_assemblies<T>(
+    package: &Package,
+    of_net: bool,
+    named: impl Fn(&[&MsiAssemblyName], Option<Text>) -> Option<T>,
+) -> Result<HashMap<Text, T>, PackageError> {
+    let rows = package.rows::<MsiAssembly>()?;
+    let names = package.rows::<MsiAssemblyName>()?;
+    let names = names.group_by(|row| &row.component);
+    let shared = rows.iter().filter(|row| row.is_global() && row.is_net() == of_net);
+    Ok(shared
+        .filter_map(|row| {
+            let parts = names.get(&*row.component).map(Vec::as_slice).unwrap_or_default();
+            Some((row.component.clone(), named(parts, row.manifest.clone())?))
+        })
+        .collect())
 }

@@ -49,7 +49,7 @@ mod state;
 pub mod upgrade;
 pub mod version;
 
-pub use assembly::{MsiAssembly, MsiAssemblyName};
+pub use assembly::{MsiAssembly, MsiAssemblyName, global_assemblies};
 pub use binary::Binary;
 pub use class::{AppId, Class, Extension, Mime, ProgId, TypeLib, Verb};
 pub use component::{Component, ComponentAttributes, IsolatedComponent, KeyPath, Location, PublishComponent};

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use reseat_database::{Database, Reading};
 use support::product::Product;
 use support::windows::{compile, compile_with, windows};
-use support::{Place, has_tool, run};
+use support::{Place, run};
 
 const CONTINUE: i32 = 64;
 const ASYNC: i32 = 128;
@@ -372,20 +372,11 @@ fn the_objects_of_scripts_have_their_members_and_errors_their_line() {
     assert!(text.contains(&expected), "no '{expected}' in {text}");
 }
 
-/// 32-bit Wine cannot be installed everywhere: that it is missing is no failure, in CI neither.
 #[test]
 fn libraries_of_32_bit_run_where_wine_has_that_part() {
     let Some((windows, _turn)) = windows() else { return };
-    if !has_tool("i686-w64-mingw32-gcc") {
-        return;
-    }
     let place = Place::new();
-    // Wine prepares the prefix, if it has not yet.
-    let prepares =
-        windows.product().with_property("RETURN", "0").with_action("R", 1, "actions", "Returns", 1350);
-    windows.install(&place, &prepares, &[]).expect_code(0);
-    if !windows.drive_c("windows/syswow64/kernel32.dll").exists() {
-        println!("SKIPPED: Wine has no 32-bit part here");
+    if !windows.runs_32_bit(&place) {
         return;
     }
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/windows_code/actions.c");

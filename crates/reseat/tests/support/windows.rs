@@ -162,6 +162,23 @@ impl Windows {
         Product::new().with_file("Readme", "readme.txt", "text").with_binary("actions", self.actions.clone())
     }
 
+    /// Whether code of 32 bits can be built and runs here. 32-bit Wine cannot be installed everywhere: that it is missing is no
+    /// failure, in CI neither.
+    pub fn runs_32_bit(&self, place: &Place) -> bool {
+        if !has_tool("i686-w64-mingw32-gcc") {
+            return false;
+        }
+        // Wine prepares the prefix, if it has not yet.
+        let prepares =
+            self.product().with_property("RETURN", "0").with_action("R", 1, "actions", "Returns", 1350);
+        self.install(place, &prepares, &[]).expect_code(0);
+        let runs = self.drive_c("windows/syswow64/kernel32.dll").exists();
+        if !runs {
+            println!("SKIPPED: Wine has no 32-bit part here");
+        }
+        runs
+    }
+
     pub fn drive_c(&self, name: &str) -> PathBuf {
         self.prefix.join("drive_c").join(name)
     }
