@@ -1,7 +1,7 @@
 //! What an installation does to features, components, folders and files: the result of costing.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, OnceLock};
 
 use reseat_package::feature_state::{ComponentState, FeatureState, States};
 use reseat_package::{
@@ -35,6 +35,8 @@ pub struct Selection {
     tree: Arc<DirectoryTree>,
     /// Target folders by directory, each with a separator at its end.
     folders: BTreeMap<String, String>,
+    /// The target folders without the separator and in lower case, as soon as one is looked for.
+    lower_folders: OnceLock<HashSet<String>>,
     /// The form of the names of files.
     names: NameForm,
     states: States,
@@ -71,6 +73,7 @@ impl Selection {
         Ok(Self {
             tree: package.directories()?,
             folders: BTreeMap::new(),
+            lower_folders: OnceLock::new(),
             names: NameForm::Long,
             states: States::default(),
             components,
@@ -85,6 +88,7 @@ impl Selection {
     /// Resolves the target folders; `property` gives those that are set.
     pub fn resolve_folders(&mut self, property: &dyn Fn(&str) -> Option<String>) {
         self.folders = self.tree.resolve_targets(property, NameForm::Long);
+        self.lower_folders.take();
         self.windows = property("WindowsFolder").as_deref().map(with_backslash);
     }
 
@@ -96,11 +100,13 @@ impl Selection {
         let folders = self.tree.folders().iter().map(|row| &row.directory);
         self.folders =
             folders.filter_map(|name| Some((name.to_string(), format!("{root}{}", place(name)?)))).collect();
+        self.lower_folders.take();
     }
 
     /// Moves a folder and those beneath it that lie in it.
     pub fn move_folder(&mut self, directory: &str, path: &str) {
         let new = with_backslash(path);
+        self.lower_folders.take();
         let Some(old) = self.folders.insert(directory.to_owned(), new.clone()) else { return };
         for beneath in self.tree.beneath(directory) {
             if let Some(folder) = self.folders.get_mut(&**beneath)
@@ -239,6 +245,8 @@ impl Selection {
 
     /// Whether a path, without the separator at its end, is a folder of the Directory table.
     pub fn is_directory(&self, path: &str) -> bool {
-        self.folders.values().any(|folder| folder.trim_end_matches('\\').eq_ignore_ascii_case(path))
+        let lower = |folder: &String| folder.trim_end_matches('\\').to_ascii_lowercase();
+        let known = self.lower_folders.get_or_init(|| self.folders.values().map(lower).collect());
+        known.contains(&path.to_ascii_lowercase())
     }
 }

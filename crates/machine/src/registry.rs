@@ -187,6 +187,12 @@ impl Registry {
         self.places(&parts, key).into_iter().any(|(part, path)| parts.file(part).exists(&path))
     }
 
+    /// Whether a key has neither values nor sub-keys, or does not exist. None of them is read for that.
+    pub fn is_empty(&self, key: &RegistryKey) -> bool {
+        let parts = self.parts();
+        self.places(&parts, key).into_iter().all(|(part, path)| parts.file(part).is_empty_key(&path))
+    }
+
     /// The names of a key's direct sub-keys; none when it does not exist.
     pub fn sub_keys(&self, key: &RegistryKey) -> Vec<String> {
         let parts = self.parts();

@@ -298,6 +298,14 @@ impl RegistryFile {
         self.key(path).is_some_and(|key| self.has(&key))
     }
 
+    /// Whether a key has neither values nor sub-keys, or does not exist.
+    pub fn is_empty_key(&self, path: &str) -> bool {
+        self.key(path).is_none_or(|key| {
+            self.content(&key).is_none_or(|content| content.values.is_empty())
+                && self.below(&key, None).next().is_none()
+        })
+    }
+
     fn has(&self, key: &Folded) -> bool {
         key.is_root() || self.sections.contains_key(key) || self.below(key, None).next().is_some()
     }
@@ -424,8 +432,7 @@ impl RegistryFile {
         if self.content(&key).is_none_or(|content| content.get(name).is_none()) {
             return false;
         }
-        let folded = fold(name);
-        self.section(&path, key).values.retain(|(known, ..)| *known != folded);
+        self.section(&path, key).remove(name);
         true
     }
 

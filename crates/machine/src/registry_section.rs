@@ -151,6 +151,14 @@ impl Content {
         self.values.get(position).map(|(_, _, value)| value)
     }
 
+    /// Removes a value if it is there.
+    pub fn remove(&mut self, name: &str) {
+        let folded = fold(name);
+        if let Ok(position) = self.values.binary_search_by(|(known, ..)| compare(known, &folded)) {
+            self.values.remove(position);
+        }
+    }
+
     pub fn set(&mut self, folded: String, name: &str, value: RegistryValue) {
         match self.values.binary_search_by(|(known, ..)| compare(known, &folded)) {
             Ok(position) => {

@@ -26,8 +26,7 @@ pub struct RemoveRegistryKey {
 pub(crate) fn remove_while_empty(registry: &Registry, mut key: RegistryKey) {
     while let Some(parent) = key.parent().filter(|parent| !parent.path.is_empty())
         && registry.exists(&key)
-        && registry.values(&key).is_empty()
-        && registry.sub_keys(&key).is_empty()
+        && registry.is_empty(&key)
     {
         registry.remove_key(&key);
         key = parent;

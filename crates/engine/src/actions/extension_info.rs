@@ -2,6 +2,8 @@
 //! `registerextensioninfo-action.md`, `unregisterextensioninfo-action.md`, `registermimeinfo-action.md`,
 //! `unregistermimeinfo-action.md`, `extension-table.md`, `verb-table.md`, `mime-table.md`).
 
+use std::collections::HashMap;
+
 use reseat_machine::RegistryKey;
 use reseat_package::{Class, Extension, Mime, Verb};
 
@@ -101,13 +103,17 @@ fn types(session: &Session<'_, '_>) -> Result<Vec<Server>, EngineError> {
     let package = &session.package;
     let (extensions, classes) = (package.rows::<Extension>()?, package.rows::<Class>()?);
     let by_name = extensions.group_by(|row| &row.extension);
+    let mut by_class: HashMap<_, Vec<&Class>> = HashMap::new();
+    for row in classes.iter() {
+        by_class.entry(row.clsid).or_default().push(row);
+    }
     let mut servers = Vec::new();
     for row in package.rows::<Mime>()?.iter() {
         let providers = by_name.get(&*row.extension).into_iter().flatten();
         let mut providers: Vec<(&str, &str)> =
             providers.map(|row| (&*row.feature, &*row.component)).collect();
         if let Some(class) = row.class {
-            let classes = classes.iter().filter(|row| row.clsid == class);
+            let classes = by_class.get(&class).into_iter().flatten();
             providers.extend(classes.map(|row| (&*row.feature, &*row.component)));
         }
         let mut best = (Fate::Absent, "");

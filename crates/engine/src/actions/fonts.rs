@@ -1,6 +1,8 @@
 //! RegisterFonts and UnregisterFonts (pages `registerfonts-action.md`, `unregisterfonts-action.md`, `font-table.md`).
 
-use reseat_machine::{Hive, KnownFolder, RegistryKey, RegistryValue, WindowsPath};
+use std::collections::{BTreeSet, HashMap};
+
+use reseat_machine::{Hive, KnownFolder, RegistryKey, WindowsPath};
 use reseat_package::Font;
 use reseat_script::{RegisterFont, RemoveRegistryValue};
 
@@ -27,16 +29,18 @@ pub fn register_fonts(session: &mut Session<'_, '_>) -> Result<(), EngineError> 
 pub fn unregister_fonts(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     let key = RegistryKey::new(Hive::LocalMachine, FONTS);
     let registered = session.machine().registry()?.values(&key);
+    let mut titles: HashMap<String, Vec<&String>> = HashMap::new();
+    for (title, value) in &registered {
+        if let Some(text) = value.as_text() {
+            titles.entry(text.to_ascii_lowercase()).or_default().push(title);
+        }
+    }
     for (path, _) in fonts(session, Doing::Remove)? {
         session.tell_data(&[path.as_str()]);
         let data = data(session, &path);
-        let is_it = |value: &RegistryValue| {
-            value.as_text().is_some_and(|text| {
-                text.eq_ignore_ascii_case(&data) || text.eq_ignore_ascii_case(path.as_str())
-            })
-        };
-        for (name, _) in registered.iter().filter(|(_, value)| is_it(value)) {
-            session.add(RemoveRegistryValue { key: key.clone(), name: name.clone() }.into())?;
+        let texts = BTreeSet::from([data.to_ascii_lowercase(), path.as_str().to_ascii_lowercase()]);
+        for name in texts.iter().filter_map(|text| titles.get(text)).flatten() {
+            session.add(RemoveRegistryValue { key: key.clone(), name: (*name).clone() }.into())?;
         }
     }
     Ok(())

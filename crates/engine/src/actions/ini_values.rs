@@ -1,6 +1,8 @@
 //! WriteIniValues and RemoveIniValues (pages `writeinivalues-action.md`, `removeinivalues-action.md`,
 //! `inifile-table.md`, `removeinifile-table.md`).
 
+use std::collections::HashMap;
+
 use reseat_machine::WindowsPath;
 use reseat_package::{FileName, IniAction, IniFile, RemoveIniFile};
 use reseat_script::{EditIniFile, IniChange, IniEdit, RemoveFolder};
@@ -16,18 +18,22 @@ const DEFAULT_FOLDER: &str = "WindowsFolder";
 
 /// The changes of each file, the files in the order in which they are first named.
 #[derive(Default)]
-struct Edits(Vec<(WindowsPath, Vec<IniEdit>)>);
+struct Edits {
+    files: Vec<(WindowsPath, Vec<IniEdit>)>,
+    positions: HashMap<WindowsPath, usize>,
+}
 
 impl Edits {
     fn push(&mut self, path: WindowsPath, edit: IniEdit) {
-        match self.0.iter_mut().find(|(known, _)| *known == path) {
+        let position = *self.positions.entry(path.clone()).or_insert(self.files.len());
+        match self.files.get_mut(position) {
             Some((_, edits)) => edits.push(edit),
-            None => self.0.push((path, vec![edit])),
+            None => self.files.push((path, vec![edit])),
         }
     }
 
     fn add_to(self, session: &mut Session<'_, '_>) -> Result<(), EngineError> {
-        for (path, edits) in self.0 {
+        for (path, edits) in self.files {
             for edit in &edits {
                 session.tell_data(&[path.as_str(), &edit.section, &edit.key]);
             }

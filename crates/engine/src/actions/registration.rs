@@ -4,7 +4,7 @@
 //!
 //! Where it is kept is the machine crate's; here it becomes operations of the script.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use jiff::Zoned;
@@ -195,15 +195,14 @@ pub fn publish_features(session: &mut Session<'_, '_>) -> Result<(), EngineError
             components.entry(row.feature.clone()).or_default().extend(ids.get(&row.component).copied());
         }
     }
+    let known = session.installed.iter().flat_map(|product| &product.features);
+    let known: HashSet<&str> = known.map(|(name, _)| name.as_str()).collect();
     let mut features = Vec::new();
     for row in package.rows::<Feature>()?.iter() {
         let state = session.selection()?.feature(&row.feature);
         let outcome = state.map(|state| state.outcome());
         // A level of 0 disables a feature (page `feature-table.md`): it is no part of what is published.
-        let is_known = session
-            .installed
-            .as_ref()
-            .is_some_and(|product| product.features.iter().any(|(name, _)| *name == *row.feature));
+        let is_known = known.contains(&*row.feature);
         let is_there = outcome.is_some_and(|outcome| outcome != InstallState::Absent);
         if state.is_some_and(|state| state.level <= 0) && !is_there && !is_known {
             continue;

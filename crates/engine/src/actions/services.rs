@@ -9,6 +9,8 @@
 //! whether the row waits or not: vital (`serviceinstall-table.md`) is that a service can be installed. Wine's service manager starts
 //! automatic services when the prefix is used next.
 
+use std::collections::HashSet;
+
 use reseat_machine::{Hive, RegistryKey, RegistryValue, WindowsPath, fold};
 use reseat_package::{SequenceTable, ServiceControl, ServiceEvents, ServiceInstall};
 use reseat_script::{RemoveRegistryKey, SetRegistryValue};
@@ -363,11 +365,12 @@ fn controls(
 ) -> Result<Vec<Controlled>, EngineError> {
     let selection = session.selection()?;
     let mut found: Vec<Controlled> = Vec::new();
+    let mut known = HashSet::new();
     for row in session.package.rows::<ServiceControl>()?.iter() {
         let wanted = (row.events.has(on_install) && selection.does(&row.component, Doing::Install))
             || (row.events.has(on_uninstall) && selection.does(&row.component, Doing::Remove));
         let name = session.format(&row.name).text;
-        if wanted && !found.iter().any(|known| known.name.eq_ignore_ascii_case(&name)) {
+        if wanted && known.insert(name.to_ascii_lowercase()) {
             check_name(&name).map_err(|reason| EngineError::row("ServiceControl", &row.key, reason))?;
             let arguments = session.format(row.arguments.as_deref().unwrap_or_default()).text;
             let arguments = arguments.split('\0').filter(|it| !it.is_empty()).map(str::to_owned).collect();
