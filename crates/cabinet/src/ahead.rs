@@ -180,6 +180,11 @@ impl Ahead {
         self.shared.lock().entries.len() < MOST_WAITING
     }
 
+    /// Whether the decoder's thread has nothing to do.
+    pub fn waits(&self) -> bool {
+        self.shared.lock().is_idle
+    }
+
     /// Adds the block after those that are there.
     pub fn push(&self, stored: Stored) {
         let mut queue = self.shared.lock();

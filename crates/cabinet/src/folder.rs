@@ -127,6 +127,11 @@ impl FolderReader {
         skipped.and_then(|skipped| self.work.output().get(skipped..)).unwrap_or_default()
     }
 
+    /// Whether a thread beside has decompressed all that was read, and more would be read.
+    pub fn is_ahead(&self) -> bool {
+        self.stopped.is_none() && matches!(&self.work, Work::Beside(ahead, _) if ahead.waits())
+    }
+
     /// Reads and decompresses the next block.
     pub fn step(&mut self, folder: &Folder, parts: &mut [Part]) -> Result<Step, CabinetError> {
         if matches!(self.work, Work::Beside(..)) {

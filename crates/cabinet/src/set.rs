@@ -83,6 +83,11 @@ impl CabinetSet {
         self.threads = threads;
     }
 
+    /// Whether the thread that decompresses waits for the one that copies: it has done all that may be done ahead.
+    pub fn is_ahead(&self) -> bool {
+        self.reader.as_ref().is_some_and(FolderReader::is_ahead)
+    }
+
     /// The files of the cabinets that are open so far, in their order.
     pub fn files(&self) -> &[CabinetFile] {
         &self.files

@@ -6,11 +6,12 @@ use std::error::Error;
 use std::fs::File;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, Scope};
 
 use indicatif::ProgressBar;
 use reseat_cabinet::{CabinetError, CabinetSet};
 
+use super::beside::Beside;
 use super::cabinets::Origin;
 use super::plan::{FileSource, Plan, PlannedFile};
 use super::target::Target;
@@ -63,10 +64,10 @@ pub fn unpack(origin: &Origin, plan: &Plan, target: Target, progress: &ProgressB
     thread::scope(|scope| {
         for number in 0..threads {
             let work = &work;
-            let mut writer = work.writer(target.share());
+            let target = target.share();
             // What is left over goes to the first ones.
             let cores = (cores + threads - 1 - number) / threads;
-            scope.spawn(move || work.run(cores, &mut writer));
+            scope.spawn(move || work.run(scope, cores, &target));
         }
     });
     work.report.into_inner().unwrap_or_else(PoisonError::into_inner)
@@ -161,8 +162,12 @@ impl Work<'_> {
         FileWriter::new(&self.plan.files, target, |position, result| self.done(position, result))
     }
 
-    /// Takes pieces of work until there are none. Of so many cores one is for reading and writing, the others decompress.
-    fn run(&self, cores: usize, writer: &mut dyn Sink) {
+    /// Takes pieces of work until there are none. Of so many cores one is for reading and writing, the others decompress, or write
+    /// where that is all there is to do.
+    fn run<'s>(&'s self, scope: &'s Scope<'s, '_>, cores: usize, target: &Target) {
+        let mut here = self.writer(target.share());
+        let writer: &mut dyn Sink = &mut here;
+        let mut beside = None;
         loop {
             // The lock is not held while the work is done.
             let task = lock(&self.tasks).pop();
@@ -176,7 +181,15 @@ impl Work<'_> {
                     Ok(mut set) => {
                         set.use_threads(cores - 1);
                         for (index, position) in files {
-                            self.copy(cabinet, &mut set, index, position, writer);
+                            if beside.is_none() && set.is_ahead() {
+                                let target = target.share();
+                                beside = Beside::start(scope, move || self.writer(target));
+                            }
+                            let sink: &mut dyn Sink = match &mut beside {
+                                Some(beside) if set.is_ahead() => beside,
+                                _ => &mut *writer,
+                            };
+                            self.copy(cabinet, &mut set, index, position, sink);
                         }
                         self.give_back(cabinet, set);
                     }
