@@ -15,7 +15,7 @@ use crate::error::MachineError;
 use crate::machine::Machine;
 use crate::registry::{Part, Parts};
 use crate::registry_file::undo::{Fingerprint, KeyUndo};
-use crate::registry_store::{Known, Stamp, read, replace, stamp, sync_names};
+use crate::registry_store::{Known, Stamp, read, replace, stamp, sync_names, unfinished};
 use crate::wine_registry::{RegistryChange, WineRegistry, differences};
 use crate::wine_server::WineServerKeptOut;
 
@@ -175,6 +175,8 @@ impl Machine {
 
     fn undo_in_file(&self, undo: &RegistryUndo) -> Result<(), MachineError> {
         let path = self.registry_path(undo.part);
+        // What a process that was killed while it saved has left goes, also where nothing else is to be done.
+        remove_if_there(&unfinished(&path))?;
         let is_there = path.exists();
         let mut file = read(self.prefix(), undo.part, self.bitness())?;
         let now = file.fingerprint();
@@ -223,13 +225,7 @@ impl Machine {
     /// # Errors
     /// When it cannot be removed.
     pub fn discard_registry_undo(&self, undo: &RegistryUndo) -> Result<(), MachineError> {
-        let kept = self.kept_registry_file(undo)?;
-        match std::fs::remove_file(&kept) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(MachineError::unix("remove", &kept, error))
-            }
-            _ => Ok(()),
-        }
+        remove_if_there(&self.kept_registry_file(undo)?)
     }
 
     fn undo_through_wine(&self, running: &dyn WineRegistry, undo: &RegistryUndo) -> Result<(), MachineError> {
@@ -239,6 +235,15 @@ impl Machine {
         wanted.undo(&undo.keys);
         let changes = differences(&now, &wanted);
         self.change_through_wine(running, &[(undo.part, changes)])
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<(), MachineError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(MachineError::unix("remove", path, error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -182,7 +182,7 @@ fn replace_by(
 
 /// Where the new text of a file is until it is whole: always the same name, so that what a killed process left is found.
 /// Only one process writes at a time, see [`wine_server::keep_out`].
-fn unfinished(path: &Path) -> PathBuf {
+pub(crate) fn unfinished(path: &Path) -> PathBuf {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".reseat-new");
     PathBuf::from(beside)
