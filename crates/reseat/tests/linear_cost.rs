@@ -37,6 +37,8 @@ const ACTIONS: &[(&str, i32)] = &[
     ("AppSearch", 50),
     ("LaunchConditions", 100),
     ("UnpublishComponents", 1700),
+    ("StopServices", 1900),
+    ("DeleteServices", 2000),
     ("RemoveODBC", 2400),
     ("UnregisterFonts", 2500),
     ("RemoveIniValues", 3100),
@@ -46,10 +48,13 @@ const ACTIONS: &[(&str, i32)] = &[
     ("WriteEnvironmentStrings", 5200),
     ("RegisterFonts", 5300),
     ("InstallODBC", 5400),
+    ("InstallServices", 5800),
+    ("MsiConfigureServices", 5850),
+    ("StartServices", 5900),
     ("PublishComponents", 6200),
 ];
 
-/// A product with this many rows in the tables that installing works through, but services: packages have few. Names are of
+/// A product with this many rows in the tables that installing works through. Names are of
 /// equal length, because texts of unequal length are told apart without comparing them.
 fn product(rows: usize) -> Product {
     let mut product = Product::new().with_standard_actions(ACTIONS).with_class_actions();
@@ -88,6 +93,12 @@ fn product(rows: usize) -> Product {
         product.row("Verb", &[&name("e"), "open", "1", "Open", "\"%1\""]);
         product.row("MIME", &[&name("test/m"), &name("e"), &class]);
         product.row("Font", &[&file, &name("Face")]);
+        let service = name("Service");
+        let install = [&key, &service, &key, "16", "3", "0", "", "", "", "", "", &key, ""];
+        product.row("ServiceInstall", &install);
+        // Started with it, stopped and deleted without it.
+        product.row("ServiceControl", &[&key, &service, "161", "", "1", &key]);
+        product.row("MsiServiceConfig", &[&key, &service, "1", "3", "1", &key]);
         product.row("PublishComponent", &[&guid(10, 0), &key, &key, "", &key]);
         product.row("ODBCDriver", &[&key, &key, &name("Driver"), &file, ""]);
         product.row("ODBCAttribute", &[&key, "APILevel", "1"]);

@@ -5,7 +5,7 @@ use reseat_machine::RegistryValue;
 use reseat_package::{MsiServiceConfig, MsiServiceConfigFailureActions};
 use reseat_script::{RemoveRegistryValue, SetRegistryValue};
 
-use crate::actions::services;
+use crate::actions::services::{self, Remaining};
 use crate::error::EngineError;
 use crate::row_fault::RowFault;
 use crate::selection::Doing;
@@ -25,9 +25,11 @@ const ACTIONS_OFFSET: u32 = 20;
 /// Configures services.
 pub fn configure_services(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     let package = session.package.clone();
+    let remaining = Remaining::of(session)?;
     for row in package.rows::<MsiServiceConfig>()?.iter() {
         let table = "MsiServiceConfig";
-        let Some(name) = wanted(session, table, &row.key, row.event, &row.component, &row.name)? else {
+        let Some(name) = wanted(session, &remaining, table, &row.key, row.event, &row.component, &row.name)?
+        else {
             continue;
         };
         let argument = session.format(row.argument.as_deref().unwrap_or_default()).text;
@@ -54,7 +56,8 @@ pub fn configure_services(session: &mut Session<'_, '_>) -> Result<(), EngineErr
     }
     for row in package.rows::<MsiServiceConfigFailureActions>()?.iter() {
         let table = "MsiServiceConfigFailureActions";
-        let Some(name) = wanted(session, table, &row.key, row.event, &row.component, &row.name)? else {
+        let Some(name) = wanted(session, &remaining, table, &row.key, row.event, &row.component, &row.name)?
+        else {
             continue;
         };
         if let Some(actions) = failure_actions(session, row)? {
@@ -87,6 +90,7 @@ fn set(
 /// The service that a row configures now, if it does.
 fn wanted(
     session: &mut Session<'_, '_>,
+    remaining: &Remaining,
     table: &str,
     key: &str,
     event: i32,
@@ -108,7 +112,7 @@ fn wanted(
         return Ok(None);
     }
     let name = session.format(name).text;
-    if services::will_exist(session, &name)? {
+    if remaining.has(session, &name)? {
         return Ok(Some(name));
     }
     if now != ON_UNINSTALL {

@@ -9,13 +9,13 @@
 //! whether the row waits or not: vital (`serviceinstall-table.md`) is that a service can be installed. Wine's service manager starts
 //! automatic services when the prefix is used next.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use reseat_machine::{Hive, RegistryKey, RegistryValue, WindowsPath, fold};
 use reseat_package::{SequenceTable, ServiceControl, ServiceEvents, ServiceInstall};
 use reseat_script::{RemoveRegistryKey, SetRegistryValue};
 
-use crate::custom_action::service_control::{DID_NOT_START, Request, is_stopped, schedule};
+use crate::custom_action::service_control::{DID_NOT_START, Request, schedule, stopped_services};
 use crate::error::EngineError;
 use crate::error_message::with_causes;
 use crate::host::{ServiceOrder, ServiceState};
@@ -41,6 +41,7 @@ const LONGEST_NAME: usize = 256;
 /// Registers the services of components that are installed.
 pub fn install_services(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     let package = session.package.clone();
+    let named = Named::of(session)?;
     for row in package.rows::<ServiceInstall>()?.iter() {
         if !session.selection()?.does(&row.component, Doing::Install) {
             continue;
@@ -52,7 +53,7 @@ pub fn install_services(session: &mut Session<'_, '_>) -> Result<(), EngineError
                 return Err(EngineError::row("ServiceInstall", &row.key, reason));
             }
             Err(reason) => {
-                let shown = display_name(session, &name)?;
+                let shown = named.display_name(session, &name)?;
                 session.warn(
                     1923,
                     &[&shown, &name],
@@ -144,11 +145,12 @@ pub fn key(name: &str) -> RegistryKey {
 
 /// Removes the services that the ServiceControl table names; those of the ServiceInstall table stay without that.
 pub fn delete_services(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let mut stopping = Stopping::of(session)?;
     for name in controlled(session, ServiceEvents::DELETE, ServiceEvents::UNINSTALL_DELETE)? {
         if session.machine().registry()?.exists(&key(&name)) {
             session.tell_data(&[&name, &name]);
             if session.installation.plan.is_none() {
-                stop(session, &name, true)?;
+                stopping.stop(session, &name, true)?;
             }
             session.installation.deleted_services.push(name.clone());
             session.add(RemoveRegistryKey { key: key(&name) }.into())?;
@@ -159,16 +161,18 @@ pub fn delete_services(session: &mut Session<'_, '_>) -> Result<(), EngineError>
 
 /// Has services started, and says of each when it will be if Wine does not run then.
 pub fn start_services(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    let named = Named::of(session)?;
+    let stopped = stopped_services(session);
     for Controlled { name, arguments, waits } in
         controls(session, ServiceEvents::START, ServiceEvents::UNINSTALL_START)?
     {
-        let how = match start_type(session, &name)? {
+        let how = match named.start_type(session, &name)? {
             None => "there is no such service".to_owned(),
             Some(AUTO_START) => "Wine's service manager starts it when the prefix is used next".to_owned(),
             Some(DISABLED) => "it is disabled".to_owned(),
             Some(_) => format!("'wine net start \"{name}\"' starts it"),
         };
-        let shown = display_name(session, &name)?;
+        let shown = named.display_name(session, &name)?;
         if session.installation.plan.is_some() {
             session.warn(DID_NOT_START, &[&shown, &name], &how);
             continue;
@@ -176,49 +180,70 @@ pub fn start_services(session: &mut Session<'_, '_>) -> Result<(), EngineError> 
         let message = NumberedMessage::new(DID_NOT_START, [shown, name.clone()]);
         let without_wine = Some(session.warning_text(&message, &how));
         let order = ServiceOrder::Start { arguments, waits };
-        start(session, Request { name, order, without_wine }, waits)?;
+        start(session, &stopped, Request { name, order, without_wine }, waits)?;
     }
     Ok(())
 }
 
 /// Stops services; none runs while Wine does not.
 pub fn stop_services(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
+    if session.installation.plan.is_some() {
+        return Ok(());
+    }
+    let mut stopping = Stopping::of(session)?;
     for Controlled { name, waits, .. } in
         controls(session, ServiceEvents::STOP, ServiceEvents::UNINSTALL_STOP)?
     {
-        if session.installation.plan.is_none() {
-            stop(session, &name, waits)?;
-        }
+        stopping.stop(session, &name, waits)?;
     }
     Ok(())
 }
 
-/// The start type of a service that is installed now or is there already.
-fn start_type(session: &Session<'_, '_>, name: &str) -> Result<Option<u32>, EngineError> {
-    for row in session.package.rows::<ServiceInstall>()?.iter() {
-        if session.selection()?.does(&row.component, Doing::Install)
-            && session.format(&row.name).text.eq_ignore_ascii_case(name)
-        {
-            return Ok(Some(row.start_type.cast_unsigned()));
-        }
-    }
-    let value = session.machine().registry()?.value(&key(name), "Start");
-    Ok(value.and_then(|value| value.as_dword()))
+/// What the ServiceInstall table says of services, by their names in small letters.
+struct Named(HashMap<String, Row>);
+
+#[derive(Default)]
+struct Row {
+    /// Of a service that is installed now.
+    start_type: Option<u32>,
+    shown: String,
 }
 
-/// What a service is called where it is shown; its name where nothing else is known.
-fn display_name(session: &Session<'_, '_>, name: &str) -> Result<String, EngineError> {
-    for row in session.package.rows::<ServiceInstall>()?.iter() {
-        if session.format(&row.name).text.eq_ignore_ascii_case(name) {
-            let shown = session.format(row.display_name.as_deref().unwrap_or_default()).text;
-            return Ok(if shown.is_empty() { name.to_owned() } else { shown });
+impl Named {
+    fn of(session: &Session<'_, '_>) -> Result<Self, EngineError> {
+        let mut all: HashMap<String, Row> = HashMap::new();
+        for row in session.package.rows::<ServiceInstall>()?.iter() {
+            let shown = || session.format(row.display_name.as_deref().unwrap_or_default()).text;
+            let name = session.format(&row.name).text.to_ascii_lowercase();
+            // Of several rows for one service the first counts.
+            let known = all.entry(name).or_insert_with(|| Row { start_type: None, shown: shown() });
+            if known.start_type.is_none() && session.selection()?.does(&row.component, Doing::Install) {
+                known.start_type = Some(row.start_type.cast_unsigned());
+            }
         }
+        Ok(Self(all))
     }
-    let value = session.machine().registry()?.value(&key(name), "DisplayName");
-    Ok(match value {
-        Some(RegistryValue::String(shown)) if !shown.is_empty() => shown,
-        _ => name.to_owned(),
-    })
+
+    /// The start type of a service that is installed now or is there already.
+    fn start_type(&self, session: &Session<'_, '_>, name: &str) -> Result<Option<u32>, EngineError> {
+        if let Some(Row { start_type: Some(start_type), .. }) = self.0.get(&name.to_ascii_lowercase()) {
+            return Ok(Some(*start_type));
+        }
+        let value = session.machine().registry()?.value(&key(name), "Start");
+        Ok(value.and_then(|value| value.as_dword()))
+    }
+
+    /// What a service is called where it is shown; its name where nothing else is known.
+    fn display_name(&self, session: &Session<'_, '_>, name: &str) -> Result<String, EngineError> {
+        if let Some(row) = self.0.get(&name.to_ascii_lowercase()) {
+            return Ok(if row.shown.is_empty() { name.to_owned() } else { row.shown.clone() });
+        }
+        let value = session.machine().registry()?.value(&key(name), "DisplayName");
+        Ok(match value {
+            Some(RegistryValue::String(shown)) if !shown.is_empty() => shown,
+            _ => name.to_owned(),
+        })
+    }
 }
 
 /// Whether services run now. What only looks is told nothing of it.
@@ -233,45 +258,94 @@ fn is_automatic(session: &Session<'_, '_>, name: &str) -> Result<bool, EngineErr
 }
 
 /// Has a service started when the script runs. What runs already by then goes on.
-fn start(session: &mut Session<'_, '_>, request: Request, waits: bool) -> Result<(), EngineError> {
+fn start(
+    session: &mut Session<'_, '_>,
+    stopped: &HashSet<String>,
+    request: Request,
+    waits: bool,
+) -> Result<(), EngineError> {
     let runs = match wine_runs(session) {
         true => runs(session, &request.name),
         false => Some(is_automatic(session, &request.name)?),
     };
     let Some(runs) = runs else { return Ok(()) };
     // Undone only if it did not run before, or not this one.
-    let undo = (!runs || is_stopped(session, &request.name)).then_some(ServiceOrder::Stop { waits: true });
+    let undo = (!runs || stopped.contains(&request.name.to_ascii_lowercase()))
+        .then_some(ServiceOrder::Stop { waits: true });
     session.tell_data(&[&request.name, &request.name]);
     schedule(session, request, undo, !waits)
 }
 
-/// Has a service stopped when the script runs, after those that depend on it; those that run, or will if Wine is started
-/// until then, and are not stopped already.
-fn stop(session: &mut Session<'_, '_>, name: &str, waits: bool) -> Result<(), EngineError> {
-    let mut names = dependents(session, name)?;
-    names.push(name.to_owned());
-    for name in names {
-        if is_stopped(session, &name) {
-            continue;
+/// What stopping services has to know of all of them.
+struct Stopping {
+    /// Those that need a service, by its name in small letters.
+    dependents: HashMap<String, Vec<String>>,
+    /// Those that are stopped already, in small letters.
+    stopped: HashSet<String>,
+}
+
+impl Stopping {
+    fn of(session: &Session<'_, '_>) -> Result<Self, EngineError> {
+        let registry = session.machine().registry()?;
+        let mut dependents: HashMap<String, Vec<String>> = HashMap::new();
+        for service in registry.sub_keys(&RegistryKey::new(Hive::LocalMachine, SERVICES)) {
+            if let Some(RegistryValue::MultiString(all)) = registry.value(&key(&service), "DependOnService") {
+                for needed in all {
+                    dependents.entry(needed.to_ascii_lowercase()).or_default().push(service.clone());
+                }
+            }
         }
-        let runs = match wine_runs(session) {
-            true => runs(session, &name),
-            false => Some(is_automatic(session, &name)?),
-        };
-        match runs {
-            Some(true) => {}
-            Some(false) => {
-                service!("Service {name} does not run");
+        Ok(Self { dependents, stopped: stopped_services(session) })
+    }
+
+    /// Has a service stopped when the script runs, after those that depend on it; those that run, or will if Wine is
+    /// started until then, and are not stopped already.
+    fn stop(&mut self, session: &mut Session<'_, '_>, name: &str, waits: bool) -> Result<(), EngineError> {
+        let mut names = self.dependents(name);
+        names.push(name.to_owned());
+        for name in names {
+            if self.stopped.contains(&name.to_ascii_lowercase()) {
                 continue;
             }
-            None => continue,
+            let runs = match wine_runs(session) {
+                true => runs(session, &name),
+                false => Some(is_automatic(session, &name)?),
+            };
+            match runs {
+                Some(true) => {}
+                Some(false) => {
+                    service!("Service {name} does not run");
+                    continue;
+                }
+                None => continue,
+            }
+            session.tell_data(&[&name, &name]);
+            self.stopped.insert(name.to_ascii_lowercase());
+            let start = ServiceOrder::Start { arguments: Vec::new(), waits: true };
+            let request = Request { name, order: ServiceOrder::Stop { waits }, without_wine: None };
+            schedule(session, request, Some(start), !waits)?;
         }
-        session.tell_data(&[&name, &name]);
-        let start = ServiceOrder::Start { arguments: Vec::new(), waits: true };
-        let request = Request { name, order: ServiceOrder::Stop { waits }, without_wine: None };
-        schedule(session, request, Some(start), !waits)?;
+        Ok(())
     }
-    Ok(())
+
+    /// The services that cannot run without this one, each before those that it needs itself.
+    fn dependents(&self, name: &str) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        let mut known = HashSet::from([name.to_ascii_lowercase()]);
+        let mut next = vec![name.to_ascii_lowercase()];
+        while let Some(needed) = next.pop() {
+            for service in self.dependents.get(&needed).into_iter().flatten() {
+                let folded = service.to_ascii_lowercase();
+                if known.insert(folded.clone()) {
+                    found.push(service.clone());
+                    next.push(folded);
+                }
+            }
+        }
+        // Found later means further from the service itself, or beside it.
+        found.reverse();
+        found
+    }
 }
 
 /// Whether a service runs now; nothing, which is said, when that cannot be asked.
@@ -284,35 +358,6 @@ fn runs(session: &mut Session<'_, '_>, name: &str) -> Option<bool> {
             None
         }
     }
-}
-
-/// The services that cannot run without this one, each before those that it needs itself.
-fn dependents(session: &Session<'_, '_>, name: &str) -> Result<Vec<String>, EngineError> {
-    let registry = session.machine().registry()?;
-    let needs: Vec<(String, Vec<String>)> = registry
-        .sub_keys(&RegistryKey::new(Hive::LocalMachine, SERVICES))
-        .into_iter()
-        .filter_map(|service| match registry.value(&key(&service), "DependOnService") {
-            Some(RegistryValue::MultiString(needed)) => Some((service, needed)),
-            _ => None,
-        })
-        .collect();
-    let mut found: Vec<String> = Vec::new();
-    let mut next = vec![name.to_owned()];
-    while let Some(needed) = next.pop() {
-        for (service, _) in
-            needs.iter().filter(|(_, all)| all.iter().any(|it| it.eq_ignore_ascii_case(&needed)))
-        {
-            let is_known = |known: &String| known.eq_ignore_ascii_case(service);
-            if !service.eq_ignore_ascii_case(name) && !found.iter().any(is_known) {
-                found.push(service.clone());
-                next.push(service.clone());
-            }
-        }
-    }
-    // Found later means further from the service itself, or beside it.
-    found.reverse();
-    Ok(found)
 }
 
 /// Whether a file is the program of a service that the package stops or removes, before it replaces files.
@@ -380,16 +425,33 @@ fn controls(
     Ok(found)
 }
 
-/// Whether a service will be there: it is installed now, or is there and not deleted.
-pub fn will_exist(session: &Session<'_, '_>, name: &str) -> Result<bool, EngineError> {
-    for row in session.package.rows::<ServiceInstall>()?.iter() {
-        if session.selection()?.does(&row.component, Doing::Install)
-            && session.format(&row.name).text.eq_ignore_ascii_case(name)
-        {
-            return Ok(true);
-        }
+/// Which services will be there: those that are installed now, and those that are there and not deleted.
+pub struct Remaining {
+    installed: HashSet<String>,
+    deleted: HashSet<String>,
+}
+
+impl Remaining {
+    /// What the tables of the package say of it.
+    ///
+    /// # Errors
+    /// When a table cannot be read.
+    pub fn of(session: &Session<'_, '_>) -> Result<Self, EngineError> {
+        let deleted = controlled(session, ServiceEvents::DELETE, ServiceEvents::UNINSTALL_DELETE)?;
+        let named = Named::of(session)?.0.into_iter();
+        Ok(Self {
+            installed: named.filter(|(_, row)| row.start_type.is_some()).map(|(name, _)| name).collect(),
+            deleted: deleted.iter().map(|name| name.to_ascii_lowercase()).collect(),
+        })
     }
-    let deleted = controlled(session, ServiceEvents::DELETE, ServiceEvents::UNINSTALL_DELETE)?;
-    Ok(!deleted.iter().any(|deleted| deleted.eq_ignore_ascii_case(name))
-        && session.machine().registry()?.exists(&key(name)))
+
+    /// Whether this one will be.
+    ///
+    /// # Errors
+    /// When the registry cannot be read.
+    pub fn has(&self, session: &Session<'_, '_>, name: &str) -> Result<bool, EngineError> {
+        let folded = name.to_ascii_lowercase();
+        Ok(self.installed.contains(&folded)
+            || (!self.deleted.contains(&folded) && session.machine().registry()?.exists(&key(name))))
+    }
 }

@@ -58,10 +58,12 @@ impl ScheduledCall {
         Self { code, hide_target: false, asynchronous: false, secrets: Vec::new() }
     }
 
-    /// Whether it stops the service with this name.
-    pub fn stops(&self, service: &str) -> bool {
-        matches!(&self.code, ScheduledCode::Service { name, order: ServiceOrder::Stop { .. }, .. }
-            if name.eq_ignore_ascii_case(service))
+    /// The service that it stops, if it does.
+    pub fn stopped_service(&self) -> Option<&str> {
+        match &self.code {
+            ScheduledCode::Service { name, order: ServiceOrder::Stop { .. }, .. } => Some(name),
+            _ => None,
+        }
     }
 
     /// Where the package can be read now: a commit action runs when the cached package may be gone.

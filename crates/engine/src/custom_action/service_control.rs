@@ -4,6 +4,8 @@
 //! They are in the script as custom actions are: one entry that asks, and one that undoes it. A service that a rollback
 //! has to start is started behind everything else, when its files and its registration are back.
 
+use std::collections::HashSet;
+
 use reseat_script::{ActionFailure, ActionKind, Operation, Phase, ScheduledAction};
 
 use super::scheduled::{ScheduledCall, ScheduledCode};
@@ -115,15 +117,15 @@ pub fn schedule(
     Ok(())
 }
 
-/// Whether the script of this session has a service stopped.
-pub fn is_stopped(session: &Session<'_, '_>, name: &str) -> bool {
-    session.script.steps.iter().any(|step| match &step.operation {
+/// The services that the script of this session has stopped, in small letters.
+pub fn stopped_services(session: &Session<'_, '_>) -> HashSet<String> {
+    let calls = session.script.steps.iter().filter_map(|step| match &step.operation {
         Operation::CustomAction(action) if action.kind == ActionKind::Deferred => {
-            let call: Result<ScheduledCall, _> = serde_json::from_value(action.call.clone());
-            call.is_ok_and(|call| call.stops(name))
+            serde_json::from_value::<ScheduledCall>(action.call.clone()).ok()
         }
-        _ => false,
-    })
+        _ => None,
+    });
+    calls.filter_map(|call| call.stopped_service().map(str::to_ascii_lowercase)).collect()
 }
 
 /// Asks a service for something, if Wine runs.
