@@ -3,6 +3,8 @@
 //! A command parses its arguments, calls one operation of a library, and prints. Results go to standard output,
 //! messages to standard error.
 
+#[cfg(target_env = "musl")]
+mod allocator;
 mod arguments;
 mod closing;
 mod commands;
@@ -25,10 +27,9 @@ use std::process::ExitCode;
 
 use crate::arguments::{Arguments, Command, Global, Msiexec};
 
-/// The allocator of musl gives every larger piece of memory back to the system at once, and has to ask for it again.
 #[cfg(target_env = "musl")]
 #[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 fn main() -> ExitCode {
     crash::name_places_only();
