@@ -4,7 +4,6 @@
 //! content and the changes comes what undoes them ([`RegistrySaving::undo`]), which the caller can bring to the disk before
 //! [`RegistrySaving::finish`] saves. Undoing goes through the Wine that runs, or to the files while none does.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -15,7 +14,7 @@ use crate::error::MachineError;
 use crate::machine::Machine;
 use crate::registry::{Part, Parts};
 use crate::registry_file::undo::{Fingerprint, KeyUndo};
-use crate::registry_store::{Known, Stamp, read, replace, stamp, sync_names, unfinished};
+use crate::registry_store::{Known, Stamp, read, remove_if_there, replace, stamp, sync_names, unfinished};
 use crate::wine_registry::{RegistryChange, WineRegistry, differences};
 use crate::wine_server::WineServerKeptOut;
 
@@ -176,7 +175,8 @@ impl Machine {
     fn undo_in_file(&self, undo: &RegistryUndo) -> Result<(), MachineError> {
         let path = self.registry_path(undo.part);
         // What a process that was killed while it saved has left goes, also where nothing else is to be done.
-        remove_if_there(&unfinished(&path))?;
+        let failed = |error| MachineError::unix("remove", unfinished(&path), error);
+        remove_if_there(&unfinished(&path)).map_err(failed)?;
         let is_there = path.exists();
         let mut file = read(self.prefix(), undo.part, self.bitness())?;
         let now = file.fingerprint();
@@ -225,7 +225,8 @@ impl Machine {
     /// # Errors
     /// When it cannot be removed.
     pub fn discard_registry_undo(&self, undo: &RegistryUndo) -> Result<(), MachineError> {
-        remove_if_there(&self.kept_registry_file(undo)?)
+        let kept = self.kept_registry_file(undo)?;
+        remove_if_there(&kept).map_err(|error| MachineError::unix("remove", &kept, error))
     }
 
     fn undo_through_wine(&self, running: &dyn WineRegistry, undo: &RegistryUndo) -> Result<(), MachineError> {
@@ -235,15 +236,6 @@ impl Machine {
         wanted.undo(&undo.keys);
         let changes = differences(&now, &wanted);
         self.change_through_wine(running, &[(undo.part, changes)])
-    }
-}
-
-fn remove_if_there(path: &Path) -> Result<(), MachineError> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(MachineError::unix("remove", path, error))
-        }
-        _ => Ok(()),
     }
 }
 

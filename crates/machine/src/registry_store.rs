@@ -149,10 +149,7 @@ fn replace_by(
     let mode = replaced.as_ref().map_or(0o644, |metadata| metadata.mode() & 0o777);
     let written = (|| {
         // One that a killed process left is not written to: it may have another name elsewhere.
-        match std::fs::remove_file(&beside) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        remove_if_there(&beside)?;
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -178,6 +175,14 @@ fn replace_by(
         return Err(failed(error));
     }
     Ok(())
+}
+
+/// Removes a file that need not be there.
+pub(crate) fn remove_if_there(path: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Where the new text of a file is until it is whole: always the same name, so that what a killed process left is found.
@@ -303,11 +308,8 @@ impl Machine {
         // Whoever saves just now keeps others out too.
         let Ok(_kept_out) = wine_server::keep_out(self.prefix()) else { return };
         for path in left {
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    tracing::warn!(path = %path.display(), %error, "cannot remove an unfinished file");
-                }
-                _ => {}
+            if let Err(error) = remove_if_there(&path) {
+                tracing::warn!(path = %path.display(), %error, "cannot remove an unfinished file");
             }
         }
     }

@@ -202,7 +202,6 @@ pub fn stop_services(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
 /// What the ServiceInstall table says of services, by their names in small letters.
 struct Named(HashMap<String, Row>);
 
-#[derive(Default)]
 struct Row {
     /// Of a service that is installed now.
     start_type: Option<u32>,
@@ -229,8 +228,7 @@ impl Named {
         if let Some(Row { start_type: Some(start_type), .. }) = self.0.get(&name.to_ascii_lowercase()) {
             return Ok(Some(*start_type));
         }
-        let value = session.machine().registry()?.value(&key(name), "Start");
-        Ok(value.and_then(|value| value.as_dword()))
+        registered_start_type(session, name)
     }
 
     /// What a service is called where it is shown; its name where nothing else is known.
@@ -251,10 +249,18 @@ fn wine_runs(session: &Session<'_, '_>) -> bool {
     session.installation.plan.is_none() && session.machine().wine_server().is_some()
 }
 
-/// Whether a service is one that Wine starts with itself.
-fn is_automatic(session: &Session<'_, '_>, name: &str) -> Result<bool, EngineError> {
-    let start = session.machine().registry()?.value(&key(name), "Start");
-    Ok(start.and_then(|value| value.as_dword()) == Some(AUTO_START))
+/// The start type of a service that is there.
+fn registered_start_type(session: &Session<'_, '_>, name: &str) -> Result<Option<u32>, EngineError> {
+    let value = session.machine().registry()?.value(&key(name), "Start");
+    Ok(value.and_then(|value| value.as_dword()))
+}
+
+/// Whether a service runs now, or while Wine does not, will as soon as Wine is started; nothing when that cannot be asked.
+fn runs_or_will(session: &mut Session<'_, '_>, name: &str) -> Result<Option<bool>, EngineError> {
+    Ok(match wine_runs(session) {
+        true => runs(session, name),
+        false => Some(registered_start_type(session, name)? == Some(AUTO_START)),
+    })
 }
 
 /// Has a service started when the script runs. What runs already by then goes on.
@@ -264,11 +270,7 @@ fn start(
     request: Request,
     waits: bool,
 ) -> Result<(), EngineError> {
-    let runs = match wine_runs(session) {
-        true => runs(session, &request.name),
-        false => Some(is_automatic(session, &request.name)?),
-    };
-    let Some(runs) = runs else { return Ok(()) };
+    let Some(runs) = runs_or_will(session, &request.name)? else { return Ok(()) };
     // Undone only if it did not run before, or not this one.
     let undo = (!runs || stopped.contains(&request.name.to_ascii_lowercase()))
         .then_some(ServiceOrder::Stop { waits: true });
@@ -307,11 +309,7 @@ impl Stopping {
             if self.stopped.contains(&name.to_ascii_lowercase()) {
                 continue;
             }
-            let runs = match wine_runs(session) {
-                true => runs(session, &name),
-                false => Some(is_automatic(session, &name)?),
-            };
-            match runs {
+            match runs_or_will(session, &name)? {
                 Some(true) => {}
                 Some(false) => {
                     service!("Service {name} does not run");

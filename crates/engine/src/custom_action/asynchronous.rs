@@ -16,6 +16,7 @@ use crate::host::{CallResult, HostError, RunningCode, TURN, WindowsCall};
 use crate::interface::Message;
 use crate::log::{plain, service};
 use crate::notice::Notice;
+use crate::sequence::Flow;
 use crate::session::Session;
 
 /// How long actions may go on when the installation has failed: what they wait for may never come.
@@ -35,6 +36,14 @@ impl Kind {
         match self {
             Self::Program(code) => code.action(),
             Self::Windows(call) => &call.action,
+        }
+    }
+
+    /// What the end of the code means.
+    pub fn judge(&self, result: Result<CallResult, HostError>) -> Result<Flow, EngineError> {
+        match self {
+            Self::Program(code) => program::judge(code, result),
+            Self::Windows(call) => windows::judge(call, result),
         }
     }
 }
@@ -96,10 +105,7 @@ fn serve_until(session: &mut Session<'_, '_>, mut until: Instant) -> bool {
 
 /// Takes the result of an action that has ended.
 fn ended(session: &mut Session<'_, '_>, one: Asynchronous<'_>, result: Result<CallResult, HostError>) {
-    let flow = match &one.kind {
-        Kind::Program(code) => program::judge(code, result),
-        Kind::Windows(call) => windows::judge(call, result),
-    };
+    let flow = one.kind.judge(result);
     service!("Custom action {}, which ran asynchronously, has ended", one.action);
     let machine = session.machine();
     machine.forget_names();

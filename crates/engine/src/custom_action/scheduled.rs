@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::asynchronous::{self, Kind};
 use super::program::{self, start};
-use super::{ActionCode, ignores_result, service_control, windows};
+use super::{ActionCode, ignores_result, service_control};
 use crate::error::EngineError;
 use crate::functions::{DeferredCaller, DeferredFacts, DeferredFunctions, Surroundings};
 use crate::host::{
@@ -168,11 +168,7 @@ pub fn judge(
     kind: &Kind,
     result: Result<CallResult, HostError>,
 ) -> Result<(), ActionFailure> {
-    let flow = match kind {
-        Kind::Program(code) => program::judge(code, result),
-        Kind::Windows(call) => windows::judge(call, result),
-    };
-    match flow {
+    match kind.judge(result) {
         // Nothing is left to be skipped in a script.
         Ok(Flow::GoOn | Flow::SkipRest) => Ok(()),
         Err(EngineError::UserExit) if !action.ignore_result => Err(ActionFailure::Cancelled),
