@@ -98,13 +98,13 @@ pub use interface::{Answer, Buttons, FilesInUseAnswer, Message, Question, Silent
 pub use inventory::{Inventory, InventoryComponent, Item, ItemKind, ItemPlace, ItemState, inventory};
 pub use message_text::Language;
 pub use numbered_message::NumberedMessage;
-pub use patching::patch_targets;
+pub use patching::{check_patches, patch_targets};
 pub use plan::{
     ActionOutcome, ActionPlan, ApplicationPlan, ComponentPlan, FeaturePlan, FilePlan, ImmediateActions, Plan,
     PlannedStep, ReplacedProduct, VolumePlan, plan,
 };
 pub use platform::{InstallerVersion, Platform, VersionError, WindowsVersion};
-pub use recovery::{Recovered, RecoveredInstallation, recover};
+pub use recovery::{Recovered, RecoveredInstallation, recover, recover_applications};
 pub use request::{CustomActions, Request, Target, TopLevel, UiLevel};
 pub use restart::SESSION_KEY_PROPERTY;
 pub use secrets::masked;

@@ -345,6 +345,22 @@ pub fn patch_targets(machine: &Machine, patches: &str) -> Result<Vec<String>, En
     Ok(targets)
 }
 
+/// Finds out whether patches are there, and are patches, before it is known which machine they are for; `patches` are files
+/// and codes. Where a Windows path leads is not known yet.
+///
+/// # Errors
+/// When none is named (1639), or one cannot be opened (1635) or is no patch (1636).
+pub fn check_patches(patches: &str) -> Result<(), EngineError> {
+    if list(patches).next().is_none() {
+        return Err(EngineError::CommandLine { reason: "no patch is named".to_owned() });
+    }
+    let files = list(patches).filter(|name| name.parse::<Guid>().is_err());
+    for path in files.filter(|name| !name.contains('\\')).map(Path::new) {
+        code_of(&open(path)?, path)?;
+    }
+    Ok(())
+}
+
 /// The names in a list of patches.
 fn list(text: &str) -> impl Iterator<Item = &str> {
     text.split(';').map(str::trim).filter(|name| !name.is_empty())

@@ -50,7 +50,16 @@ impl Recovered {
 /// When the rollback script cannot be read, or the machine is in use.
 pub fn recover(machine: &Machine, host: &dyn CustomActionHost) -> Result<Recovered, EngineError> {
     let _lock = machine.lock()?;
-    let mut recovered = Recovered { installations: end_all(machine, host)?, ..Recovered::default() };
+    let installations = end_all(machine, host)?;
+    Ok(Recovered { installations, ..recover_applications()? })
+}
+
+/// Starts again what had been closed for an installation that was interrupted, on whichever machine that was.
+///
+/// # Errors
+/// When the sessions of the Restart Manager cannot be read.
+pub fn recover_applications() -> Result<Recovered, EngineError> {
+    let mut recovered = Recovered::default();
     for recovery in reseat_restart_manager::recover(&Store::open()?)? {
         recovered.restarted.extend(recovery.restarted.into_iter().map(application));
     }

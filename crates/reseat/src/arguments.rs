@@ -175,7 +175,7 @@ Examples:
   reseat recover
   reseat recover --prefix ~/games --json
 
-Exit codes: 0 all is finished or undone, or there was nothing to do; 1 something could not be undone.")]
+Exit codes: 0 all is finished or undone, or there was nothing to do, not even a prefix; 1 something could not be undone.")]
     Recover,
     /// Show who uses files, folders, programs or services
     #[command(after_help = "\

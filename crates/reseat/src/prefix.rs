@@ -70,6 +70,14 @@ pub fn open_if_made(global: &Global) -> Result<Option<Machine>, Failure> {
     Ok(Some(with_wine(Machine::open(&folder)?)))
 }
 
+/// The machine, or nothing when its folder is absent or empty, whoever named it.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_unless_vacant(global: &Global) -> Result<Option<Machine>, Failure> {
+    if is_vacant(&folder(global)?) { Ok(None) } else { open(global).map(Some) }
+}
+
 /// A machine for an installation.
 pub struct Prepared {
     /// The machine.

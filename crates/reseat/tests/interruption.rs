@@ -54,7 +54,26 @@ fn recovery_can_be_asked_for_with_the_next_installation_and_as_json() {
     assert_eq!(place.products()[0]["version"], "2.0.0");
     let recovered = place.reseat(&["recover", "--json"]);
     let recovered: serde_json::Value = serde_json::from_str(&recovered.expect_code(0).out).unwrap();
-    assert_eq!(recovered, serde_json::json!({"installations": [], "restarted": []}));
+    let nothing = serde_json::json!({"error": 0, "message": null, "installations": [], "restarted": []});
+    assert_eq!(recovered, nothing);
+}
+
+#[test]
+fn where_no_prefix_is_there_is_nothing_to_recover() {
+    let place = Place::new();
+    let nothing = serde_json::json!({"error": 0, "message": null, "installations": [], "restarted": []});
+    let recovered = place.reseat(&["recover"]);
+    let expected = format!("nothing to recover: there is no prefix {}\n", place.prefix().display());
+    assert_eq!(recovered.expect_code(0).out, expected);
+    assert_eq!(place.reseat(&["recover", "--json"]).expect_code(0).json(), nothing);
+    assert!(!place.prefix().exists());
+    std::fs::create_dir(place.prefix()).unwrap();
+    assert_eq!(place.reseat(&["recover"]).expect_code(0).out, "nothing to recover\n");
+    // A folder with something else in it may be the wrong one.
+    std::fs::write(place.prefix().join("letter.txt"), "text").unwrap();
+    place.reseat(&["recover"]).expect_failure(&["is not a prefix"]);
+    let failure = place.reseat(&["recover", "--json"]);
+    assert!(failure.expect_code(1).json()["message"].as_str().unwrap().contains("is not a prefix"));
 }
 
 #[test]
@@ -70,7 +89,10 @@ fn what_cannot_be_undone_is_named_and_can_be_tried_again() {
     std::fs::create_dir_all(file.join("in the way")).unwrap();
     let recovered = place.reseat(&["recover"]);
     recovered.expect_code(1).expect_error(&["cannot restore file", "readme.txt", "did not come to its end"]);
-    place.reseat(&["recover"]).expect_code(1);
+    let again = place.reseat(&["recover", "--json"]);
+    again.expect_code(1).expect_error(&["cannot restore file"]);
+    let again = again.json();
+    assert_eq!((&again["error"], &again["installations"][0]["complete"]), (&1603.into(), &false.into()));
     std::fs::remove_dir_all(&file).unwrap();
     place.reseat(&["recover"]).expect_code(0);
     snapshot::assert_same(&before, &snapshot::tree(&place.prefix()));

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use support::patch::Patch;
 use support::product::{Product, guid};
 use support::snapshot;
-use support::{Place, package};
+use support::{Place, package, run};
 
 /// The product as it is before a transform.
 fn plain(text: &str) -> Product {
@@ -232,6 +232,45 @@ fn patches_that_fit_nothing_are_refused_by_their_numbers() {
     let unknown = "{00000000-0000-0000-0000-000000000001}";
     place.reseat(&["patch", "-q", "--remove", unknown, other.to_str().unwrap()]).expect_failure(&["1647"]);
     assert_eq!(place.products()[0]["version"], "1.0.0.0");
+}
+
+#[test]
+fn what_is_no_patch_is_said_by_its_number_whether_or_not_there_is_a_prefix() {
+    let with_prefix = Place::with_prefix();
+    let places = [&with_prefix, &Place::new()];
+    for place in places {
+        place.write("empty.msp", "");
+        place.write("text.msp", "This is no patch, though long enough for a header.".repeat(20));
+        std::fs::create_dir(place.path("folder.msp")).unwrap();
+        Product::new().save(place, "package.msi");
+        for (patch, number) in [
+            ("absent.msp", "error 1635"),
+            ("folder.msp", "error 1635"),
+            ("empty.msp", "error 1636"),
+            ("text.msp", "error 1636"),
+            ("package.msi", "error 1636"),
+            ("", "error 1639"),
+            (" ; ", "error 1639"),
+        ] {
+            for arguments in [
+                &["patch", "-q", patch][..],
+                &["patch", "-q", "--remove", patch],
+                &["patch", "-q", patch, "{00000000-0000-0000-0000-000000000001}"],
+                &["msiexec", "/qn", "/p", patch],
+            ] {
+                if arguments.contains(&"msiexec") && patch.is_empty() {
+                    continue;
+                }
+                let problem =
+                    place.reseat(arguments).failure_problem(&[number, patch.trim_matches([' ', ';'])]);
+                assert_eq!(problem, None, "{arguments:?}");
+                // The prefix that is used where none is named was never made.
+                let mut bare = place.command(env!("CARGO_BIN_EXE_reseat"));
+                let problem = run(bare.args(arguments)).failure_problem(&[number]);
+                assert_eq!(problem, None, "{arguments:?} without a prefix");
+            }
+        }
+    }
 }
 
 /// Files and registry of a prefix, without the times of registry keys.

@@ -105,7 +105,7 @@ pub fn patch(global: &Global, arguments: Patch) -> Result<ExitCode, Failure> {
 /// Sets a property to patches for a product, or for each one that they are for.
 ///
 /// # Errors
-/// When there is none, or the first that fails.
+/// When a patch is none, when there is no such product, or the first that fails.
 pub fn patch_products(
     global: &Global,
     property: &str,
@@ -114,9 +114,12 @@ pub fn patch_products(
     properties: &[(String, String)],
     presented: &Presented,
 ) -> Result<ExitCode, Failure> {
-    let machine = prefix::open_if_made(global)?;
-    let no_target = || EngineError::NoPatchTarget { patch: PathBuf::from(patches) };
-    let machine = machine.ok_or_else(no_target)?;
+    // What is no patch is said before anything that the machine may lack.
+    reseat_engine::check_patches(patches)?;
+    let machine = prefix::open_if_made(global)?.ok_or_else(|| match &product {
+        Some(name) => EngineError::UnknownProduct { name: name.clone(), similar: None },
+        None => EngineError::NoPatchTarget { patch: PathBuf::from(patches) },
+    })?;
     let products = match product {
         Some(product) => vec![product],
         None => reseat_engine::patch_targets(&machine, patches)?,
