@@ -42,47 +42,46 @@ def bench_extract(work):
 
 
 def bench_extract_large(work):
-    """200 MB in one folder of MSZIP, the same in many folders, and LZX; with the target on disk, and in memory if there is room."""
-    made = synthetic(2_000, 200_000_000)
-    if not made:
-        return
-    package, source = made
+    """200 MB in one folder of MSZIP, as wixl makes it and with blocks that refer to those before, and 40 MB of LZX; with the target on
+    disk, and in memory if there is room."""
     places = [("disk", work)]
     memory = Path("/dev/shm")
     in_memory = None
     if memory.is_dir() and shutil.disk_usage(memory).free > 2 << 30:
         in_memory = tempfile.TemporaryDirectory(prefix="reseat-bench.", dir=memory)
         places.append(("memory", Path(in_memory.name)))
-    for where, folder in places:
-        copy = folder / "copied.msi"
-        shutil.copy(package, copy)
-        unpack(folder, f"200 MB, MSZIP, to {where}", copy, "wide.cab", source)
-        copy.unlink()
-    made = with_lzx(work)
-    for where, folder in places if made else []:
-        lzx, source = made
-        unpack(folder, f"40 MB, LZX, to {where}", lzx, "wide.cab", source)
+    for name, files, size, compression in (
+        ("200 MB, MSZIP", 2_000, 200_000_000, None),
+        ("200 MB, MSZIP in a chain", 2_000, 200_000_000, "mszip"),
+        ("40 MB, LZX", LZX_FILES, LZX_BYTES, "lzx"),
+    ):
+        made = synthetic(files, size)
+        if made and compression:
+            made = recompressed(work, *made, compression)
+        for where, folder in places if made else []:
+            package, source = made
+            copy = folder / "copied.msi"
+            shutil.copy(package, copy)
+            unpack(folder, f"{name}, to {where}", copy, "wide.cab", source)
+            copy.unlink()
     if in_memory:
         in_memory.cleanup()
 
 
-def with_lzx(work):
-    """A package whose cabinet is compressed with LZX, and the folder of its files."""
-    made = synthetic(LZX_FILES, LZX_BYTES)
-    if not made:
-        return None
-    package, source = made
-    assert run([RESEAT, "export", str(package), str(work / "small")])[2] == 0
-    cabinet = next((work / "small/_Streams").glob("*.cab"))
+def recompressed(work, package, source, compression):
+    """The package with a cabinet that `reseat cab create` makes, and the folder of its files."""
+    exported = work / compression
+    assert run([RESEAT, "export", str(package), str(exported)])[2] == 0
+    cabinet = next((exported / "_Streams").glob("*.cab"))
     contents = sorted(source.rglob("file_*"), key=lambda file: file.name)
     files = [f"f{file.stem.split('_')[1]}={file}" for file in contents]
-    seconds, _, code = run([RESEAT, "cab", "create", str(cabinet), *files, "--compress", "lzx"])
+    seconds, _, code = run([RESEAT, "cab", "create", str(cabinet), *files, "--compress", compression])
     assert code == 0, f"reseat cab create ended with {code}"
     size = sum(file.stat().st_size for file in contents)
-    print(f"{'make LZX, 40 MB':34} {size / seconds / 1e6:8.1f} MB/s on one core")
-    package = work / "lzx.msi"
-    assert run([RESEAT, "import", str(work / "small"), str(package)])[2] == 0
-    return package, source
+    print(f"{f'make {compression}, {size // 1_000_000} MB':34} {size / seconds / 1e6:8.1f} MB/s")
+    made = work / f"{compression}.msi"
+    assert run([RESEAT, "import", str(exported), str(made)])[2] == 0
+    return made, source
 
 
 def unpack(work, name, package, cabinet, source=None):

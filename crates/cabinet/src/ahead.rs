@@ -1,111 +1,42 @@
-//! A folder's blocks that are decompressed ahead of the one that is wanted, on threads beside: one carries the decoder from block to
-//! block. Where blocks can be sketched (see [`Sketch`]) other threads do that for what it has not reached, and so does who
-//! wants the next block as long as that is not there. Blocks come out in their order, the same whoever did what.
+//! A folder's blocks that are decompressed ahead of the one that is wanted, on threads beside, in batches.
+//!
+//! With LZX and Quantum one thread takes the decoder from batch to batch. With MSZIP each thread takes the next batch that nobody has, and
+//! so does who wants the next one as long as that is not there. Of what lies before the batch it needs the last 32 KB; what can be done
+//! without these it does meanwhile (see [`Batch`]), and whoever comes by them completes the batch. Batches come out in their order,
+//! the same whoever did what.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use crate::decoder::{Compression, Decoder, Output};
-use crate::error::DecodeError;
+use crate::batch::Batch;
+use crate::blocks::{Blocks, Found};
+use crate::decoder::{Compression, Decoder};
+use crate::error::CabinetError;
+use crate::folder::{Folder, Step};
 use crate::lzx::Translation;
-use crate::mszip::{Inflate, Sketch};
-use crate::padded::Padded;
+use crate::mszip::Inflate;
+use crate::queue::Queue;
 
-/// So many blocks are read ahead; with what is made of them they take 10 MB at most.
-const MOST_WAITING: usize = 64;
-/// So many of them are sketched: with more the decoder would be through all at once, and then wait.
-const MOST_SKETCHES: usize = 24;
-/// The decoder's thread is woken for so many blocks, and waited for until so many are done: each time costs as much as a part of a
-/// block.
-const WORTH_WAKING: usize = 4;
-/// So many blocks in front of the decoder are left to it: they would not be sketched in time.
-const TOO_NEAR: usize = 3;
+/// So many batches are under way, and two more for each thread, up to the second number; one takes 0.6 MB, and 1 MB more when its blocks
+/// have to be sketched.
+const FEWEST_BATCHES: usize = 6;
+const MOST_BATCHES: usize = 20;
+/// Threads are woken for so many batches: each time costs as much as a part of a block.
+const WORTH_WAKING: usize = 2;
 
-/// A block as it is stored.
-pub(crate) struct Stored {
-    pub bytes: Padded,
-    /// Bytes after decompression.
-    pub size: usize,
-    /// Bytes of the folder before it.
-    pub before: u64,
-    /// For errors: the part of the set and the offset in it.
-    pub part: usize,
-    pub offset: u64,
+/// What is read, and what reading came to: the step after all blocks that are read.
+struct Source {
+    blocks: Blocks,
+    stopped: Option<Result<Step, CabinetError>>,
 }
 
-/// How far a block is.
-enum Stage {
-    Waiting,
-    /// A thread makes its sketch.
-    Taken,
-    /// Nothing when it is damaged, which is found out again when it is decompressed.
-    Sketched(Option<Box<Sketch>>),
-    /// The decoder is at it.
-    Decoding,
-    Done(Result<Output, DecodeError>),
-}
-
-struct Entry {
-    number: u64,
-    stored: Arc<Stored>,
-    stage: Stage,
-}
-
-#[derive(Default)]
-struct Queue {
-    entries: VecDeque<Entry>,
-    next_number: u64,
-    /// The block that the decoder takes next.
-    decoded: u64,
-    /// How many blocks are sketched, or about to be.
-    sketches: usize,
-    /// What is not in use.
-    spare_sketches: Vec<Box<Sketch>>,
-    spare_outputs: Vec<Output>,
-    /// The decoder's thread waits for work, and so many that sketch.
-    is_idle: bool,
-    idle_sketchers: usize,
-    /// Who wants the next block waits until this one is decompressed.
-    awaited: Option<u64>,
-    /// There will be no more blocks, or nobody who decompresses them.
-    is_closed: bool,
-}
-
-impl Queue {
-    fn find(&mut self, number: u64) -> Option<&mut Entry> {
-        let place = self.place(number)?;
-        self.entries.get_mut(place)
-    }
-
-    fn place(&self, number: u64) -> Option<usize> {
-        usize::try_from(number.checked_sub(self.entries.front()?.number)?).ok()
-    }
-
-    /// How many blocks the decoder has not reached.
-    fn ahead(&self) -> usize {
-        usize::try_from(self.next_number - self.decoded).unwrap_or(usize::MAX)
-    }
-
-    /// The next block to sketch, if there are not enough.
-    fn unsketched(&mut self) -> Option<&mut Entry> {
-        if self.sketches >= MOST_SKETCHES {
-            return None;
-        }
-        let reached = self.place(self.decoded)?;
-        let mut far = self.entries.iter_mut().skip(reached + TOO_NEAR);
-        far.find(|entry| matches!(entry.stage, Stage::Waiting))
-    }
-}
-
-#[derive(Default)]
 struct Shared {
+    /// Held while a batch is read, and never waited for by who holds the queue.
+    source: Mutex<Source>,
     queue: Mutex<Queue>,
-    /// There is a block to decompress, or nothing more to do.
-    to_decode: Condvar,
-    /// The same for those that sketch.
-    to_sketch: Condvar,
-    /// The awaited block is there.
+    /// There is a batch to take, or nothing more to do.
+    work: Condvar,
+    /// The first batch is done.
     done: Condvar,
 }
 
@@ -114,135 +45,216 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the sketch of a block, if there is one to sketch; gives the lock back.
-    fn sketch_one<'s>(
-        &'s self,
-        mut queue: MutexGuard<'s, Queue>,
-        inflate: &mut Inflate,
-    ) -> (bool, MutexGuard<'s, Queue>) {
-        let Some(entry) = queue.unsketched() else { return (false, queue) };
-        entry.stage = Stage::Taken;
-        let (number, stored) = (entry.number, entry.stored.clone());
-        queue.sketches += 1;
-        let spare = queue.spare_sketches.pop();
-        drop(queue);
-        let mut sketch = spare.unwrap_or_default();
-        let is_sound = sketch.make(inflate, &stored.bytes, stored.size, stored.before).is_ok();
-        drop(stored);
-        let mut queue = self.lock();
-        match queue.find(number) {
-            // Otherwise the decoder has reached it meanwhile.
-            Some(Entry { stage: stage @ Stage::Taken, .. }) => {
-                *stage = Stage::Sketched(is_sound.then_some(sketch));
-            }
-            _ => {
-                queue.sketches -= 1;
-                queue.spare_sketches.push(sketch);
+    fn source(&self) -> MutexGuard<'_, Source> {
+        self.source.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads a batch, if there may be one more and there is anything to read.
+    fn read_one(&self) -> bool {
+        let mut source = self.source();
+        let Some(mut batch) = self.lock().room() else { return false };
+        let Source { blocks, stopped } = &mut *source;
+        batch.restart(blocks.passed());
+        while stopped.is_none() && !batch.is_full() {
+            match blocks.read() {
+                Ok(Found::Block { size, part, offset }) => batch.add(&mut blocks.stored, size, part, offset),
+                Ok(Found::End) => *stopped = Some(Ok(Step::End)),
+                Ok(Found::NeedsNext) => *stopped = Some(Ok(Step::NeedsNext)),
+                Err(error) => *stopped = Some(Err(error)),
             }
         }
-        (true, queue)
+        let mut queue = self.lock();
+        queue.is_read = stopped.is_some();
+        let is_batch = !batch.is_empty();
+        match is_batch {
+            true => queue.push(batch),
+            false => queue.give_back(batch),
+        }
+        is_batch
+    }
+
+    /// Takes the next batch and does what can be done; tells whether there was one.
+    fn work_one(&self, by: &mut Worker) -> bool {
+        let mut taken = self.lock().take();
+        if taken.is_none() && matches!(by, Worker::Inflate(_)) {
+            self.read_one();
+            taken = self.lock().take();
+        }
+        let Some((number, mut batch)) = taken else { return false };
+        match by {
+            Worker::Chain(decoder) => batch.decode(decoder),
+            Worker::Inflate(inflate) => self.inflate(number, &mut batch, inflate),
+        }
+        self.hand_in(number, batch);
+        true
+    }
+
+    /// Decompresses or sketches the blocks of a batch.
+    fn inflate(&self, number: u64, batch: &mut Batch, inflate: &mut Inflate) {
+        let mut spare = None;
+        while !batch.is_through() {
+            if !batch.is_grounded() {
+                let mut queue = self.lock();
+                let before = queue.before(number);
+                spare = spare.or_else(|| queue.spare_sketches.pop());
+                drop(queue);
+                self.ground(batch, before);
+            }
+            batch.inflate(inflate, &mut spare);
+        }
+        if spare.is_some() {
+            self.lock().spare_sketches.extend(spare);
+        }
+    }
+
+    /// Gives a batch what it can refer to, if that is known.
+    fn ground(&self, batch: &mut Batch, before: Option<Arc<[u8]>>) {
+        let Some(before) = before else { return };
+        let completed: Vec<_> = batch.ground(&before).collect();
+        if !completed.is_empty() {
+            self.lock().spare_sketches.extend(completed);
+        }
+    }
+
+    /// Puts a batch back, and completes those after it that waited for it.
+    fn hand_in(&self, number: u64, batch: Batch) {
+        let mut next = Some((number, batch));
+        while let Some((number, mut batch)) = next {
+            if !batch.is_complete() {
+                let before = self.lock().before(number);
+                self.ground(&mut batch, before);
+            }
+            let tail = batch.tail().map(Arc::from);
+            let mut queue = self.lock();
+            // What it waits for may have come just now.
+            if !batch.is_complete() && queue.before(number).is_some() {
+                next = Some((number, batch));
+                continue;
+            }
+            next = queue.put(number, batch, tail);
+            if queue.is_first_done() && std::mem::take(&mut queue.is_awaited) {
+                self.done.notify_one();
+            }
+        }
     }
 }
 
-/// Blocks in their order, and the threads that decompress them.
+/// What a thread decompresses with.
+enum Worker {
+    /// Blocks of MSZIP, one as well as another.
+    Inflate(Box<Inflate>),
+    /// All blocks of a folder, one after the other.
+    Chain(Decoder),
+}
+
+/// What comes next.
+pub(crate) enum Popped {
+    /// A batch, done as far as it is not damaged.
+    Batch(Batch),
+    /// None, for this reason.
+    Nothing(Result<Step, CabinetError>),
+    /// A thread has panicked.
+    Failed,
+}
+
+/// Batches in their order, and the threads that decompress them.
 pub(crate) struct Ahead {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
-    /// Where blocks can be sketched.
-    inflate: Option<Inflate>,
+    /// What it takes to work on MSZIP.
+    here: Option<Worker>,
     /// Of LZX, known once the first block is there.
     translation: Option<Translation>,
 }
 
 impl Ahead {
     /// With so many threads, or fewer when they cannot be had. Nothing when there is none, or nothing to do for one.
-    pub fn start(compression: Compression, threads: usize) -> Option<Self> {
-        if threads == 0 || compression == Compression::Stored {
+    pub fn start(compression: Compression, threads: usize, blocks: impl Fn() -> Blocks) -> Option<Self> {
+        let (threads, is_chain) = match compression {
+            Compression::Stored => (0, true),
+            Compression::Mszip => (threads, false),
+            Compression::Quantum { .. } | Compression::Lzx { .. } => (threads.min(1), true),
+        };
+        if threads == 0 {
             return None;
         }
-        let shared = Arc::new(Shared::default());
-        let spawn = |work: fn(&Shared, Compression)| {
+        let worker = move || match is_chain {
+            true => Worker::Chain(Decoder::new(compression)),
+            false => Worker::Inflate(Box::new(Inflate::new())),
+        };
+        let most = (FEWEST_BATCHES + 2 * threads).min(MOST_BATCHES);
+        let shared = Arc::new(Shared {
+            source: Mutex::new(Source { blocks: blocks(), stopped: None }),
+            queue: Mutex::new(Queue::new(most, !is_chain)),
+            work: Condvar::new(),
+            done: Condvar::new(),
+        });
+        let spawn = |_| {
             let shared = shared.clone();
             let thread = thread::Builder::new().name("inflate".to_owned());
-            thread.spawn(move || work(&shared, compression)).ok()
+            thread.spawn(move || work_all(&shared, &mut worker())).ok()
         };
-        let mut started = vec![spawn(decode_all)?];
-        let sketches = compression == Compression::Mszip;
-        if sketches {
-            started.extend((1..threads).map_while(|_| spawn(sketch_all)));
-        }
-        let inflate = sketches.then(Inflate::new);
-        Some(Self { shared, threads: started, inflate, translation: None })
+        let threads: Vec<_> = (0..threads).map_while(spawn).collect();
+        let here = (!is_chain).then(worker);
+        (!threads.is_empty()).then_some(Self { shared, threads, here, translation: None })
     }
 
-    /// Whether more blocks may be read ahead.
-    pub fn has_room(&self) -> bool {
-        self.shared.lock().entries.len() < MOST_WAITING
+    /// How errors call a part of the set.
+    pub fn label(&self, part: usize) -> String {
+        self.shared.source().blocks.label(part)
     }
 
-    /// Whether the decoder's thread has nothing to do.
-    pub fn waits(&self) -> bool {
-        self.shared.lock().is_idle
+    /// Goes on with what the following cabinet has of the folder.
+    pub fn extend(&mut self, folder: &Folder) {
+        let mut source = self.shared.source();
+        source.blocks.extend(folder);
+        source.stopped = None;
+        self.shared.lock().is_read = false;
     }
 
-    /// Adds the block after those that are there.
-    pub fn push(&self, stored: Stored) {
-        let mut queue = self.shared.lock();
-        let number = queue.next_number;
-        queue.next_number += 1;
-        queue.entries.push_back(Entry { number, stored: Arc::new(stored), stage: Stage::Waiting });
-        let wakes = queue.is_idle && queue.ahead() >= WORTH_WAKING;
-        queue.is_idle &= !wakes;
-        let wakes_another = queue.idle_sketchers > 0 && queue.unsketched().is_some();
-        drop(queue);
-        if wakes {
-            self.shared.to_decode.notify_one();
-        }
-        if wakes_another {
-            self.shared.to_sketch.notify_one();
-        }
+    /// Takes back a batch that is not needed any more.
+    pub fn give_back(&self, batch: Batch) {
+        self.shared.lock().give_back(batch);
     }
 
-    /// The first block and its bytes; until these are there it does a part of the work.
-    pub fn pop(&mut self) -> Option<(Arc<Stored>, Result<Output, DecodeError>)> {
-        let mut queue = self.shared.lock();
+    /// Takes the first batch; until it is there this does a part of the work.
+    pub fn pop(&mut self) -> Popped {
+        let is_chain = self.here.is_none();
+        // The thread that has the decoder has enough to do.
+        while is_chain && self.shared.read_one() {}
         loop {
-            let front = queue.entries.front()?;
-            if matches!(front.stage, Stage::Done(_)) || queue.is_closed {
-                break;
+            let mut queue = self.shared.lock();
+            if queue.is_first_done() {
+                let Some(mut batch) = queue.pop() else { return Popped::Failed };
+                self.wake(&queue, WORTH_WAKING);
+                drop(queue);
+                batch.translate(&mut self.translation);
+                return Popped::Batch(batch);
             }
-            let number = front.number;
-            if std::mem::take(&mut queue.is_idle) {
-                self.shared.to_decode.notify_one();
+            if queue.is_closed {
+                return Popped::Failed;
             }
-            if let Some(inflate) = &mut self.inflate {
-                let sketched;
-                (sketched, queue) = self.shared.sketch_one(queue, inflate);
-                if sketched {
-                    continue;
-                }
+            self.wake(&queue, if is_chain { 1 } else { 2 });
+            drop(queue);
+            if self.here.as_mut().is_some_and(|worker| self.shared.work_one(worker)) {
+                continue;
             }
-            let several = queue.entries.len().min(WORTH_WAKING) as u64;
-            queue.awaited = Some(number + several - 1);
-            let waits = |queue: &mut Queue| queue.awaited.is_some() && !queue.is_closed;
-            queue = self.shared.done.wait_while(queue, waits).unwrap_or_else(PoisonError::into_inner);
+            let mut queue = self.shared.lock();
+            if queue.is_empty() {
+                drop(queue);
+                return Popped::Nothing(self.shared.source().stopped.take().unwrap_or(Ok(Step::End)));
+            }
+            queue.is_awaited = !queue.is_first_done();
+            let waits = |queue: &mut Queue| queue.is_awaited && !queue.is_closed;
+            drop(self.shared.done.wait_while(queue, waits).unwrap_or_else(PoisonError::into_inner));
         }
-        let entry = queue.entries.pop_front()?;
-        drop(queue);
-        let result = match entry.stage {
-            Stage::Done(Ok(mut output)) => {
-                output.translate(&mut self.translation);
-                Ok(output)
-            }
-            Stage::Done(Err(error)) => Err(error),
-            _ => Err(DecodeError::ThreadFailed),
-        };
-        Some((entry.stored, result))
     }
 
-    /// Takes a block's bytes back that are not needed any more.
-    pub fn give_back(&self, output: Output) {
-        self.shared.lock().spare_outputs.push(output);
+    /// Wakes a thread that waits, if there is enough to do.
+    fn wake(&self, queue: &Queue, enough: usize) {
+        if queue.idle > 0 && queue.open() >= enough {
+            self.shared.work.notify_one();
+        }
     }
 }
 
@@ -263,74 +275,25 @@ struct Closing<'s>(&'s Shared);
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
         self.0.lock().is_closed = true;
-        self.0.to_decode.notify_all();
-        self.0.to_sketch.notify_all();
+        self.0.work.notify_all();
         self.0.done.notify_all();
     }
 }
 
-/// Decompresses blocks in their order until there will be no more, or one is damaged.
-fn decode_all(shared: &Shared, compression: Compression) {
+/// Works on batches until there will be no more.
+fn work_all(shared: &Shared, by: &mut Worker) {
     let _closing = Closing(shared);
-    let mut decoder = Decoder::new(compression);
-    let mut queue = shared.lock();
     loop {
-        let waits = |queue: &mut Queue| {
-            queue.is_idle = !queue.is_closed && queue.ahead() == 0;
-            queue.is_idle
-        };
-        queue = shared.to_decode.wait_while(queue, waits).unwrap_or_else(PoisonError::into_inner);
+        if shared.work_one(by) {
+            continue;
+        }
+        let mut queue = shared.lock();
+        queue.idle += 1;
+        let waits = |queue: &mut Queue| queue.open() == 0 && !queue.is_closed;
+        queue = shared.work.wait_while(queue, waits).unwrap_or_else(PoisonError::into_inner);
+        queue.idle -= 1;
         if queue.is_closed {
             return;
-        }
-        let number = queue.decoded;
-        queue.decoded += 1;
-        let Some(entry) = queue.find(number) else { return };
-        let before = std::mem::replace(&mut entry.stage, Stage::Decoding);
-        let was_sketched = matches!(before, Stage::Sketched(_));
-        let stored = entry.stored.clone();
-        let mut output = queue.spare_outputs.pop().unwrap_or_default();
-        drop(queue);
-        let (sketch, result) = match before {
-            Stage::Sketched(Some(sketch)) => {
-                decoder.complete(&sketch);
-                (Some(sketch), Ok(()))
-            }
-            _ => (None, decoder.decode_to_hand_over(&stored.bytes, stored.size)),
-        };
-        drop(stored);
-        let is_damaged = result.is_err();
-        let result = result.map(|()| {
-            decoder.hand_over(&mut output);
-            output
-        });
-        queue = shared.lock();
-        queue.sketches -= usize::from(was_sketched);
-        queue.spare_sketches.extend(sketch);
-        if let Some(entry) = queue.find(number) {
-            entry.stage = Stage::Done(result);
-        }
-        if is_damaged || queue.awaited.is_some_and(|awaited| awaited <= number) {
-            queue.awaited = None;
-            shared.done.notify_one();
-        }
-        if is_damaged {
-            return;
-        }
-    }
-}
-
-/// Sketches blocks until there will be no more.
-fn sketch_all(shared: &Shared, _: Compression) {
-    let mut inflate = Inflate::new();
-    let mut queue = shared.lock();
-    while !queue.is_closed {
-        let sketched;
-        (sketched, queue) = shared.sketch_one(queue, &mut inflate);
-        if !sketched && !queue.is_closed {
-            queue.idle_sketchers += 1;
-            queue = shared.to_sketch.wait(queue).unwrap_or_else(PoisonError::into_inner);
-            queue.idle_sketchers -= 1;
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The decoder of a folder, by its compression type ([MS-CAB] 2.2, `typeCompress`).
 
 use crate::error::DecodeError;
-use crate::lzx::{Lzx, Translation};
-use crate::mszip::{Mszip, Sketch};
+use crate::lzx::Lzx;
+use crate::mszip::Mszip;
 use crate::padded::Padded;
 use crate::quantum::Quantum;
 
@@ -88,7 +88,7 @@ impl Decoder {
         }
     }
 
-    /// As [`Decoder::decode`], for bytes that are not asked for before [`Decoder::hand_over`].
+    /// As [`Decoder::decode`], for bytes that are asked for with [`Decoder::to_hand_over`] only.
     pub fn decode_to_hand_over(&mut self, input: &Padded, size: usize) -> Result<(), DecodeError> {
         match self {
             Self::Lzx(decoder) => decoder.decode_untranslated(input, size),
@@ -96,22 +96,12 @@ impl Decoder {
         }
     }
 
-    /// The same for a block of MSZIP that is sketched.
-    pub fn complete(&mut self, sketch: &Sketch) {
-        if let Self::Mszip(decoder) = self {
-            decoder.complete(sketch);
-        }
-    }
-
-    /// Copies the bytes of the block decoded last.
-    pub fn hand_over(&self, output: &mut Output) {
-        let (bytes, translation) = match self {
+    /// The bytes of the block decoded last, and of LZX what calls have still to be translated with.
+    pub fn to_hand_over(&self) -> (&[u8], Option<i32>) {
+        match self {
             Self::Lzx(decoder) => (decoder.untranslated(), decoder.translation_size()),
             decoder => (decoder.output(), None),
-        };
-        output.bytes.clear();
-        output.bytes.extend_from_slice(bytes);
-        output.translation = translation;
+        }
     }
 
     /// The bytes of the block decoded last.
@@ -122,28 +112,6 @@ impl Decoder {
             Self::Quantum(decoder) => decoder.output(),
             Self::Lzx(decoder) => decoder.output(),
         }
-    }
-}
-
-/// A block's bytes on their way from one thread to another.
-#[derive(Default)]
-pub(crate) struct Output {
-    bytes: Vec<u8>,
-    /// Of LZX: what calls have still to be translated with.
-    translation: Option<i32>,
-}
-
-impl Output {
-    /// Does what is left to do, with the translation of the folder, which is made for its first block.
-    pub fn translate(&mut self, translation: &mut Option<Translation>) {
-        if let Some(size) = self.translation {
-            translation.get_or_insert_with(|| Translation::new(size)).apply_in_place(&mut self.bytes);
-        }
-    }
-
-    /// They.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
     }
 }
 

@@ -38,7 +38,9 @@
 //! ```
 
 mod ahead;
+mod batch;
 mod block;
+mod blocks;
 mod contents;
 mod date_time;
 mod decoder;
@@ -53,6 +55,7 @@ mod mszip;
 mod padded;
 mod part;
 mod quantum;
+mod queue;
 mod set;
 mod set_writer;
 mod slots;

@@ -9,11 +9,14 @@ mod codes;
 mod inflate;
 mod sketch;
 
+use std::ops::Range;
+
 use crate::block::BLOCK_SIZE;
 use crate::error::DecodeError;
 use crate::padded::Padded;
 pub(crate) use inflate::Inflate;
-use inflate::{Buffer, USABLE};
+use inflate::Known;
+pub(crate) use inflate::{Buffer, USABLE};
 pub(crate) use sketch::Sketch;
 
 /// What comes before the deflate stream of a block.
@@ -35,22 +38,6 @@ impl Mszip {
 
     /// Decompresses one block to exactly `size` bytes, at most 32768.
     pub fn decode(&mut self, input: &Padded, size: usize) -> Result<(), DecodeError> {
-        check_signature(input)?;
-        self.start_block(size);
-        self.inflate.run(input, SIGNATURE.len(), &mut *self.buffer, self.start, self.start + size)?;
-        self.end = self.start + size;
-        Ok(())
-    }
-
-    /// The same for a block that is sketched already.
-    pub fn complete(&mut self, sketch: &Sketch) {
-        self.start_block(sketch.size());
-        sketch.complete(&mut self.buffer, self.start);
-        self.end = self.start + sketch.size();
-    }
-
-    /// Makes room for a block behind what came before it.
-    fn start_block(&mut self, size: usize) {
         if self.end + size > USABLE {
             let dictionary = self.end - BLOCK_SIZE.min(self.end)..self.end;
             let kept = dictionary.len();
@@ -58,12 +45,27 @@ impl Mszip {
             self.end = kept;
         }
         self.start = self.end;
+        decode(&mut self.inflate, input, &mut self.buffer, 0, self.start..self.start + size)?;
+        self.end = self.start + size;
+        Ok(())
     }
 
     /// The bytes of the block decoded last.
     pub fn output(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
+}
+
+/// Decompresses one block to a place in a buffer, which ends at [`USABLE`] at most; what came before is there from `known` on.
+pub(crate) fn decode(
+    inflate: &mut Inflate,
+    input: &Padded,
+    buffer: &mut Buffer,
+    known: usize,
+    place: Range<usize>,
+) -> Result<(), DecodeError> {
+    check_signature(input)?;
+    inflate.run(input, SIGNATURE.len(), &mut Known { buffer, from: known }, place.start, place.end)
 }
 
 /// Refuses a block that does not start as every one does.

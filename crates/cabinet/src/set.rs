@@ -6,7 +6,9 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::sync::PoisonError;
 
+use crate::blocks::Parts;
 use crate::decoder::Compression;
 use crate::error::CabinetError;
 use crate::file::CabinetFile;
@@ -22,7 +24,9 @@ pub type NextCabinet = Box<dyn FnMut(&str) -> io::Result<Box<dyn ReadSeek>> + Se
 
 /// An open set of one or more cabinets.
 pub struct CabinetSet {
-    parts: Vec<Part>,
+    parts: Parts,
+    /// How many these are.
+    count: usize,
     next: NextCabinet,
     folders: Vec<Folder>,
     files: Vec<CabinetFile>,
@@ -46,7 +50,8 @@ impl CabinetSet {
     /// When the first cabinet's tables are damaged. Data blocks are not looked at before they are needed.
     pub fn open(first: Box<dyn ReadSeek>, next: NextCabinet) -> Result<Self, CabinetError> {
         let mut set = Self {
-            parts: Vec::new(),
+            parts: Parts::default(),
+            count: 0,
             next,
             folders: Vec::new(),
             files: Vec::new(),
@@ -81,11 +86,6 @@ impl CabinetSet {
     /// and so does the one that copies when it would wait.
     pub fn use_threads(&mut self, threads: usize) {
         self.threads = threads;
-    }
-
-    /// Whether the thread that decompresses waits for the one that copies: it has done all that may be done ahead.
-    pub fn is_ahead(&self) -> bool {
-        self.reader.as_ref().is_some_and(FolderReader::is_ahead)
     }
 
     /// The files of the cabinets that are open so far, in their order.
@@ -125,7 +125,7 @@ impl CabinetSet {
 
     /// Number of cabinets open so far.
     pub fn part_count(&self) -> usize {
-        self.parts.len()
+        self.count
     }
 
     /// The name of the cabinet that follows the last open one.
@@ -151,13 +151,13 @@ impl CabinetSet {
     /// When it cannot be opened, is damaged, or is not the following one.
     pub fn open_following(&mut self) -> Result<bool, CabinetError> {
         let Some(Neighbour { name, disk }) = self.following.clone() else { return Ok(false) };
-        let number = self.parts.len() + 1;
+        let number = self.count + 1;
         let label = format!("cabinet {number} ('{name}')");
         let source = (self.next)(&name).map_err(|source| CabinetError::Next { name, disk, source })?;
         let mut part = Part::new(label, source)?;
         let header = Header::read(&mut part)?;
         // The index grows with each cabinet, so a set that names an earlier one again ends here.
-        let expected_index = u32::from(self.first_index) + self.parts.len() as u32;
+        let expected_index = u32::from(self.first_index) + self.count as u32;
         if header.set_id != self.set_id || u32::from(header.index) != expected_index {
             return Err(CabinetError::WrongPart {
                 part: part.label(),
@@ -226,20 +226,23 @@ impl CabinetSet {
             let previous = self.previous_name().unwrap_or_default().to_owned();
             return Err(CabinetError::StartsBefore { file: file.name.clone(), previous });
         }
-        Ok(FolderReader::new(file.folder, folder, self.threads))
+        Ok(FolderReader::new(file.folder, folder, &self.parts, self.threads))
     }
 
     /// Takes the reader to the next block, opening the following cabinet where the folder goes on in it.
     fn advance(&mut self, reader: &mut FolderReader, file: &CabinetFile) -> Result<(), CabinetError> {
         loop {
-            let Some(folder) = self.folders.get(reader.folder) else { return Err(beyond(reader, file)) };
-            match reader.step(folder, &mut self.parts)? {
+            match reader.step()? {
                 Step::Block => return Ok(()),
                 Step::End => return Err(beyond(reader, file)),
                 Step::NeedsNext => {
                     if !self.open_following()? {
                         return Err(beyond(reader, file));
                     }
+                    let Some(folder) = self.folders.get(reader.folder) else {
+                        return Err(beyond(reader, file));
+                    };
+                    reader.extend(folder);
                 }
             }
         }
@@ -272,7 +275,8 @@ impl CabinetSet {
             self.files.push(file);
         }
         self.following = header.next;
-        self.parts.push(part);
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).push(part);
+        self.count += 1;
         Ok(())
     }
 
@@ -291,7 +295,7 @@ impl CabinetSet {
             });
         };
         let run = Run {
-            part: self.parts.len(),
+            part: self.count,
             offset: u64::from(entry.data_offset),
             blocks: entry.blocks,
             reserved: header.data_reserved,

@@ -5,14 +5,16 @@
 
 use crate::error::DecodeError;
 
-/// A literal: the byte from bit 16 on.
-pub(super) const LITERAL: u32 = 1 << 31;
+/// A literal, or two: the bytes from bit 16 on.
+pub(super) const LITERAL: u32 = 1 << 15;
+/// Two literals.
+pub(super) const PAIR: u32 = 1 << 8;
 /// Neither a literal nor a number: one of the two below, or a bit pattern that stands for no symbol.
-pub(super) const SPECIAL: u32 = 1 << 15;
+pub(super) const SPECIAL: u32 = 1 << 14;
 /// The end of a deflate block.
-pub(super) const END: u32 = 1 << 14;
+pub(super) const END: u32 = 1 << 13;
 /// A second table: its first place from bit 16 on, its bits from bit 8 on.
-pub(super) const TABLE: u32 = 1 << 13;
+pub(super) const TABLE: u32 = 1 << 12;
 
 /// The longest code.
 const LONGEST: usize = 15;
@@ -79,6 +81,20 @@ impl<const SIZE: usize> Table<SIZE> {
         }
         self.fill(&sorted, &counts, meanings, bits);
         Ok(())
+    }
+
+    /// Lets places of the first table stand for two literals where the codes of both fit.
+    pub fn pair_literals(&mut self, bits: usize) {
+        // From the last place on: what follows a literal is at a lower one, and still by itself.
+        for place in (0..1 << bits).rev() {
+            let first = self.entries.get(place).copied().unwrap_or(SPECIAL);
+            let taken = first & 0xff;
+            let second = self.entries.get(place >> (taken & 0xf)).copied().unwrap_or(SPECIAL);
+            let both = taken + (second & 0xff);
+            if first & second & LITERAL != 0 && both <= bits as u32 {
+                self.set(place, LITERAL | PAIR | both | first & 0xff_0000 | (second & 0xff_0000) << 8);
+            }
+        }
     }
 
     /// Puts the symbols into the tables in the order of their codes, which are taken bit-reversed.

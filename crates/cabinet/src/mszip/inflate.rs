@@ -14,9 +14,9 @@ pub(super) const SURPLUS: usize = 2 * STEP;
 /// A place in the buffer, masked: the compiler sees that it is in it.
 pub(super) const MASK: usize = (1 << 18) - 1;
 /// What came before, the output, and room behind it that a step of the inner loop may write to.
-pub(super) type Buffer = [u8; MASK + 1 + STEP];
+pub(crate) type Buffer = [u8; MASK + 1 + STEP];
 /// The end of the output is never beyond this.
-pub(super) const USABLE: usize = MASK + 1 - 3 - LONGEST_MATCH - SURPLUS;
+pub(crate) const USABLE: usize = MASK + 1 - 6 - LONGEST_MATCH - SURPLUS;
 
 /// Bits of the first tables.
 const SYMBOL_BITS: usize = 11;
@@ -201,6 +201,7 @@ impl Codes {
         }
         let (main, rest) = lengths.split_at(symbols);
         self.symbols.build("main", main, &self.symbol_meanings, SYMBOL_BITS)?;
+        self.symbols.pair_literals(SYMBOL_BITS);
         let distances = rest.get(..distances).unwrap_or_default();
         self.distances.build("distance", distances, &self.distance_meanings, DISTANCE_BITS)
     }
@@ -225,25 +226,26 @@ impl Codes {
             if position > end {
                 break Err(Stop::Length);
             }
-            // Three literals take 33 bits, a length 20 more at most.
+            // Masked
+            {
+                let mask = ((entry << 16) as i32 >> 31) as u32;
+                buffer.put(position, (entry >> 16) as u16);
+                at.take(entry & mask);
+                position += ((1 + (entry >> 8 & 1)) & mask) as usize;
+                entry = look(at.peek() & MAIN);
+            }
             if entry & LITERAL != 0 {
                 at.take(entry);
-                buffer.put(position, (entry >> 16) as u8);
-                position += 1;
+                buffer.put(position, (entry >> 16) as u16);
+                position += 1 + (entry >> 8 & 1) as usize;
                 entry = look(at.peek() & MAIN);
                 if entry & LITERAL != 0 {
                     at.take(entry);
-                    buffer.put(position, (entry >> 16) as u8);
-                    position += 1;
+                    buffer.put(position, (entry >> 16) as u16);
+                    position += 1 + (entry >> 8 & 1) as usize;
                     entry = look(at.peek() & MAIN);
-                    if entry & LITERAL != 0 {
-                        at.take(entry);
-                        buffer.put(position, (entry >> 16) as u8);
-                        position += 1;
-                        entry = look(at.peek() & MAIN);
-                        at.refill();
-                        continue;
-                    }
+                    at.refill();
+                    continue;
                 }
             }
             if entry & SPECIAL != 0 {
@@ -252,8 +254,8 @@ impl Codes {
                     entry = look(u64::from(entry >> 16) + (at.peek() & ((1 << (entry >> 8 & 0xf)) - 1)));
                     if entry & LITERAL != 0 {
                         at.take(entry);
-                        buffer.put(position, (entry >> 16) as u8);
-                        position += 1;
+                        buffer.put(position, (entry >> 16) as u16);
+                        position += 1 + (entry >> 8 & 1) as usize;
                         entry = look(at.peek() & MAIN);
                         at.refill();
                         continue;
@@ -281,7 +283,7 @@ impl Codes {
                 }
             }
             let distance = value(&mut at, entry);
-            if !buffer.reaches(position, distance) {
+            if distance > buffer.available(position) {
                 break Err(Stop::Start(distance));
             }
             // A distance takes 28 bits at most: the next symbol is at hand, and found while the match is copied.
@@ -297,9 +299,10 @@ impl Codes {
             Err(Stop::Length) => Err(out.wrong_length()),
             Err(Stop::Main) => Err(DecodeError::UnusedCode { tree: "main" }),
             Err(Stop::Distance) => Err(DecodeError::UnusedCode { tree: "distance" }),
-            Err(Stop::Start(distance)) => {
-                Err(DecodeError::MatchStart { distance: distance as u64, available: position as u64 })
-            }
+            Err(Stop::Start(distance)) => Err(DecodeError::MatchStart {
+                distance: distance as u64,
+                available: out.buffer.available(position) as u64,
+            }),
         }
     }
 }
@@ -319,36 +322,43 @@ enum Stop {
 /// What is inflated to.
 pub(super) trait Target {
     /// Puts a literal.
-    fn put(&mut self, position: usize, byte: u8);
-    /// Whether a match may start so far back.
-    fn reaches(&self, position: usize, distance: usize) -> bool;
+    fn put(&mut self, position: usize, pair: u16);
+    /// How far back a match may start.
+    fn available(&self, position: usize) -> usize;
     /// Puts a match; [`SURPLUS`] bytes behind it may change.
     fn copy(&mut self, position: usize, distance: usize, length: usize);
     /// Puts bytes as they are.
     fn put_all(&mut self, position: usize, bytes: &[u8]);
 }
 
-/// A buffer that has what came before.
-impl Target for Buffer {
+/// A buffer that has what came before, from some place on.
+pub(super) struct Known<'b> {
+    pub buffer: &'b mut Buffer,
+    pub from: usize,
+}
+
+impl Target for Known<'_> {
     #[inline(always)]
-    fn put(&mut self, position: usize, byte: u8) {
-        if let Some(place) = self.get_mut(position & MASK) {
-            *place = byte;
+    fn put(&mut self, position: usize, pair: u16) {
+        let place = position & MASK;
+        let place = self.buffer.get_mut(place..place + 2).and_then(|place| place.first_chunk_mut::<2>());
+        if let Some(place) = place {
+            *place = pair.to_le_bytes();
         }
     }
 
     #[inline(always)]
-    fn reaches(&self, position: usize, distance: usize) -> bool {
-        distance <= position
+    fn available(&self, position: usize) -> usize {
+        position - self.from
     }
 
     #[inline(always)]
     fn copy(&mut self, position: usize, distance: usize, length: usize) {
-        copy(self, position, distance, length);
+        copy(self.buffer, position, distance, length);
     }
 
     fn put_all(&mut self, position: usize, bytes: &[u8]) {
-        if let Some(place) = self.get_mut(position..position + bytes.len()) {
+        if let Some(place) = self.buffer.get_mut(position..position + bytes.len()) {
             place.copy_from_slice(bytes);
         }
     }

@@ -1,7 +1,7 @@
 //! A block of which only the matches are not carried out yet. Making one needs nothing of what came before, so that several can be
 //! made at once, and it is most of the work; carrying out the matches is the rest, in the order of the blocks.
 
-use super::inflate::{Buffer, Inflate, MASK, STEP, Target, copy};
+use super::inflate::{Buffer, Inflate, MASK, STEP, SURPLUS, Target, copy};
 use super::{SIGNATURE, check_signature};
 use crate::block::BLOCK_SIZE;
 use crate::error::DecodeError;
@@ -52,13 +52,11 @@ impl Sketch {
         inflate.run(stored, SIGNATURE.len(), self, 0, size)
     }
 
-    /// How many bytes the block has.
-    pub fn size(&self) -> usize {
-        self.size
-    }
-
-    /// Completes the block in a buffer that has what came before it, at least as much as its matches reach back.
+    /// Completes the block in a buffer that has what came before it, at least as much as its matches reach back; what comes behind it may
+    /// be there too.
     pub fn complete(&self, buffer: &mut Buffer, start: usize) {
+        let end = start + self.size;
+        let behind = buffer.get(end..).and_then(|behind| behind.first_chunk::<SURPLUS>()).copied();
         let mut done = 0;
         for found in self.matches.iter().take(self.count) {
             let position = usize::from(found.position);
@@ -67,6 +65,10 @@ impl Sketch {
             done = position + usize::from(found.length);
         }
         self.copy_literals(buffer, start, done, self.size);
+        let place = buffer.get_mut(end..).and_then(|place| place.first_chunk_mut::<SURPLUS>());
+        if let (Some(place), Some(behind)) = (place, behind) {
+            *place = behind;
+        }
     }
 
     /// Copies what lies between matches; surplus is overwritten by what comes next.
@@ -88,15 +90,18 @@ impl Sketch {
 
 impl Target for Sketch {
     #[inline(always)]
-    fn put(&mut self, position: usize, byte: u8) {
-        if let Some(place) = self.literals.get_mut(position & (ROOM - 1)) {
-            *place = byte;
+    fn put(&mut self, position: usize, pair: u16) {
+        let place = position & (ROOM - 1);
+        if let Some(place) =
+            self.literals.get_mut(place..place + 2).and_then(|place| place.first_chunk_mut::<2>())
+        {
+            *place = pair.to_le_bytes();
         }
     }
 
     #[inline(always)]
-    fn reaches(&self, position: usize, distance: usize) -> bool {
-        distance <= position + self.before
+    fn available(&self, position: usize) -> usize {
+        position + self.before
     }
 
     #[inline(always)]

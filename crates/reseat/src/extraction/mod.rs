@@ -1,7 +1,6 @@
 //! Unpacking the files of a package: which go where ([`plan`]), the cabinets that they come from ([`cabinets`]), the folder
-//! that they are written to ([`target`], [`writing`], [`beside`]), and the work itself ([`unpack`]).
+//! that they are written to ([`target`], [`writing`]), and the work itself ([`unpack`]).
 
-mod beside;
 mod cabinets;
 mod plan;
 mod target;

@@ -6,16 +6,15 @@ use std::error::Error;
 use std::fs::File;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Scope};
+use std::thread;
 
 use indicatif::ProgressBar;
 use reseat_cabinet::{CabinetError, CabinetSet};
 
-use super::beside::Beside;
 use super::cabinets::Origin;
 use super::plan::{FileSource, Plan, PlannedFile};
 use super::target::Target;
-use super::writing::{Content, FileWriter, Sink};
+use super::writing::{Content, FileWriter};
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -67,7 +66,7 @@ pub fn unpack(origin: &Origin, plan: &Plan, target: Target, progress: &ProgressB
             let target = target.share();
             // What is left over goes to the first ones.
             let cores = (cores + threads - 1 - number) / threads;
-            scope.spawn(move || work.run(scope, cores, &target));
+            scope.spawn(move || work.run(cores, target));
         }
     });
     work.report.into_inner().unwrap_or_else(PoisonError::into_inner)
@@ -157,39 +156,24 @@ impl Work<'_> {
         self.give_back(cabinet, set);
     }
 
-    /// Writes files to the target and counts them.
-    fn writer(&self, target: Target) -> FileWriter<'_, impl FnMut(usize, Result<u64, String>) + use<'_>> {
-        FileWriter::new(&self.plan.files, target, |position, result| self.done(position, result))
-    }
-
-    /// Takes pieces of work until there are none. Of so many cores one is for reading and writing, the others decompress, or write
-    /// where that is all there is to do.
-    fn run<'s>(&'s self, scope: &'s Scope<'s, '_>, cores: usize, target: &Target) {
-        let mut here = self.writer(target.share());
-        let writer: &mut dyn Sink = &mut here;
-        let mut beside = None;
+    /// Takes pieces of work until there are none. Of so many cores one is for writing, and helps the others to decompress.
+    fn run(&self, cores: usize, target: Target) {
+        let done = |position, result| self.done(position, result);
+        let mut writer = FileWriter::new(&self.plan.files, target, &done);
         loop {
             // The lock is not held while the work is done.
             let task = lock(&self.tasks).pop();
             match task {
                 None => return,
                 Some(Task::Loose(files)) => {
-                    files.iter().for_each(|&position| self.copy_loose(position, writer))
+                    files.iter().for_each(|&position| self.copy_loose(position, &mut writer))
                 }
                 Some(Task::Folder { cabinet, files, .. }) => match self.take(cabinet, &files) {
                     Err(problem) => self.problem(problem),
                     Ok(mut set) => {
                         set.use_threads(cores - 1);
                         for (index, position) in files {
-                            if beside.is_none() && set.is_ahead() {
-                                let target = target.share();
-                                beside = Beside::start(scope, move || self.writer(target));
-                            }
-                            let sink: &mut dyn Sink = match &mut beside {
-                                Some(beside) if set.is_ahead() => beside,
-                                _ => &mut *writer,
-                            };
-                            self.copy(cabinet, &mut set, index, position, sink);
+                            self.copy(cabinet, &mut set, index, position, &mut writer);
                         }
                         self.give_back(cabinet, set);
                     }
@@ -198,32 +182,39 @@ impl Work<'_> {
         }
     }
 
-    fn copy(&self, cabinet: usize, set: &mut CabinetSet, index: usize, position: usize, sink: &mut dyn Sink) {
+    fn copy(
+        &self,
+        cabinet: usize,
+        set: &mut CabinetSet,
+        index: usize,
+        position: usize,
+        writer: &mut FileWriter<'_>,
+    ) {
         let modified =
             set.files().get(index).and_then(|found| found.modified).and_then(reseat_engine::local_time);
-        sink.start(position, modified);
-        match set.copy(index, &mut Content { sink: &mut *sink, progress: self.progress }) {
-            Ok(_) => sink.finish(),
+        writer.start(position, modified);
+        match set.copy(index, &mut Content { writer: &mut *writer, progress: self.progress }) {
+            Ok(_) => writer.finish(),
             Err(error) => {
-                sink.abort();
+                writer.abort();
                 let source = self.plan.cabinets.get(cabinet).map_or("", |source| source.name());
                 self.done(position, Err(format!("cabinet '{source}': {}", with_cause(&error))));
             }
         }
     }
 
-    fn copy_loose(&self, position: usize, sink: &mut dyn Sink) {
+    fn copy_loose(&self, position: usize, writer: &mut FileWriter<'_>) {
         let Some(FileSource::Loose(path)) = self.plan.files.get(position).map(|file| &file.source) else {
             return;
         };
         let mut copy = || {
             let mut from = File::open(path)?;
-            sink.start(position, from.metadata().and_then(|facts| facts.modified()).ok());
-            let result = io::copy(&mut from, &mut Content { sink: &mut *sink, progress: self.progress });
+            writer.start(position, from.metadata().and_then(|facts| facts.modified()).ok());
+            let result = io::copy(&mut from, &mut Content { writer: &mut *writer, progress: self.progress });
             if result.is_ok() {
-                sink.finish()
+                writer.finish()
             } else {
-                sink.abort()
+                writer.abort()
             }
             result
         };

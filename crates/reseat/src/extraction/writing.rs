@@ -9,29 +9,17 @@ use indicatif::ProgressBar;
 use super::plan::PlannedFile;
 use super::target::Target;
 
-/// Takes files one after the other.
-pub trait Sink {
-    /// A file begins; the number is its place in the plan.
-    fn start(&mut self, position: usize, modified: Option<SystemTime>);
-    /// More of its content.
-    fn data(&mut self, bytes: &[u8]);
-    /// It is whole.
-    fn finish(&mut self);
-    /// It will never be whole.
-    fn abort(&mut self);
-}
-
-/// The content of the file that a sink takes. What cannot be written is the sink's to report: going on costs little, and
+/// The content of the file that is being written. What cannot be written is the writer's to report: going on costs little, and
 /// the files after it need the decoder anyway.
-pub struct Content<'s> {
-    pub sink: &'s mut dyn Sink,
+pub struct Content<'c, 'p> {
+    pub writer: &'c mut FileWriter<'p>,
     /// What has gone through is shown here.
-    pub progress: &'s ProgressBar,
+    pub progress: &'c ProgressBar,
 }
 
-impl Write for Content<'_> {
+impl Write for Content<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.sink.data(bytes);
+        self.writer.data(bytes);
         self.progress.inc(bytes.len() as u64);
         Ok(bytes.len())
     }
@@ -49,16 +37,21 @@ struct Current {
     bytes: u64,
 }
 
-/// Writes files to the target, and says what became of each: its place in the plan, and its bytes or what went wrong.
-pub struct FileWriter<'p, D: FnMut(usize, Result<u64, String>)> {
+/// Writes files to the target one after the other, and says what became of each: its place in the plan, and its bytes or what went
+/// wrong.
+pub struct FileWriter<'p> {
     files: &'p [PlannedFile],
     target: Target,
-    done: D,
+    done: &'p dyn Fn(usize, Result<u64, String>),
     current: Option<Current>,
 }
 
-impl<'p, D: FnMut(usize, Result<u64, String>)> FileWriter<'p, D> {
-    pub fn new(files: &'p [PlannedFile], target: Target, done: D) -> Self {
+impl<'p> FileWriter<'p> {
+    pub fn new(
+        files: &'p [PlannedFile],
+        target: Target,
+        done: &'p dyn Fn(usize, Result<u64, String>),
+    ) -> Self {
         Self { files, target, done, current: None }
     }
 
@@ -68,10 +61,9 @@ impl<'p, D: FnMut(usize, Result<u64, String>)> FileWriter<'p, D> {
             self.target.remove(&file.folder, &file.name);
         }
     }
-}
 
-impl<D: FnMut(usize, Result<u64, String>)> Sink for FileWriter<'_, D> {
-    fn start(&mut self, position: usize, modified: Option<SystemTime>) {
+    /// A file begins; the number is its place in the plan.
+    pub fn start(&mut self, position: usize, modified: Option<SystemTime>) {
         let Some(file) = self.files.get(position) else { return };
         match self.target.create(&file.folder, &file.name) {
             Ok(file) => self.current = Some(Current { position, file, modified, bytes: 0 }),
@@ -88,6 +80,7 @@ impl<D: FnMut(usize, Result<u64, String>)> Sink for FileWriter<'_, D> {
         }
     }
 
+    /// More of its content.
     fn data(&mut self, bytes: &[u8]) {
         let Some(current) = &mut self.current else { return };
         match current.file.write_all(bytes) {
@@ -101,7 +94,8 @@ impl<D: FnMut(usize, Result<u64, String>)> Sink for FileWriter<'_, D> {
         }
     }
 
-    fn finish(&mut self) {
+    /// It is whole.
+    pub fn finish(&mut self) {
         let Some(current) = self.current.take() else { return };
         if let Some(time) = current.modified {
             // The time is a convenience: a file system that refuses it keeps the file.
@@ -112,7 +106,8 @@ impl<D: FnMut(usize, Result<u64, String>)> Sink for FileWriter<'_, D> {
         (self.done)(current.position, Ok(current.bytes));
     }
 
-    fn abort(&mut self) {
+    /// It will never be whole.
+    pub fn abort(&mut self) {
         if let Some(current) = self.current.take() {
             self.remove(current.position);
         }
