@@ -2,8 +2,9 @@
 //!
 //! The map:
 //! - `set`: [`CabinetSet`], one or more cabinets as one list of files, and copying their content.
-//! - `folder`: the blocks of a folder across cabinets, read in order; `block`: one of them with its checksum; `ahead`: threads that
-//!   decompress those which come next.
+//! - `folder`: a folder across cabinets and its bytes in order; `blocks`: its blocks as they are stored; `block`: one of them with its
+//!   checksum.
+//! - `ahead`: threads that decompress what comes next; `queue`: how far each batch of blocks is; `batch`: one of them.
 //! - `decoder`: what a folder is compressed with; `mszip`, `lzx`, `quantum`: the decoders; `padded`: their input; `window`,
 //!   `slots`: what the last two share.
 //! - `header`: the raw tables, read and written; `part`: one file of a set, read with checked offsets.
@@ -12,9 +13,9 @@
 //!   hold; `encoder`: how it is compressed; `layout`: which block and file goes into which cabinet of a set.
 //! - `error`: [`CabinetError`], and [`DecodeError`] for what is inside a block.
 //!
-//! Memory: reading takes a folder's window (2 MB at most) and one block, with threads 64 blocks more (10 MB), whatever the size of the
-//! files; writing takes
-//! one block and an entry per file, compressed data waits in a temporary file.
+//! Memory: reading takes a folder's window (2 MB at most) and one block, with one thread beside 48 blocks more (6 MB, and 8 MB where
+//! blocks refer to each other) and up to 120 with many, whatever the size of the files; writing takes one block and an entry per file,
+//! compressed data waits in a temporary file.
 //!
 //! Not here: what the names mean, where files go, packages.
 //!

@@ -81,9 +81,9 @@ impl CabinetSet {
         Self::open(cabinet, Box::new(missing))
     }
 
-    /// Lets so many threads decompress what comes next while files are copied; without this the thread that copies does all
-    /// of it. The first one decompresses; with MSZIP, whose blocks do not depend on each other for the most part, each one more helps,
-    /// and so does the one that copies when it would wait.
+    /// Lets so many threads read and decompress what comes next while files are copied; without this the thread that copies does all of
+    /// it. With MSZIP each of them helps, and so does the one that copies when it would wait. With LZX and Quantum, where all blocks of a
+    /// folder are one chain, one of them decompresses what the one that copies reads.
     pub fn use_threads(&mut self, threads: usize) {
         self.threads = threads;
     }
