@@ -10,56 +10,6 @@ use crate::error::EngineError;
 use crate::session::Session;
 use crate::standard_action::{self, Service};
 
-/// The standard actions that write into the script, if they have anything to do.
-const WRITERS: &[&str] = &[
-    "CreateFolders",
-    "CreateShortcuts",
-    "DeleteServices",
-    "DuplicateFiles",
-    "InstallFiles",
-    "InstallODBC",
-    "InstallServices",
-    "MoveFiles",
-    "MsiConfigureServices",
-    "MsiPublishAssemblies",
-    "MsiUnpublishAssemblies",
-    "ProcessComponents",
-    "PublishComponents",
-    "PublishFeatures",
-    "PublishProduct",
-    "RegisterClassInfo",
-    "RegisterExtensionInfo",
-    "RegisterFonts",
-    "RegisterMIMEInfo",
-    "RegisterProduct",
-    "RegisterProgIdInfo",
-    "RegisterTypeLibraries",
-    "RegisterUser",
-    "RemoveDuplicateFiles",
-    "RemoveEnvironmentStrings",
-    "RemoveFiles",
-    "RemoveFolders",
-    "RemoveIniValues",
-    "RemoveODBC",
-    "RemoveRegistryValues",
-    "RemoveShortcuts",
-    "SelfRegModules",
-    "SelfUnregModules",
-    "StartServices",
-    "StopServices",
-    "UnpublishComponents",
-    "UnpublishFeatures",
-    "UnregisterClassInfo",
-    "UnregisterExtensionInfo",
-    "UnregisterFonts",
-    "UnregisterMIMEInfo",
-    "UnregisterProgIdInfo",
-    "UnregisterTypeLibraries",
-    "WriteEnvironmentStrings",
-    "WriteIniValues",
-    "WriteRegistryValues",
-];
-
 /// Looks through what comes behind InstallFinalize.
 ///
 /// # Errors
@@ -90,12 +40,15 @@ pub fn note(session: &mut Session<'_, '_>) {
 
 fn check_action(session: &mut Session<'_, '_>, name: &str) -> Result<(), EngineError> {
     if let Some(action) = standard_action::find(name) {
+        if !action.writes_script {
+            return Ok(());
+        }
         let (Service::Works(function) | Service::Partly(function, _) | Service::Judged(function, _)) =
             action.service
         else {
             return Ok(());
         };
-        return if WRITERS.contains(&name) { attempt(session, name, function) } else { Ok(()) };
+        return attempt(session, name, function);
     }
     let Some(row) = session.package.find::<CustomAction>(name)? else { return Ok(()) };
     // A type that is wrong is told in its turn too.
