@@ -21,6 +21,7 @@
 //! | `selection`, `decision` | states of features, components and files; which files are replaced |
 //! | `side_by_side`, `net_assembly` | where assemblies lie that all applications share |
 //! | `source`, `read_ahead`, `beside` | where files come from; cabinets read by a thread of their own; what lies beside a package |
+//! | `policy` | what administrators have set for the installer |
 //! | `upgrade_rules` | what updates of an installed product may not change |
 //! | `suspension` | stopping for a restart of Windows, and going on after it |
 //! | `custom_action`, `host` | when custom actions run and what their results mean; who runs them |
@@ -63,6 +64,7 @@ mod patching;
 mod pending_files;
 mod plan;
 mod platform;
+mod policy;
 mod read_ahead;
 mod recovery;
 mod replaced_folders;

@@ -11,12 +11,13 @@ use reseat_database::patch::apply_all;
 use reseat_database::{Database, DatabaseError, Guid, Patch, PatchError, Reading, StorageError};
 use reseat_machine::products::patches::{self, PatchState};
 use reseat_machine::products::{self, InstalledProduct};
-use reseat_machine::{Hive, Machine, RegistryKey, RegistryValue, View};
+use reseat_machine::{Hive, Machine};
 use reseat_package::Package;
 
 use crate::error::EngineError;
 use crate::log::service;
 use crate::origin::unix_path;
+use crate::policy;
 
 use crate::subject::product_code;
 use crate::transform_list::given_path;
@@ -393,7 +394,5 @@ fn failed(path: &Path, error: PatchError) -> EngineError {
 
 /// The policy DisablePatchUninstall (page `disablepatchuninstall.md`).
 fn forbids_removal(machine: &Machine) -> Result<bool, EngineError> {
-    let path = r"Software\Policies\Microsoft\Windows\Installer".to_owned();
-    let key = RegistryKey { hive: Hive::LocalMachine, view: View::Native, path };
-    Ok(machine.registry()?.value(&key, "DisablePatchUninstall") == Some(RegistryValue::Dword(1)))
+    Ok(policy::is_on(machine, Hive::LocalMachine, "DisablePatchUninstall")?)
 }

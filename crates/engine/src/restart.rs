@@ -7,13 +7,14 @@
 
 use std::path::PathBuf;
 
-use reseat_machine::{Hive, Machine, RegistryKey, RegistryValue, View};
+use reseat_machine::{Hive, Machine, RegistryValue};
 use reseat_restart_manager::{
     ApplicationList, CancelToken, Error as RmError, Filter, FilterAction, FilterTrigger, Primary, Resources,
     Restarted, ShutdownOptions,
 };
 
 use crate::log::service;
+use crate::policy;
 
 /// The property that tells custom actions the session key.
 pub const SESSION_KEY_PROPERTY: &str = "MsiRestartManagerSessionKey";
@@ -64,13 +65,8 @@ impl Shutdown {
 
 /// What the policy says: 0 (default) leaves the decision to the package, 1 forbids the Restart Manager, 2 forbids
 /// shutting down in silence (page `disableautomaticapplicationshutdown.md`).
-fn policy(machine: &Machine) -> Result<u32, reseat_machine::MachineError> {
-    let key = RegistryKey {
-        hive: Hive::LocalMachine,
-        view: View::Native,
-        path: r"Software\Policies\Microsoft\Windows\Installer".to_owned(),
-    };
-    Ok(match machine.registry()?.value(&key, POLICY) {
+fn machine_policy(machine: &Machine) -> Result<u32, reseat_machine::MachineError> {
+    Ok(match policy::value(machine, Hive::LocalMachine, POLICY)? {
         Some(RegistryValue::Dword(value)) => value,
         _ => 0,
     })
@@ -82,7 +78,7 @@ fn policy(machine: &Machine) -> Result<u32, reseat_machine::MachineError> {
 /// # Errors
 /// When the machine's registry cannot be read.
 pub fn control(machine: &Machine, property: Option<&str>) -> Result<Control, reseat_machine::MachineError> {
-    let policy = policy(machine)?;
+    let policy = machine_policy(machine)?;
     service!("Machine policy value '{POLICY}' is {policy}");
     let disabled_by = |what: &str| {
         service!(
@@ -235,7 +231,7 @@ mod tests {
     }
 
     fn set_policy(machine: &Machine, value: u32) {
-        let key = RegistryKey::new(Hive::LocalMachine, r"Software\Policies\Microsoft\Windows\Installer");
+        let key = policy::key(Hive::LocalMachine);
         machine.registry().unwrap().set_value(&key, POLICY, RegistryValue::Dword(value)).unwrap();
     }
 

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use reseat_database::{Database, Reading, Transform};
 use reseat_machine::products::{self, InstalledProduct};
-use reseat_machine::{Hive, KnownFolder, Machine, RegistryKey, RegistryValue, View, WindowsPath};
+use reseat_machine::{Hive, KnownFolder, Machine, RegistryValue, WindowsPath};
 
 use crate::beside::Beside;
 use crate::error::EngineError;
 use crate::log::service;
 use crate::origin::{Origin, unix_path};
+use crate::policy;
 
 /// The most transforms (page `applying-transforms.md`).
 const MOST: usize = 255;
@@ -280,18 +281,12 @@ pub fn are_secure(machine: &Machine, property: impl Fn(&str) -> Option<String>) 
     if ["TRANSFORMSSECURE", "TRANSFORMSATSOURCE"].iter().any(|name| property(name).as_deref() == Some("1")) {
         return Ok(true);
     }
-    let policy = |hive| {
-        let path = r"Software\Policies\Microsoft\Windows\Installer".to_owned();
-        RegistryKey { hive, view: View::Native, path }
-    };
-    let registry = machine.registry()?;
-    if let Some(RegistryValue::String(text)) =
-        registry.value(&policy(Hive::CurrentUser), "TransformsAtSource")
-        && text == "1"
-    {
+    let at_source = policy::value(machine, Hive::CurrentUser, "TransformsAtSource")?;
+    if at_source == Some(RegistryValue::String("1".to_owned())) {
         return Ok(true);
     }
-    Ok(registry.value(&policy(Hive::LocalMachine), "TransformsSecure") != Some(RegistryValue::Dword(0)))
+    let secure = policy::value(machine, Hive::LocalMachine, "TransformsSecure")?;
+    Ok(secure != Some(RegistryValue::Dword(0)))
 }
 
 fn wrong(transform: &str, reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> EngineError {

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use reseat_database::ComponentId;
-use reseat_machine::{Hive, RegistryKey, RegistryValue, View};
+use reseat_machine::Hive;
 use reseat_package::{Component, ComponentAttributes, Feature, FeatureComponent, Package};
 
 use crate::error::EngineError;
+use crate::policy;
 use crate::request::TopLevel;
 use crate::session::Session;
 use crate::subject::Subject;
@@ -37,10 +38,8 @@ pub fn check(session: &Session<'_, '_>) -> Result<(), EngineError> {
 
 /// By the property or the policy.
 fn is_enforced(session: &Session<'_, '_>) -> Result<bool, EngineError> {
-    let path = r"Software\Policies\Microsoft\Windows\Installer".to_owned();
-    let key = RegistryKey { hive: Hive::LocalMachine, view: View::Native, path };
-    let policy = session.machine().registry()?.value(&key, "EnforceUpgradeComponentRules");
-    Ok(session.property(ENFORCED) == Some("1") || policy == Some(RegistryValue::Dword(1)))
+    let by_policy = policy::is_on(session.machine(), Hive::LocalMachine, "EnforceUpgradeComponentRules")?;
+    Ok(by_policy || session.property(ENFORCED) == Some("1"))
 }
 
 /// Compares by the codes of components: one that gets another code is another one. `may_go` allows all components to go.

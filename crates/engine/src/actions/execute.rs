@@ -9,7 +9,7 @@ use std::io::Write;
 use std::mem;
 use std::sync::Arc;
 
-use reseat_machine::{Hive, Machine, RegistryKey, RegistryValue, View};
+use reseat_machine::{Hive, Machine};
 use reseat_package::Package;
 use reseat_script::{
     ActionFailure, Environment, Execution, Operation, Phase, Problem, Rollback, ScheduledAction, Source,
@@ -25,6 +25,7 @@ use crate::host::CustomActionHost;
 use crate::interface::{Message, UserInterface};
 use crate::log::service;
 use crate::notice::{DisabledBy, Notice};
+use crate::policy;
 use crate::request::TopLevel;
 use crate::script_end;
 use crate::session::{Purpose, Session};
@@ -239,9 +240,7 @@ pub fn disable_rollback(session: &mut Session<'_, '_>) -> Result<(), EngineError
 /// machine.
 fn is_disabled_by_policy(session: &Session<'_, '_>) -> Result<bool, EngineError> {
     let hive = if session.is_per_machine() { Hive::LocalMachine } else { Hive::CurrentUser };
-    let path = r"Software\Policies\Microsoft\Windows\Installer".to_owned();
-    let key = RegistryKey { hive, view: View::Native, path };
-    Ok(session.machine().registry()?.value(&key, "DisableRollback") == Some(RegistryValue::Dword(1)))
+    Ok(policy::is_on(session.machine(), hive, "DisableRollback")?)
 }
 
 /// Stops the installation for a restart of Windows, after which it goes on (page `forcereboot-action.md`). REBOOT suppresses
