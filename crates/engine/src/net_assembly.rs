@@ -256,7 +256,7 @@ pub fn reinstall_mode(
         return Ok(mode);
     }
     let mut files = OverwriteMode::Missing;
-    for file in selection.files().iter().filter(|file| *file.row.component == *component) {
+    for file in selection.files_of(component) {
         if session.machine().metadata(&session.file_path(file)?)?.is_none() {
             files = OverwriteMode::All;
         }

@@ -44,6 +44,8 @@ pub struct Selection {
     /// In the order of the media.
     files: Vec<PlannedFile>,
     positions: HashMap<Text, usize>,
+    /// The positions of files by their components, as soon as one is looked for.
+    positions_of: OnceLock<HashMap<Text, Vec<usize>>>,
     /// Assemblies of Windows by their components.
     assemblies: HashMap<Text, SideBySide>,
     /// Assemblies of .NET by their components.
@@ -79,6 +81,7 @@ impl Selection {
             components,
             files,
             positions,
+            positions_of: OnceLock::new(),
             assemblies: SideBySide::load(package)?,
             net_assemblies: NetAssembly::load(package)?,
             windows: None,
@@ -189,6 +192,18 @@ impl Selection {
     /// A file by its key.
     pub fn file(&self, file: &str) -> Option<&PlannedFile> {
         self.files.get(*self.positions.get(file)?)
+    }
+
+    /// The files of a component, in the order of the media.
+    pub fn files_of(&self, component: &str) -> impl Iterator<Item = &PlannedFile> {
+        let positions = self.positions_of.get_or_init(|| {
+            let mut positions: HashMap<Text, Vec<usize>> = HashMap::new();
+            for (position, file) in self.files.iter().enumerate() {
+                positions.entry(file.row.component.clone()).or_default().push(position);
+            }
+            positions
+        });
+        positions.get(component).into_iter().flatten().filter_map(|position| self.files.get(*position))
     }
 
     /// The target folder of a component.

@@ -1,4 +1,4 @@
-//! The cost of planning, installing and removing grows with the rows of a package: no table is scanned once per row of
+//! The cost of planning, installing, repairing and removing grows with the rows of a package: no table is scanned once per row of
 //! another.
 //!
 //! What is measured is work, not time: how often bytes were compared and how many pieces of memory were asked for, as a
@@ -14,7 +14,7 @@ use std::process::Command;
 
 use reseat_machine::{Bitness, Machine};
 use support::product::{Product, guid};
-use support::{Place, has_tool, run};
+use support::{Place, has_tool, net_library, run};
 
 /// The rows of the smallest of three packages; the others have twice and three times as many.
 const ROWS: usize = 100;
@@ -39,6 +39,7 @@ const ACTIONS: &[(&str, i32)] = &[
     ("UnpublishComponents", 1700),
     ("StopServices", 1900),
     ("DeleteServices", 2000),
+    ("MsiUnpublishAssemblies", 2050),
     ("RemoveODBC", 2400),
     ("UnregisterFonts", 2500),
     ("RemoveIniValues", 3100),
@@ -52,6 +53,7 @@ const ACTIONS: &[(&str, i32)] = &[
     ("MsiConfigureServices", 5850),
     ("StartServices", 5900),
     ("PublishComponents", 6200),
+    ("MsiPublishAssemblies", 6250),
 ];
 
 /// A product with this many rows in the tables that installing works through. Names are of
@@ -59,6 +61,7 @@ const ACTIONS: &[(&str, i32)] = &[
 fn product(rows: usize) -> Product {
     let mut product = Product::new().with_standard_actions(ACTIONS).with_class_actions();
     product.row("Directory", &["ProgramMenuFolder", "TARGETDIR", "."]);
+    let library = net_library::library(net_library::I386, 1, "v4.0.30319");
     product.row("RegLocator", &["Absent", "2", "Software\\Absent", "", "2"]);
     for row in 10_000..10_000 + rows {
         let number = u32::try_from(row).unwrap();
@@ -104,6 +107,16 @@ fn product(rows: usize) -> Product {
         product.row("ODBCAttribute", &[&key, "APILevel", "1"]);
         product.row("ODBCDataSource", &[&key, &key, &name("Data"), &name("Driver"), "0"]);
         product.row("ODBCSourceAttribute", &[&key, "Database", "data"]);
+        let (assembly, manifest) = (name("A"), name("M"));
+        product = product.with_file(&manifest, &name("m"), &*library).with_file_in(&manifest, &assembly);
+        product.row("Component", &[&assembly, &guid(12, number), &directory, "256", "", &manifest]);
+        product.row("FeatureComponents", &[&key, &assembly]);
+        product.row("MsiAssembly", &[&assembly, &key, &manifest, "", "0"]);
+        for (part, value) in
+            [("name", &*assembly), ("version", "1.0.0.0"), ("publicKeyToken", "0123456789abcdef")]
+        {
+            product.row("MsiAssemblyName", &[&assembly, part, value]);
+        }
         product.row("Upgrade", &[&guid(11, number), "", "1.0.0", "", "0", "", &name("OLDER")]);
         product.row("ActionText", &[&name("Set"), &key, ""]);
     }
@@ -137,10 +150,10 @@ fn work(place: &Place, library: &Path, arguments: &[&str]) -> Vec<f64> {
 }
 
 #[test]
-fn planning_installing_and_removing_cost_in_proportion_to_the_rows() {
+fn planning_installing_repairing_and_removing_cost_in_proportion_to_the_rows() {
     let compiled = Place::new();
     let Some(library) = counter(&compiled) else { return };
-    let mut works: [Vec<Vec<f64>>; 3] = Default::default();
+    let mut works: [Vec<Vec<f64>>; 4] = Default::default();
     for times in 1..=3 {
         let place = Place::in_memory();
         drop(Machine::create(&place.prefix(), Bitness::X64).expect("a new prefix"));
@@ -150,13 +163,14 @@ fn planning_installing_and_removing_cost_in_proportion_to_the_rows() {
         for (works, arguments) in works.iter_mut().zip([
             &["plan", "-q", "--json", path][..],
             &["install", "-q", path],
+            &["repair", "-q", &product.product_code()],
             &["uninstall", "-q", &product.product_code()],
         ]) {
             works.push(work(&place, &library, arguments));
         }
     }
     let mut problems = Vec::new();
-    for (works, command) in works.iter().zip(["plan", "install", "uninstall"]) {
+    for (works, command) in works.iter().zip(["plan", "install", "repair", "uninstall"]) {
         let counted = |measure: usize| [0, 1, 2].map(|size| works[size][measure]);
         let ([few, .., many], [once, twice, thrice]) = (counted(0), counted(1));
         let times = many / few;

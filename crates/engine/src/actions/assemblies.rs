@@ -8,13 +8,15 @@
 //! assembly that other products have published stays when this one goes (page
 //! `removal-of-assemblies-from-the-global-assembly-cache.md`).
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
-use reseat_machine::products::registration::descriptor;
+use reseat_database::ComponentId;
+use reseat_machine::products::registration::{described_component, descriptor};
 use reseat_machine::products::{ComponentClient, InstallContext, component_clients, squeeze};
 use reseat_machine::{Hive, RegistryKey, RegistryValue};
 use reseat_package::feature_state::Limit;
-use reseat_package::{Component, InstallState, MsiAssembly, MsiAssemblyName, Text};
+use reseat_package::{Component, InstallState, MsiAssembly, MsiAssemblyName, Package, PackageError, Text};
 
 use crate::actions::published_components::change_list;
 use crate::actions::servers::{Fate, fate_of_component, fate_of_own};
@@ -38,6 +40,8 @@ pub fn unpublish_assemblies(session: &mut Session<'_, '_>) -> Result<(), EngineE
 
 fn publish(session: &mut Session<'_, '_>, when: Fate) -> Result<(), EngineError> {
     let package = session.package.clone();
+    let names = full_names(&package)?;
+    let mut published = HashMap::new();
     for row in package.rows::<MsiAssembly>()?.iter() {
         let fate = fate_of_component(session, &row.feature, &row.component)?;
         let fate = fate_of_own(session, &row.component, fate)?;
@@ -45,43 +49,49 @@ fn publish(session: &mut Session<'_, '_>, when: Fate) -> Result<(), EngineError>
             continue;
         }
         let component = package.find::<Component>(&row.component)?.and_then(|component| component.id);
-        let (Some(component), Some(name)) = (component, full_name(session, &row.component)?) else {
+        let (Some(component), Some(name)) = (component, names.get(&row.component)) else {
             continue;
         };
         let application = match &row.application {
             Some(file) => session.selection()?.file_target(file).unwrap_or_default(),
             None => GLOBAL.to_owned(),
         };
-        session.tell_data(&[&application, &name]);
+        session.tell_data(&[&application, name]);
         let key = key(session.install_context(), row.is_net(), &application);
         // The component was another assembly before, or its name was put together otherwise.
-        for former in former_names(session, &key, &name, &squeeze(component.0))? {
-            change_list(session, key.clone(), former, Vec::new())?;
+        let own = match published.entry(key.clone()) {
+            Entry::Occupied(own) => own.into_mut(),
+            Entry::Vacant(own) => own.insert(own_names(session, &key)?),
+        };
+        let former = own.get(&component).map(Vec::as_slice).unwrap_or_default();
+        for former in former.iter().filter(|former| !former.eq_ignore_ascii_case(name)) {
+            change_list(session, key.clone(), former.clone(), Vec::new())?;
         }
         let texts = match when {
             Fate::Goes => Vec::new(),
             _ => vec![descriptor(package.product_code(), &row.feature, component)],
         };
-        change_list(session, key, name, texts)?;
+        change_list(session, key, name.clone(), texts)?;
     }
     Ok(())
 }
 
-/// The other names under which this product has published a component, by its squeezed code, in a key.
-fn former_names(
+/// The names under which this product has published its components in a key.
+fn own_names(
     session: &Session<'_, '_>,
     key: &RegistryKey,
-    name: &str,
-    component: &str,
-) -> Result<Vec<String>, EngineError> {
+) -> Result<HashMap<ComponentId, Vec<String>>, EngineError> {
     let product = squeeze(session.package.product_code().0);
-    let is_own = |text: &String| text.starts_with(&product) && text.ends_with(component);
-    let values = session.machine().registry()?.values(key);
-    let former = values.into_iter().filter(|(other, value)| {
-        let texts = if let RegistryValue::MultiString(texts) = value { texts.as_slice() } else { &[] };
-        !other.eq_ignore_ascii_case(name) && texts.iter().any(is_own)
-    });
-    Ok(former.map(|(other, _)| other.clone()).collect())
+    let mut names: HashMap<_, Vec<String>> = HashMap::new();
+    for (name, value) in session.machine().registry()?.values(key) {
+        let RegistryValue::MultiString(texts) = value else { continue };
+        let own = texts.iter().filter(|text| text.starts_with(&product));
+        // It may be published for several features.
+        for component in own.filter_map(|text| described_component(text)).collect::<HashSet<_>>() {
+            names.entry(component).or_default().push(name.clone());
+        }
+    }
+    Ok(names)
 }
 
 /// The key of the assemblies of an application, which is named with strokes in the place of separators.
@@ -94,26 +104,41 @@ fn key(context: InstallContext, is_net: bool, application: &str) -> RegistryKey 
     RegistryKey::new(hive, format!(r"{installer}\{kind}\{}", application.replace('\\', "|")))
 }
 
-/// The whole name of an assembly: its name and all other parts, each quoted; nothing when it has no name.
-fn full_name(session: &Session<'_, '_>, component: &str) -> Result<Option<String>, EngineError> {
-    let rows = session.package.rows::<MsiAssemblyName>()?;
-    let parts = || rows.iter().filter(|row| *row.component == *component);
+/// The whole names of assemblies by their components: the name and all other parts, each quoted. What has no name is
+/// left out.
+///
+/// # Errors
+/// When a table cannot be read.
+pub fn full_names(package: &Package) -> Result<HashMap<Text, String>, PackageError> {
     let is_name = |row: &&MsiAssemblyName| row.name.eq_ignore_ascii_case("name");
-    let Some(name) = parts().find(is_name) else { return Ok(None) };
-    let others = parts().filter(|row| !is_name(row)).map(|row| format!(",{}=\"{}\"", row.name, row.value));
-    Ok(Some(format!("{}{}", name.value, others.collect::<String>())))
+    let rows = package.rows::<MsiAssemblyName>()?;
+    let mut names = HashMap::new();
+    for parts in rows.group_by(|row| &row.component).into_values() {
+        let Some(name) = parts.iter().copied().find(is_name) else { continue };
+        let mut full = name.value.to_string();
+        for part in parts.iter().filter(|row| !is_name(row)) {
+            full.push_str(&format!(",{}=\"{}\"", part.name, part.value));
+        }
+        names.insert(name.component.clone(), full);
+    }
+    Ok(names)
 }
 
-/// Whether other products have published the assembly for all applications that a component is.
+/// Whether other products have published the assembly for all applications that a component is. `names` are the
+/// [`full_names`].
 ///
 /// # Errors
 /// When a table or the registry cannot be read.
-pub fn has_other_clients(session: &Session<'_, '_>, component: &Component) -> Result<bool, EngineError> {
+pub fn has_other_clients(
+    session: &Session<'_, '_>,
+    names: &HashMap<Text, String>,
+    component: &Component,
+) -> Result<bool, EngineError> {
     let row = session.package.find::<MsiAssembly>(&component.component)?.filter(|row| row.is_global());
-    let (Some(row), Some(name)) = (row, full_name(session, &component.component)?) else { return Ok(false) };
+    let (Some(row), Some(name)) = (row, names.get(&component.component)) else { return Ok(false) };
     let product = squeeze(session.package.product_code().0);
     let registry = session.machine().registry()?;
-    let published = |context| registry.value(&key(context, row.is_net(), GLOBAL), &name);
+    let published = |context| registry.value(&key(context, row.is_net(), GLOBAL), name);
     Ok(InstallContext::ALL.iter().any(|context| match published(*context) {
         Some(RegistryValue::MultiString(texts)) => texts.iter().any(|text| !text.starts_with(&product)),
         _ => false,
@@ -128,6 +153,7 @@ pub fn left_by_all(session: &Session<'_, '_>) -> Result<HashSet<Text>, EngineErr
     let mut left = HashSet::new();
     let own = Some(session.package.product_code());
     let selection = session.selection()?;
+    let names = full_names(&session.package)?;
     for row in session.package.rows::<MsiAssembly>()?.iter().filter(|row| row.is_global()) {
         let stays = selection.component(&row.component).is_some_and(|state| {
             state.requested == InstallState::Absent && state.limit == Some(Limit::OtherClients)
@@ -142,7 +168,7 @@ pub fn left_by_all(session: &Session<'_, '_>) -> Result<HashSet<Text>, EngineErr
         };
         let has_same =
             |client: &ComponentClient| client.product != own && client.key_path.eq_ignore_ascii_case(&path);
-        if !clients.iter().any(has_same) && !has_other_clients(session, &component)? {
+        if !clients.iter().any(has_same) && !has_other_clients(session, &names, &component)? {
             left.insert(row.component.clone());
         }
     }

@@ -10,7 +10,8 @@ use reseat_machine::{Machine, WindowsPath, products};
 use reseat_package::feature_state::{InstalledStates, Requests, SelectionInput, select};
 use reseat_package::file_versioning::{Decision, Reason};
 use reseat_package::{
-    Component, Feature, FeatureAttributes, FeatureComponent, FeatureCondition, FileRow, InstallState, KeyPath,
+    Component, Feature, FeatureAttributes, FeatureComponent, FeatureCondition, FileRow, InstallState,
+    KeyPath, Text,
 };
 use reseat_script::Rollback;
 
@@ -188,6 +189,7 @@ struct Known<'k, 's, 'm> {
     session: &'k Session<'s, 'm>,
     machine: &'m Machine,
     features: HashMap<String, InstallState>,
+    assembly_names: HashMap<Text, String>,
     resumed: Resumed,
 }
 
@@ -197,7 +199,9 @@ impl<'k, 's, 'm> Known<'k, 's, 'm> {
             Some(product) => session.feature_states_of(product).into_iter().collect(),
             None => HashMap::new(),
         };
-        Ok(Self { session, machine: session.machine(), features, resumed: Resumed::of(session)? })
+        let assembly_names = assemblies::full_names(&session.package)?;
+        let resumed = Resumed::of(session)?;
+        Ok(Self { session, machine: session.machine(), features, assembly_names, resumed })
     }
 
     /// The products that use a component; a registry that cannot be read has no entries.
@@ -233,7 +237,7 @@ impl InstalledStates for Known<'_, '_, '_> {
         self.clients(component).iter().any(|client| client.product != Some(own))
             // What cannot be read counts nobody.
             || shared_libraries::has_other_users(self.session, component).unwrap_or(false)
-            || assemblies::has_other_clients(self.session, component).unwrap_or(false)
+            || assemblies::has_other_clients(self.session, &self.assembly_names, component).unwrap_or(false)
     }
 
     fn has_higher_key_file(&self, component: &Component) -> bool {

@@ -85,7 +85,7 @@ fn pairs(session: &Session<'_, '_>, doing: Doing) -> Result<Vec<Pair>, EngineErr
         let Some(folder) = program.parent() else { continue };
         let local = wrong(&format!("{program}{LOCAL}"))?;
         let mut copies = Vec::new();
-        for file in selection.files().iter().filter(|file| file.row.component == row.shared) {
+        for file in selection.files_of(&row.shared) {
             let from = session.file_path(file)?;
             let to = wrong(&format!("{folder}\\{}", file.row.name.name(NameForm::Long)))?;
             if from != to {

@@ -9,7 +9,7 @@ use super::places::{
     common_upgrade_code_key, component_key, features_key, product_key, uninstall_key, upgrade_code_key,
     user_data_product_key,
 };
-use super::{FeatureState, InstallContext, squeeze};
+use super::{FeatureState, InstallContext, squeeze, unsqueeze};
 use crate::registry::Registry;
 use crate::registry_key::{RegistryKey, View};
 use crate::registry_value::RegistryValue;
@@ -251,6 +251,12 @@ pub struct FeatureRegistration {
 /// components.
 pub fn descriptor(code: ProductCode, feature: &str, component: ComponentId) -> String {
     format!("{}{feature}>{}", squeeze(code.0), squeeze(component.0))
+}
+
+/// The component that a [`descriptor`] names at its end.
+pub fn described_component(descriptor: &str) -> Option<ComponentId> {
+    let start = descriptor.len().checked_sub(20)?;
+    unsqueeze(descriptor.get(start..)?).map(ComponentId)
 }
 
 /// What PublishFeatures takes away of a feature that was installed and is advertised now: the list of its components.
