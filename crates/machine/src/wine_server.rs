@@ -47,8 +47,18 @@ impl Drop for WineServerKeptOut {
 /// Removes folders while their locks are still held. A Wine that waits for one of them has to be started again.
 fn remove_made(folders: &[PathBuf]) {
     for folder in folders {
-        let _ = std::fs::remove_file(folder.join("lock")).and_then(|()| std::fs::remove_dir(folder));
+        let _ = std::fs::remove_file(folder.join("lock"));
+        let _ = std::fs::remove_dir(folder);
     }
+}
+
+/// What has to be made for a lock in this folder, innermost first: the folder, and the one above it where that is of this prefix
+/// alone, as Debian's is. The usual one is of all prefixes, and others may be about to put folders into it.
+fn to_be_made(folder: &Path) -> Vec<PathBuf> {
+    let above = folder.parent().filter(|above| {
+        above.file_name().and_then(|name| name.to_str()).is_some_and(|name| !name.starts_with('.'))
+    });
+    [Some(folder), above].into_iter().flatten().filter(|it| !it.exists()).map(Path::to_owned).collect()
 }
 
 /// Keeps a wineserver from starting on a prefix for as long as it lives, while this process goes on to ask for wineservers
@@ -87,10 +97,10 @@ impl WineServerLockedOut {
             if held.contains(&folder) {
                 continue;
             }
-            let is_new = !folder.exists();
+            let made = to_be_made(&folder);
             if let Some(lock) = take(&folder)? {
                 self.files.push(lock);
-                self.made.extend(is_new.then(|| folder.clone()));
+                self.made.extend(made);
                 self.folders.push(folder.clone());
                 held.push(folder);
             }
@@ -254,10 +264,10 @@ pub fn keep_out(prefix: &Path) -> Result<WineServerKeptOut, u32> {
     let mut kept_out = WineServerKeptOut { made: Vec::new(), _files: Vec::new(), _turn: turn };
     let Some(server) = server else { return Ok(kept_out) };
     for folder in lock_folders(prefix) {
-        let is_new = !folder.exists();
+        let made = to_be_made(&folder);
         if let Some(lock) = take(&folder)? {
             kept_out._files.push(lock);
-            kept_out.made.extend(is_new.then_some(folder));
+            kept_out.made.extend(made);
         }
     }
     // After the locks: one that began before them is seen here.

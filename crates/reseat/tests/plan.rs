@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use support::product::Product;
-use support::{Place, marked, package, packages, snapshot};
+use support::{Place, has_tool, marked, package, packages, run, snapshot};
 
 fn plan(place: &Place, package: &Path, arguments: &[&str]) -> Value {
     let package = package.to_str().unwrap();
@@ -247,18 +247,56 @@ fn immediate_programs_run_only_when_a_plan_is_asked_to() {
     assert!(note.exists());
 }
 
+/// What lies beside the prefix, and among its temporary files.
+fn entries(place: &Place) -> Vec<String> {
+    let names = |folder: &str| {
+        let entries = std::fs::read_dir(place.path(folder)).unwrap().flatten();
+        entries.map(|entry| entry.path().display().to_string()).collect::<Vec<_>>()
+    };
+    let mut names = [names(""), names("tmp")].concat();
+    names.sort();
+    names
+}
+
 #[test]
 fn a_plan_for_a_prefix_that_is_not_there_leaves_none() {
     let place = Place::new();
     let package = Product::new().with_file("Readme", "readme.txt", "text").save(&place, "test.msi");
-    let entries = || {
-        let mut names: Vec<_> =
-            std::fs::read_dir(place.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        names
-    };
-    let before = entries();
+    let before = entries(&place);
     let planned = plan(&place, &package, &[]);
     assert_eq!(planned["files"][0]["path"], r"C:\Program Files\Test\readme.txt");
-    assert_eq!(entries(), before);
+    assert_eq!(entries(&place), before);
+}
+
+#[test]
+fn a_plan_in_the_sandbox_for_a_prefix_that_is_not_there_runs_programs_and_leaves_nothing() {
+    if !has_tool("bwrap") {
+        return;
+    }
+    let place = Place::new();
+    let mut works = place.command("bwrap");
+    if !run(works.args(["--unshare-all", "--ro-bind", "/", "/", "--", "true"])).status.success() {
+        println!("SKIPPED: this machine allows no name spaces");
+        return;
+    }
+    let script = "#!/bin/sh\ncd \"$WINEPREFIX/drive_c/windows\" || exit 3\n: >made || exit 4\n\
+                  (: >\"$1\") 2>/dev/null\necho ran\n";
+    let outside = place.path("outside");
+    let product = Product::new()
+        .with_file("Readme", "readme.txt", "text")
+        .with_binary("look", script)
+        .with_action("Look", 2, "look", &format!("\"{}\"", outside.display()), 1300);
+    let package = product.save(&place, "test.msi");
+    let before = entries(&place);
+    let planned = plan(&place, &package, &["--sandbox"]);
+    assert_eq!(planned["obstacles"], serde_json::json!([]), "{planned}");
+    assert_eq!(planned["custom_actions"][0]["outcome"], "was-run");
+    assert_eq!(planned["files"][0]["path"], r"C:\Program Files\Test\readme.txt");
+    let log = place.path("plan.log");
+    let log = log.to_str().unwrap();
+    let text = place.reseat(&["plan", package.to_str().unwrap(), "--sandbox", "--log", log]);
+    assert!(text.expect_code(0).out.contains("was run"), "{}", text.out);
+    assert!(place.read("plan.log").contains("Look: ran"), "{}", place.read("plan.log"));
+    std::fs::remove_file(log).unwrap();
+    assert_eq!(entries(&place), before);
 }

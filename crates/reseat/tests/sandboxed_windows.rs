@@ -92,6 +92,30 @@ fn windows_code_in_the_sandbox_works_and_is_undone_with_the_installation() {
 }
 
 #[test]
+fn a_plan_for_a_prefix_that_is_not_there_runs_windows_code_and_leaves_nothing() {
+    let Some((windows, _turn)) = sandboxed() else { return };
+    let place = Place::new();
+    let package = Product::new()
+        .with_file("Readme", "readme.txt", "text")
+        .with_row("Registry", &["Installed", "2", r"Software\Test", "Installed", "[SCRIPTED]", "Main"])
+        .with_action("Script", 38, "", "Session.Property(\"SCRIPTED\") = \"by a script\"", 1370)
+        .save(&place, "test.msi");
+    let names = |folder: &str| {
+        let entries = fs::read_dir(place.path(folder)).unwrap().flatten();
+        entries
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = [names(""), names("tmp")];
+    let mut plan = place.reseat_command(&["plan", "-q", package.to_str().unwrap(), "--sandbox", "--json"]);
+    let planned = support::run(plan.env("RESEAT_WINDOWS_DIR", &windows.built));
+    let planned = planned.expect_code(0).json();
+    assert_eq!(planned["custom_actions"][0]["outcome"], "was-run");
+    assert_eq!(planned["registry"][0]["value"], "by a script");
+    assert_eq!([names(""), names("tmp")], before);
+}
+
+#[test]
 fn windows_code_in_the_sandbox_reaches_nothing_outside() {
     let Some((windows, _turn)) = sandboxed() else { return };
     let place = Place::new();
