@@ -2,6 +2,8 @@
 
 mod cab;
 mod direct;
+#[cfg(test)]
+mod examples;
 mod installation;
 pub mod package;
 
@@ -328,73 +330,4 @@ pub struct Import {
     pub folder: PathBuf,
     /// The package file, which is replaced as a whole
     pub package: PathBuf,
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-    use crate::msiexec_line::CommandLine;
-
-    /// The lines of examples in the help of a command and of those below it.
-    fn examples(command: &clap::Command, lines: &mut Vec<String>) {
-        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        lines.extend(help.lines().filter_map(|line| line.strip_prefix("  reseat ")).map(str::to_owned));
-        command.get_subcommands().for_each(|command| examples(command, lines));
-    }
-
-    /// The words of a line as a shell takes them, up to what stands behind two blanks or a pipe.
-    fn words(line: &str) -> Vec<String> {
-        let (mut words, mut word) = (Vec::new(), String::new());
-        let mut quote = None;
-        for character in line.chars() {
-            match (quote, character) {
-                (Some(open), close) if open == close => quote = None,
-                (None, '\'' | '"') => quote = Some(character),
-                (None, ' ') if word.is_empty() => break,
-                (None, ' ') => words.push(std::mem::take(&mut word)),
-                (None, '|' | '&' | ';' | '<' | '>') => break,
-                (_, other) => word.push(other),
-            }
-        }
-        words.extend(Some(word).filter(|word| !word.is_empty()));
-        words
-    }
-
-    #[test]
-    fn every_example_of_the_help_is_a_command_line() {
-        let mut lines = Vec::new();
-        examples(&Arguments::command(), &mut lines);
-        assert!(lines.len() > 70, "{}", lines.len());
-        for line in lines {
-            let line = line.replace("$key", "0123456789abcdef0123456789abcdef").replace("$$", "1234");
-            let words = words(&line);
-            let parsed =
-                Arguments::try_parse_from(["reseat"].into_iter().chain(words.iter().map(String::as_str)));
-            let parsed = parsed.unwrap_or_else(|error| panic!("reseat {line}: {error}"));
-            if let Command::Msiexec(arguments) = parsed.command {
-                let parsed = CommandLine::parse(&arguments.arguments);
-                assert!(parsed.is_ok(), "{line}: {:?}", parsed.err());
-            }
-        }
-    }
-
-    #[test]
-    fn every_command_that_does_something_has_examples() {
-        fn check(command: &clap::Command, above: &str, without: &mut Vec<String>) {
-            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-            let is_shown_above =
-                above.lines().any(|line| line.split(' ').any(|word| word == command.get_name()));
-            if command.has_subcommands() {
-                return command.get_subcommands().for_each(|command| check(command, &help, without));
-            }
-            if !help.starts_with("Examples:\n") && !is_shown_above {
-                without.push(command.get_name().to_owned());
-            }
-        }
-        let mut without = Vec::new();
-        check(&Arguments::command(), "", &mut without);
-        assert_eq!(without, [""; 0]);
-    }
 }
