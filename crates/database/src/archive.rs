@@ -65,7 +65,16 @@ pub struct ArchivedStream {
 pub fn export(table: &Table, code_page: u16) -> Result<Vec<u8>, ArchiveError> {
     let mut text = TableText::new(table.name(), table.columns(), code_page);
     table.rows().try_for_each(|row| text.add(row))?;
-    text.finish()
+    text.finish(RowOrder::Stored)
+}
+
+/// In which order a table is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RowOrder {
+    /// As the rows were added. In a package that is the order of numbers which each program gives the texts anew.
+    Stored,
+    /// An order that depends on nothing but the texts of the rows.
+    ByText,
 }
 
 /// A table as text, added row by row.
@@ -73,6 +82,8 @@ pub(crate) struct TableText {
     code_page: u16,
     header: [String; 3],
     rows: Vec<u8>,
+    /// Where each row ends in `rows`.
+    ends: Vec<usize>,
     is_ascii: bool,
     line: usize,
 }
@@ -86,7 +97,14 @@ impl TableText {
             std::iter::once(name).chain(keys).collect::<Vec<_>>().join("\t"),
         ];
         let is_ascii = header.iter().all(|line| line.is_ascii());
-        Self { code_page: written_in(code_page), line: header.len(), header, rows: Vec::new(), is_ascii }
+        Self {
+            code_page: written_in(code_page),
+            line: header.len(),
+            header,
+            rows: Vec::new(),
+            ends: Vec::new(),
+            is_ascii,
+        }
     }
 
     pub fn add(&mut self, row: Row<'_>) -> Result<(), ArchiveError> {
@@ -99,17 +117,29 @@ impl TableText {
         let line = cells.collect::<Vec<_>>().join("\t");
         self.is_ascii &= line.is_ascii();
         self.line += 1;
-        add_line(&mut self.rows, &line, self.line, self.code_page)
+        add_line(&mut self.rows, &line, self.line, self.code_page)?;
+        self.ends.push(self.rows.len());
+        Ok(())
     }
 
-    pub fn finish(self) -> Result<Vec<u8>, ArchiveError> {
+    pub fn finish(self, order: RowOrder) -> Result<Vec<u8>, ArchiveError> {
         let [first, second, third] = self.header;
         let third = if self.is_ascii { third } else { format!("{}\t{third}", self.code_page) };
         let mut bytes = Vec::new();
         for (number, line) in (1..).zip([first, second, third]) {
             add_line(&mut bytes, &line, number, self.code_page)?;
         }
-        bytes.extend_from_slice(&self.rows);
+        bytes.reserve_exact(self.rows.len());
+        match order {
+            RowOrder::Stored => bytes.extend_from_slice(&self.rows),
+            RowOrder::ByText => {
+                let starts = std::iter::once(&0).chain(&self.ends);
+                let row = |(start, end): (&usize, &usize)| self.rows.get(*start..*end);
+                let mut rows: Vec<&[u8]> = starts.zip(&self.ends).filter_map(row).collect();
+                rows.sort_unstable();
+                rows.into_iter().for_each(|row| bytes.extend_from_slice(row));
+            }
+        }
         Ok(bytes)
     }
 }

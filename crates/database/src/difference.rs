@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use crate::storage::EntryKind;
+use crate::summary;
 use crate::{Column, Database, DatabaseError, PropertyValue, Stream, Value};
 use rows::Rows;
 
@@ -238,7 +239,7 @@ fn compare_storages(one: &Database, other: &Database) -> Result<Vec<(String, boo
         let (first, second) = (raw_entries(one, &name)?, raw_entries(other, &name)?);
         let present = (first.is_some(), second.is_some());
         let same = match (first, second) {
-            (Some(first), Some(second)) => same_entries(first, second)?,
+            (Some(first), Some(second)) => same_summary(one, other, &name)? && same_entries(first, second)?,
             _ => false,
         };
         if !same {
@@ -248,13 +249,24 @@ fn compare_storages(one: &Database, other: &Database) -> Result<Vec<(String, boo
     Ok(differences)
 }
 
-/// What is in a storage as it is stored, by encoded name.
+/// Whether two storages of one name have the same summary information, however it is stored.
+fn same_summary(one: &Database, other: &Database, name: &str) -> Result<bool, DatabaseError> {
+    let (one, other) = (one.storage(name)?, other.storage(name)?);
+    let summary = |storage: Option<Database>| storage.map(|storage| storage.summary()).transpose();
+    Ok(summary(one)? == summary(other)?)
+}
+
+/// What is in a storage as it is stored, by encoded name; the summary information left out.
 type Entries = BTreeMap<Vec<u16>, Stream>;
 
 fn raw_entries(database: &Database, name: &str) -> Result<Option<Entries>, DatabaseError> {
     let Some(storage) = database.nested(name)? else { return Ok(None) };
     let mut entries = BTreeMap::new();
+    let summary_name: Vec<u16> = summary::STREAM.encode_utf16().collect();
     for (id, entry) in storage.entries().filter(|(_, entry)| entry.kind != EntryKind::Storage) {
+        if entry.name == summary_name {
+            continue;
+        }
         entries.insert(entry.name.clone(), storage.stream(id, &database.findings)?);
     }
     Ok(Some(entries))

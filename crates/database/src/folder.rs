@@ -5,17 +5,19 @@
 //! embedded transforms; both are named for the tables of the pages `-streams-table.md` and
 //! `-storages-table.md`. Names are file names with whatever is unusual written as `%XX`.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::archive::{self, Archive, ArchiveError, TableArchive, TableText};
+use crate::archive::{self, Archive, ArchiveError, RowOrder, TableArchive, TableText};
 use crate::counted::Counted;
 use crate::{Database, DatabaseError, DatabaseKind, Reading, Row, StorageError, Stream, Value, code_page};
 
 const STREAMS: &str = "_Streams";
 const STORAGES: &str = "_Storages";
+const SUMMARY_FILE: &str = "_SummaryInformation.idt";
+const CODE_PAGE_FILE: &str = "_ForceCodepage.idt";
 const ARCHIVE_EXTENSION: &str = "idt";
 
 /// A folder that cannot be read as a database, or not be written.
@@ -85,8 +87,8 @@ pub enum FolderError {
     },
 }
 
-/// Writes a database to a folder, which is created unless it is there. Files of the same names are replaced,
-/// others stay.
+/// Writes a database to a folder, which is created unless it is there. Files of the same names are replaced. Tables
+/// and streams of an earlier export that the database does not have are removed, all other files stay.
 ///
 /// # Errors
 /// When the database cannot be read or a file cannot be written.
@@ -104,6 +106,7 @@ pub fn export_with(
     hears: &mut dyn FnMut(u64),
 ) -> Result<(), FolderError> {
     create(folder)?;
+    let mut outdated = files_of_export(folder)?;
     let mut in_rows = HashSet::new();
     for name in database.table_names()? {
         let (Some(columns), Some(pieces)) = (database.columns(&name), database.pieces(&name)?) else {
@@ -116,27 +119,55 @@ pub fn export_with(
             for row in piece?.rows() {
                 text.add(row).map_err(failed)?;
                 if row.values().contains(&Value::Stream) {
+                    outdated.remove(&folder.join(file_name(&name)).join(archive::stream_file(row)));
                     in_rows.extend(export_stream(database, row, &folder.join(file_name(&name)), hears)?);
                 }
             }
         }
-        write(&path, &text.finish().map_err(failed)?)?;
+        outdated.remove(&path);
+        write(&path, &text.finish(RowOrder::ByText).map_err(failed)?)?;
     }
     for name in database.stream_names().into_iter().filter(|name| !in_rows.contains(name)) {
         let Some(stream) = database.stream(&name)? else { continue };
         create(&folder.join(STREAMS))?;
-        let stream = Counted { source: stream, hears: &mut *hears };
-        copy(stream, &folder.join(STREAMS).join(file_name(&name)))?;
+        let path = folder.join(STREAMS).join(file_name(&name));
+        outdated.remove(&path);
+        copy(Counted { source: stream, hears: &mut *hears }, &path)?;
     }
     for name in database.storage_names() {
         let Some(storage) = database.storage(&name)? else { continue };
         create(&folder.join(STORAGES))?;
-        storage.save(&folder.join(STORAGES).join(file_name(&name)))?;
+        let path = folder.join(STORAGES).join(file_name(&name));
+        outdated.remove(&path);
+        storage.save(&path)?;
     }
-    let path = folder.join("_SummaryInformation.idt");
+    let path = folder.join(SUMMARY_FILE);
+    outdated.remove(&path);
     let summary = archive::export_summary(&database.summary()?);
     write(&path, &summary.map_err(|source| FolderError::Archive { path: path.clone(), source })?)?;
-    write(&folder.join("_ForceCodepage.idt"), &archive::export_code_page(database.code_page()))
+    let path = folder.join(CODE_PAGE_FILE);
+    outdated.remove(&path);
+    write(&path, &archive::export_code_page(database.code_page()))?;
+    let removed = |path: PathBuf| fs::remove_file(&path).map_err(|source| FolderError::File { path, source });
+    outdated.into_iter().try_for_each(removed)
+}
+
+/// What an earlier export has written to a folder: text archives, the streams of their rows, other streams, and storages.
+/// Nothing when there is no summary information, which each export writes.
+fn files_of_export(folder: &Path) -> Result<BTreeSet<PathBuf>, FolderError> {
+    let mut found = BTreeSet::new();
+    if !folder.join(SUMMARY_FILE).is_file() {
+        return Ok(found);
+    }
+    for path in files(folder)?.into_iter().filter(|path| is_archive(path)) {
+        let is_stream = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "ibd");
+        found.extend(files_if_any(&path.with_extension(""))?.into_iter().filter(is_stream));
+        found.insert(path);
+    }
+    for name in [STREAMS, STORAGES] {
+        found.extend(files_if_any(&folder.join(name))?);
+    }
+    Ok(found)
 }
 
 /// Writes the stream of a row into the folder of its table, and gives its name if it is there.
@@ -353,6 +384,29 @@ mod tests {
         assert_eq!(database.stream_names(), ["Binary.Tool", "data.cab"]);
         assert_eq!(database.stream("Binary.Tool").unwrap().unwrap().to_bytes().unwrap(), b"#!/bin/sh\n");
         assert_eq!(database.summary().unwrap().page_count(), Some(500));
+    }
+
+    #[test]
+    fn a_second_export_leaves_nothing_of_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut database = Database::create();
+        let create = "CREATE TABLE Binary (Name CHAR(72) NOT NULL, Data OBJECT PRIMARY KEY Name)";
+        database.execute(create, &[]).unwrap();
+        let insert = "INSERT INTO Binary (Name, Data) VALUES ('icon', ?)";
+        database.execute(insert, &[crate::sql::Parameter::Stream(b"bytes".as_slice().into())]).unwrap();
+        database.put_stream("a.cab", b"cabinet".to_vec());
+        let notes = folder.path().join("notes.txt");
+        fs::write(&notes, "of the user").unwrap();
+        export(&database, folder.path()).unwrap();
+        assert!(folder.path().join("Binary/icon.ibd").is_file());
+        let mut other = Database::create();
+        other.execute("CREATE TABLE Other (A INT NOT NULL PRIMARY KEY A)", &[]).unwrap();
+        export(&other, folder.path()).unwrap();
+        assert!(notes.is_file());
+        let again = import(folder.path()).unwrap();
+        assert_eq!(again.table_names().unwrap(), ["Other"]);
+        assert!(again.stream_names().is_empty(), "{:?}", again.stream_names());
+        assert_eq!(files(&folder.path().join("Binary")).unwrap(), Vec::<PathBuf>::new());
     }
 
     #[test]

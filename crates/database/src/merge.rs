@@ -104,7 +104,14 @@ impl Database {
                 Some(_) => differing.push(row.key()),
             }
         }
-        if base.is_none() {
+        if let Some(base) = &base {
+            let of_reference = other.persistent_columns();
+            if base.columns().iter().zip(of_reference).any(|(one, other)| other.kind.is_longer_text(one.kind))
+                && let Some(table) = self.table_mut(name)
+            {
+                table.widen(of_reference);
+            }
+        } else {
             self.put_table(Table::new(name, other.persistent_columns().to_vec()));
         }
         for row in &added {
@@ -180,8 +187,13 @@ fn check_columns(table: &str, base: &[Column], other: &[Column]) -> Result<(), M
         if one.name != other.name {
             return schema(format!("column '{}' and column '{}'", one.name, other.name));
         }
-        if one.kind != other.kind || one.key != other.key {
+        // Neither how long a text can be nor whether it is to be translated counts (page `column-definition-format.md`).
+        let is_text = |column: &Column| matches!(column.kind, ColumnType::Text(_));
+        if one.kind != other.kind && !(is_text(one) && is_text(other)) {
             return schema(format!("column '{}' has two types", one.name));
+        }
+        if one.key != other.key {
+            return schema(format!("column '{}' belongs to one primary key only", one.name));
         }
     }
     Ok(())
@@ -245,6 +257,23 @@ mod tests {
     }
 
     #[test]
+    fn a_longer_column_of_the_other_database_makes_the_column_longer() {
+        for (base, reference, merged) in [(72, 255, 255), (255, 72, 255), (72, 0, 0), (0, 72, 0)] {
+            let [mut one, other] = [base, reference].map(|width| {
+                let mut database = Database::create();
+                let create = format!(
+                    "CREATE TABLE Item (Item CHAR(72) NOT NULL, Name CHAR({width}) PRIMARY KEY Item)"
+                );
+                database.execute(&create, &[]).unwrap();
+                database
+            });
+            one.merge(&other).unwrap();
+            let kind = one.columns("Item").unwrap()[1].kind;
+            assert_eq!(kind, ColumnType::Text(merged), "{base} and {reference}");
+        }
+    }
+
+    #[test]
     fn rows_tables_and_their_streams_are_added() {
         let mut base = database(&[("A", "1"), ("B", "2")], &[]);
         let reference = database(&[("B", "2"), ("C", "3")], &[("icon", b"bytes")]);
@@ -282,7 +311,7 @@ mod tests {
         table.push(vec!["x".into(), "y".into()]);
         reference.put_table(table);
         let mut columns = reference.columns("Property").unwrap();
-        columns[1].kind = ColumnType::Text(10);
+        columns[1].kind = ColumnType::Long;
         base.put_table(Table::new("Extra", columns));
         let error = base.merge(&reference).unwrap_err().to_string();
         assert_eq!(

@@ -19,6 +19,16 @@ pub enum ColumnType {
     Stream,
 }
 
+impl ColumnType {
+    /// Whether both are texts, and this one can be longer.
+    pub(crate) fn is_longer_text(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Text(this), Self::Text(other)) => other != 0 && (this == 0 || this > other),
+            _ => false,
+        }
+    }
+}
+
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
@@ -250,6 +260,15 @@ impl Table {
         }
         self.resize_rows(self.columns.len() - 1, self.columns.len());
         self.index.take();
+    }
+
+    /// Makes columns of text as long as those of another table with the same columns, where these are longer.
+    pub(crate) fn widen(&mut self, others: &[Column]) {
+        for (column, other) in self.columns.iter_mut().zip(others) {
+            if other.kind.is_longer_text(column.kind) {
+                column.kind = other.kind;
+            }
+        }
     }
 
     /// Removes the temporary columns.

@@ -246,6 +246,9 @@ pub fn of_query(error: &SqlError, query: &str, database: &str) -> Option<Numbere
             message(2235, &[&database, column, &query])
         }
         SqlCause::NoParameter { .. } => message(2208, &[&database]),
+        SqlCause::TableExists { table } => message(2204, &[&database, table]),
+        SqlCause::RepeatedTable { table } => message(2230, &[&database, table, &query]),
+        SqlCause::Character { .. } | SqlCause::LongName { .. } => message(2227, &[&database, &part, &query]),
         SqlCause::Duplicate { name } => message(2242, &[&database, name]),
         SqlCause::ValueCount { .. } => message(2239, &[&database]),
         SqlCause::ReadOnly { table } => message(2257, &[&database, table]),
@@ -258,6 +261,10 @@ pub fn of_query(error: &SqlError, query: &str, database: &str) -> Option<Numbere
         SqlCause::OrderOfTexts | SqlCause::StreamComparison => message(2236, &[&database, &part, &query]),
         SqlCause::Database(error) => return of_database(error, database),
         SqlCause::Unexpected { expected, .. } => match *expected {
+            "a column to select" => message(2233, &[&database, &query]),
+            "a column to order by" => message(2234, &[&database, &query]),
+            "a column to update" => message(2240, &[&database]),
+            "a column to insert into" => message(2241, &[&database]),
             "FROM" => message(2238, &[&database, &query]),
             ")" => message(2231, &[&database, &query]),
             "PRIMARY" => message(2243, &[&database]),

@@ -3,6 +3,10 @@
 //! A command parses its arguments, calls one operation of a library, and prints. Results go to standard output,
 //! messages to standard error.
 
+// First, for its macros.
+#[macro_use]
+mod output;
+
 #[cfg(target_env = "musl")]
 mod allocator;
 mod arguments;
@@ -14,7 +18,6 @@ mod failure;
 mod identity;
 mod inventories;
 mod msiexec_line;
-mod output;
 mod package_file;
 mod prefix;
 mod progress;

@@ -1,5 +1,6 @@
 //! Results as tables and as JSON.
 
+use std::fmt;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, StdoutLock, Write};
 use std::process::ExitCode;
 
@@ -9,6 +10,30 @@ use serde::Serialize;
 
 use crate::arguments::Global;
 use crate::failure::Failure;
+
+/// Prints to standard output. It takes the place of the standard library's macro, which panics when nobody reads any
+/// more; an installation must not end because of that.
+macro_rules! print {
+    ($($text:tt)*) => { $crate::output::print_to(&mut ::std::io::stdout().lock(), format_args!($($text)*)) };
+}
+
+/// Prints a line to standard output, see [`print!`].
+macro_rules! println {
+    ($($text:tt)*) => { print!("{}\n", format_args!($($text)*)) };
+}
+
+/// Prints a line to standard error, see [`print!`].
+macro_rules! eprintln {
+    ($($text:tt)*) => {
+        $crate::output::print_to(&mut ::std::io::stderr().lock(), format_args!("{}\n", format_args!($($text)*)))
+    };
+}
+
+/// Prints as far as somebody reads it.
+pub fn print_to(out: &mut impl Write, text: fmt::Arguments<'_>) {
+    // There is nobody left to be told that this failed.
+    let _ = out.write_fmt(text);
+}
 
 /// Writes results to standard output. Whoever reads them may stop early, as `head` does: that is no failure.
 pub fn write(

@@ -153,6 +153,30 @@ fn results_go_to_standard_output_and_messages_to_standard_error() {
 }
 
 #[test]
+fn whoever_stops_reading_early_gets_no_crash() {
+    let place = Place::new();
+    let file = place.write("one.txt", "one");
+    place.reseat(&["cab", "create", "one.cab", file.to_str().unwrap()]).expect_code(0);
+    for (arguments, code) in [
+        (&["cab", "list", "one.cab"][..], 0),
+        (&["cab", "list", "one.cab", "--json"], 0),
+        (&["tables", "one.txt"], 1),
+        (&["path", "/nowhere"], 1),
+    ] {
+        let mut command = place.reseat_command(arguments);
+        for closed in ["standard output", "standard error"] {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            match closed {
+                "standard output" => command.stdout(writer),
+                _ => command.stderr(writer),
+            };
+        }
+        assert_eq!(command.status().unwrap().code(), Some(code), "{arguments:?}");
+    }
+}
+
+#[test]
 fn path_leads_both_ways_whatever_the_letter_case() {
     let place = Place::with_prefix();
     let folder = place.drive_c("Program Files");
@@ -231,6 +255,13 @@ fn content(path: &Path) -> Content {
     Content { tables, streams, about }
 }
 
+/// The names of the text archives in a folder.
+fn tables_in(folder: &Path) -> Vec<String> {
+    let names =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with(".idt")).collect()
+}
+
 #[test]
 fn every_real_package_is_the_same_after_export_and_import() {
     let Some(folder) = packages() else { return };
@@ -248,6 +279,15 @@ fn every_real_package_is_the_same_after_export_and_import() {
             problems.push(format!("{name}: {}{}", export.err, import.err));
             continue;
         }
+        let again = place.path("again.d");
+        place.reseat(&["export", copy.to_str().unwrap(), again.to_str().unwrap()]).expect_code(0);
+        problems.extend(
+            tables_in(&text)
+                .into_iter()
+                .filter(|table| std::fs::read(text.join(table)).ok() != std::fs::read(again.join(table)).ok())
+                .map(|table| format!("{name}: {table} is another one after import")),
+        );
+        std::fs::remove_dir_all(again).unwrap();
         let (before, after) = (content(&package), content(&copy));
         for (table, rows) in &before.tables {
             let other = after.tables.get(table);

@@ -146,6 +146,13 @@ fn a_damaged_package_and_a_wrong_query_have_their_numbers() {
         ("SELECT Nothing FROM Property", 2235),
         ("SELECT Property Property", 2238),
         ("CREATE TABLE A (B NUMBER PRIMARY KEY B)", 2244),
+        ("CREATE TABLE Property (B INT PRIMARY KEY B)", 2204),
+        ("SELECT Property! FROM Property", 2227),
+        ("SELECT Property FROM Property, Property", 2230),
+        ("SELECT FROM Property", 2233),
+        ("SELECT Property FROM Property ORDER BY", 2234),
+        ("UPDATE Property SET", 2240),
+        ("INSERT INTO Property () VALUES ()", 2241),
     ] {
         let json = ran(&["sql", package.to_str().unwrap(), query, "--json"]).expect_code(1).out.clone();
         assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["number"], number, "{json}");

@@ -70,6 +70,26 @@ pub enum SqlCause {
         /// The column.
         column: String,
     },
+    /// A table to be made is there.
+    #[error("there already is a table '{table}'")]
+    TableExists {
+        /// The table.
+        table: String,
+    },
+    /// A query names a table twice.
+    #[error("table '{table}' is named twice")]
+    RepeatedTable {
+        /// The table.
+        table: String,
+    },
+    /// The name of a new table is too long (page `table-names.md`).
+    #[error("the name of the table has {length} characters, and can have {limit}")]
+    LongName {
+        /// How many characters it has.
+        length: usize,
+        /// How many it can have.
+        limit: usize,
+    },
     /// A name is used twice where it has to be unique.
     #[error("'{name}' is there already")]
     Duplicate {

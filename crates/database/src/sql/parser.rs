@@ -66,14 +66,15 @@ impl Parser {
 
     fn select(&mut self) -> Result<Select, SqlError> {
         let distinct = self.accept("DISTINCT");
-        let columns = if self.accept_sign("*") { None } else { Some(self.list(Self::column)?) };
+        let columns =
+            if self.accept_sign("*") { None } else { Some(self.list(|it| it.column("a column to select"))?) };
         self.expect("FROM")?;
         let tables = self.list(|parser| parser.name("a table"))?;
         let condition = self.condition()?;
         let mut order = Vec::new();
         if self.accept("ORDER") {
             self.expect("BY")?;
-            order = self.list(Self::column)?;
+            order = self.list(|it| it.column("a column to order by"))?;
         }
         Ok(Select { distinct, columns, tables, condition, order })
     }
@@ -82,7 +83,7 @@ impl Parser {
         self.expect("INTO")?;
         let table = self.name("a table")?;
         self.expect_sign("(")?;
-        let columns = self.list(|parser| Ok(parser.column()?.column))?;
+        let columns = self.list(|parser| Ok(parser.column("a column to insert into")?.column))?;
         self.expect_sign(")")?;
         self.expect("VALUES")?;
         let start = self.span().start;
@@ -97,7 +98,7 @@ impl Parser {
         let tables = self.list(|parser| parser.name("a table"))?;
         self.expect("SET")?;
         let changes = self.list(|parser| {
-            let column = parser.column()?;
+            let column = parser.column("a column to update")?;
             parser.expect_sign("=")?;
             Ok((column, parser.constant()?))
         })?;
@@ -130,9 +131,9 @@ impl Parser {
         Ok(items)
     }
 
-    /// A column, after its table and a full stop if there is one.
-    fn column(&mut self) -> Result<ColumnName, SqlError> {
-        let first = self.name("a column")?;
+    /// A column, after its table and a full stop if there is one; `what` says what it is for.
+    fn column(&mut self, what: &'static str) -> Result<ColumnName, SqlError> {
+        let first = self.name(what)?;
         if self.accept_sign(".") {
             return Ok(ColumnName { table: Some(first), column: self.name("a column")? });
         }

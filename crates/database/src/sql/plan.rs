@@ -32,7 +32,7 @@ pub fn tables(database: &Database, select: &Select) -> Result<Tables, SqlError> 
     let mut tables: Vec<Arc<Table>> = Vec::with_capacity(select.tables.len());
     for name in &select.tables {
         if tables.iter().any(|table| table.name() == name.text) {
-            let cause = SqlCause::Duplicate { name: name.text.clone() };
+            let cause = SqlCause::RepeatedTable { table: name.text.clone() };
             return Err(SqlError::new(cause, name.span.clone()));
         }
         tables.push(relations::table(database, name)?);

@@ -284,16 +284,30 @@ fn sign<T, U>(old: Option<T>, new: Option<U>) -> char {
     }
 }
 
+/// Two values of a summary property as texts that differ: times within one second are shown to their last digit.
+fn summary_texts(
+    number: u32,
+    old: Option<&PropertyValue>,
+    new: Option<&PropertyValue>,
+) -> [Option<String>; 2] {
+    let texts = [old, new].map(|value| value.map(|value| summary_text(number, value)));
+    match (old, new) {
+        (Some(PropertyValue::Time(old)), Some(PropertyValue::Time(new))) if texts[0] == texts[1] => {
+            [old, new].map(|time| Some(format!("{time}.{:07} UTC", time.0 % 10_000_000)))
+        }
+        _ => texts,
+    }
+}
+
 fn write(difference: &Difference, files: &[FileDifference], out: &mut impl Write) -> io::Result<()> {
     if let Some((old, new)) = difference.code_pages {
         writeln!(out, "~ code page: {old} -> {new}")?;
     }
     for (number, old, new) in &difference.summary {
-        let text = |value: &Option<PropertyValue>| {
-            value.as_ref().map_or("none".to_owned(), |value| format!("'{}'", summary_text(*number, value)))
-        };
         let sign = sign(old.as_ref(), new.as_ref());
-        writeln!(out, "{sign} summary {}: {} -> {}", summary_name(*number), text(old), text(new))?;
+        let [old, new] = summary_texts(*number, old.as_ref(), new.as_ref())
+            .map(|text| text.map_or("none".to_owned(), |text| format!("'{text}'")));
+        writeln!(out, "{sign} summary {}: {old} -> {new}", summary_name(*number))?;
     }
     for table in &difference.tables {
         let name = output::one_line(&table.table);
@@ -412,9 +426,8 @@ fn to_json(difference: &Difference, files: &[FileDifference]) -> serde_json::Val
         .summary
         .iter()
         .map(|(number, old, new)| {
-            let text =
-                |value: &Option<PropertyValue>| value.as_ref().map(|value| summary_text(*number, value));
-            json!({ "property": summary_name(*number), "old": text(old), "new": text(new) })
+            let [old, new] = summary_texts(*number, old.as_ref(), new.as_ref());
+            json!({ "property": summary_name(*number), "old": old, "new": new })
         })
         .collect();
     json!({

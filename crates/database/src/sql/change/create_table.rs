@@ -6,13 +6,21 @@ use super::super::{SqlCause, SqlError};
 use super::read_only;
 use crate::{Column, ColumnType, Database, Table};
 
+/// Characters in the name of a table (page `table-names.md`).
+const LONGEST_NAME: usize = 31;
+
 pub fn create(database: &mut Database, create: &CreateTable) -> Result<(), SqlError> {
     let name = &create.table;
     if relations::is_system(&name.text) {
         return Err(read_only(name));
     }
     if database.columns(&name.text).is_some() {
-        let cause = SqlCause::Duplicate { name: name.text.clone() };
+        let cause = SqlCause::TableExists { table: name.text.clone() };
+        return Err(SqlError::new(cause, name.span.clone()));
+    }
+    let length = name.text.chars().count();
+    if length > LONGEST_NAME {
+        let cause = SqlCause::LongName { length, limit: LONGEST_NAME };
         return Err(SqlError::new(cause, name.span.clone()));
     }
     let mut columns: Vec<Column> = Vec::with_capacity(create.columns.len());

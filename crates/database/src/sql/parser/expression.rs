@@ -44,7 +44,7 @@ impl Parser {
         if self.conditions > MOST_CONDITIONS {
             return Err(SqlError::new(SqlCause::TooManyConditions { limit: MOST_CONDITIONS }, span));
         }
-        let column = self.column()?;
+        let column = self.column("a column")?;
         if self.accept("IS") {
             let negated = self.accept("NOT");
             self.expect("NULL")?;
@@ -52,7 +52,7 @@ impl Parser {
         }
         let operator = self.operator()?;
         if matches!(self.peek(), Token::Word(_) | Token::Name(_)) {
-            return Ok(Expression::Columns { left: column, operator, right: self.column()? });
+            return Ok(Expression::Columns { left: column, operator, right: self.column("a column")? });
         }
         Ok(Expression::Constant { column, operator, constant: self.constant()? })
     }
