@@ -2,7 +2,7 @@
 //!
 //! From the file up: `storage` reads the compound file and `stream_name` the names in it; `string_pool` and
 //! `code_page` have the texts, `catalog` the list of tables and columns, `table_data` the values.
-//! [`Database`] puts them together, `save` writes them; `signed_content` is what a signature covers. [`archive`] and [`folder`] are the same as text,
+//! [`Database`] puts them together, `save` writes them by way of [`replacement`]; `signed_content` is what a signature covers. [`archive`] and [`folder`] are the same as text,
 //! [`sql`] asks and changes by query, [`mod@record`] is a row on its way to or from one, [`summary`] is the summary information. [`transform`] is the difference of
 //! two databases and [`patch`] a file of such differences; [`merge`] adds one to another; [`difference`] is one for people to read. [`validate`]
 //! holds a database against its own rules. What a table means is not known here, but for the few that patches
@@ -33,6 +33,7 @@ pub mod folder;
 pub mod merge;
 pub mod patch;
 pub mod record;
+pub mod replacement;
 pub mod sql;
 pub mod summary;
 pub mod transform;

@@ -1,9 +1,8 @@
 //! Writing a database: tables into data streams, all streams into a compound file, and that in place of the
 //! old one.
 
-use std::fs::{self, File, Permissions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use crate::catalog;
 use crate::counted::Counted;
 use crate::database::Database;
 use crate::findings::Findings;
+use crate::replacement;
 use crate::storage::{EntryKind, Storage};
 use crate::stream_name::{self, Content};
 use crate::string_pool::StringPoolBuilder;
@@ -48,16 +48,7 @@ impl Database {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        let permissions = match fs::metadata(path) {
-            Ok(metadata) => metadata.permissions(),
-            // What the creator's mask leaves of this is what other programs give to new files.
-            Err(_) => Permissions::from_mode(0o666),
-        };
-        let temporary = tempfile::Builder::new()
-            .prefix(".reseat-")
-            .permissions(permissions)
-            .tempfile_in(&folder)
-            .map_err(failed)?;
+        let temporary = replacement::begin(path).map_err(failed)?;
         let file = self.write_with(temporary.reopen().map_err(failed)?, hears)?;
         file.sync_all().map_err(failed)?;
         temporary.persist(path).map_err(|error| failed(error.error))?;

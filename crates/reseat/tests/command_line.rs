@@ -6,6 +6,7 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use reseat_database::summary::id;
@@ -323,6 +324,8 @@ fn cabinets_are_made_listed_and_unpacked() {
     for options in [&[][..], &["--store"]] {
         let arguments = [&["cab", "create", "test.cab", files[0].to_str().unwrap(), &two], options].concat();
         place.reseat(&arguments).expect_code(0);
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode();
+        assert_eq!(mode(&place.path("test.cab")), mode(&files[0]));
         let list = place.reseat(&["cab", "list", "test.cab", "--json"]);
         let list: serde_json::Value = serde_json::from_str(&list.expect_code(0).out).unwrap();
         assert_eq!((&list[0]["name"], &list[1]["name"]), (&"one.txt".into(), &"Second".into()), "{list}");
@@ -332,6 +335,7 @@ fn cabinets_are_made_listed_and_unpacked() {
         assert_eq!(std::fs::read(out.join("Second")).unwrap(), std::fs::read(&files[1]).unwrap());
     }
     place.reseat(&["cab", "list", "one.txt"]).expect_failure(&["one.txt"]);
+    place.reseat(&["cab", "create", "/dev/null", "one.txt"]).expect_failure(&["not a regular file"]);
 }
 
 #[test]

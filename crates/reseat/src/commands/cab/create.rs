@@ -12,6 +12,7 @@ use jiff::Zoned;
 use reseat_cabinet::{
     CabinetError, CabinetSetWriter, CabinetWriter, DosDateTime, WriterCompression, WriterOptions,
 };
+use reseat_database::replacement;
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
@@ -46,7 +47,7 @@ pub fn run(
     let options = WriterOptions { compression, ..WriterOptions::default() };
     let written = match max_size {
         Some(most) => set(&inputs, folder, cabinet, most, options, &bar),
-        None => single(&inputs, folder, cabinet, options, &bar),
+        None => single(&inputs, cabinet, options, &bar),
     };
     bar.finish_and_clear();
     let mut made = Vec::new();
@@ -79,15 +80,18 @@ fn input(file: &str) -> Input {
 
 fn single(
     inputs: &[Input],
-    folder: &Path,
     cabinet: &Path,
     options: WriterOptions,
     bar: &ProgressBar,
 ) -> Result<Vec<(NamedTempFile, PathBuf)>, Failure> {
-    let mut writer = CabinetWriter::create_with(NamedTempFile::new_in(folder)?, options)?;
+    let mut writer = CabinetWriter::create_with(begin(cabinet)?, options)?;
     add_all(inputs, bar, |name, content, modified| writer.add(name, content, modified, 0))?;
     let name = cabinet.file_name().unwrap_or_default();
     Ok(vec![(writer.finish()?, name.into())])
+}
+
+fn begin(cabinet: &Path) -> Result<NamedTempFile, Failure> {
+    replacement::begin(cabinet).map_err(|error| Failure::message(format!("{}: {error}", cabinet.display())))
 }
 
 fn set(
@@ -112,7 +116,7 @@ fn set(
     let mut names = Vec::new();
     let written = writer.finish(|name| {
         names.push(PathBuf::from(name));
-        NamedTempFile::new_in(folder)
+        replacement::begin(&folder.join(name))
     })?;
     Ok(written.into_iter().zip(names).collect())
 }
