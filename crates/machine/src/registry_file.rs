@@ -79,7 +79,7 @@ fn line_marks(text: &[u8]) -> impl Iterator<Item = usize> {
 }
 
 /// A part of the registry, as one file holds it. Paths are those of keys from the part's root, without links.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RegistryFile {
     text: Arc<String>,
     /// Everything before the first section.

@@ -230,9 +230,8 @@ impl Machine {
     }
 
     fn undo_through_wine(&self, running: &dyn WineRegistry, undo: &RegistryUndo) -> Result<(), MachineError> {
-        let text = self.ask_wine(running, undo.part)?;
-        let now = self.parse_part(undo.part, text.clone())?;
-        let mut wanted = self.parse_part(undo.part, text)?;
+        let now = self.parse_part(undo.part, self.ask_wine(running, undo.part)?)?;
+        let mut wanted = now.clone();
         wanted.undo(&undo.keys);
         let changes = differences(&now, &wanted);
         self.change_through_wine(running, &[(undo.part, changes)])

@@ -10,7 +10,7 @@ use crate::registry_value::RegistryValue;
 use crate::windows_path::fold;
 
 /// A section.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Section {
     /// Where its text is in the file, as long as it was not changed.
     pub text: Range<usize>,
