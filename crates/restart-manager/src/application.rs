@@ -183,11 +183,7 @@ pub struct Application {
     pub window: Option<String>,
     /// The short name, if it is a service; of several that run in the process the first.
     pub service: Option<String>,
-    /// The others. For the documented functions each is an application of the same process.
-    pub further_services: Vec<String>,
-    /// Services of Wine that cannot run without these: they are stopped and started again with them.
-    pub dependents: Vec<String>,
-    /// The service of a supervisor that it is.
+    /// The service of a supervisor that it is, with others of Wine that run in the process or depend on it.
     pub(crate) supervised: Option<Supervised>,
     /// How it is started again, if it is a program of Wine that registered for that.
     pub(crate) wine_restart: Option<WineRestart>,
@@ -216,7 +212,18 @@ pub struct Application {
 impl Application {
     /// The short names of the services that run in the process.
     pub fn services(&self) -> impl Iterator<Item = &str> {
-        self.service.iter().chain(&self.further_services).map(String::as_str)
+        self.service.iter().chain(self.further_services()).map(String::as_str)
+    }
+
+    /// The services of Wine that run in the process beside the first. For the documented functions each is an application of
+    /// the same process.
+    pub fn further_services(&self) -> &[String] {
+        self.supervised.as_ref().map(|it| it.others.as_slice()).unwrap_or_default()
+    }
+
+    /// Services of Wine that cannot run without these: they are stopped and started again with them.
+    pub fn dependents(&self) -> &[String] {
+        self.supervised.as_ref().map(|it| it.dependents.as_slice()).unwrap_or_default()
     }
 
     /// Whether its service is one of runit, s6 or supervisord.

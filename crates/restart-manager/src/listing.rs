@@ -177,8 +177,6 @@ fn describe(store: Option<&Store>, judge: &Judge, process: UniqueProcess, used: 
         name: application_name(folder, &stat),
         window: None,
         service: None,
-        further_services: Vec::new(),
-        dependents: Vec::new(),
         supervised: None,
         wine_restart: None,
         kind: if critical.is_some() { ApplicationType::Critical } else { ApplicationType::Console },
@@ -245,8 +243,6 @@ fn find_windows_of_wine(applications: &mut [Application], seen: &mut Seen) {
         {
             application.kind = ApplicationType::Service;
             application.service = Some(name.clone());
-            application.further_services = others.to_vec();
-            application.dependents.clone_from(&program.dependents);
             application.supervised = Some(Supervised {
                 others: others.to_vec(),
                 dependents: program.dependents.clone(),
@@ -307,12 +303,9 @@ fn from_history(entry: Entry) -> Application {
         });
     }
     let restartable = entry.application.can_be_restarted();
-    let supervised = entry.application.supervised.as_ref();
     Application {
         process,
         service: entry.application.service_name().map(str::to_owned),
-        further_services: supervised.map(|it| it.others.clone()).unwrap_or_default(),
-        dependents: supervised.map(|it| it.dependents.clone()).unwrap_or_default(),
         name: entry.application.name,
         window: None,
         supervised: entry.application.supervised,

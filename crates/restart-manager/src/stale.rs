@@ -350,8 +350,6 @@ mod tests {
             process: UniqueProcess { pid: u32::MAX, start_time: 1 },
             name: "a".to_owned(),
             window: None,
-            further_services: Vec::new(),
-            dependents: Vec::new(),
             supervised: None,
             service: (kind == ApplicationType::Service).then(|| "a.service".to_owned()),
             kind,

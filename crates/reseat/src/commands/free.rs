@@ -88,8 +88,8 @@ fn close(global: &Global, session: &Primary, options: &ShutdownOptions) -> Resul
             };
             let name = match &application.service {
                 Some(_) => closing::services(
-                    application.service.iter().chain(&application.further_services),
-                    &application.dependents,
+                    application.service.iter().chain(application.further_services()),
+                    application.dependents(),
                 ),
                 None => application.name.clone(),
             };
