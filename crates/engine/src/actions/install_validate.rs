@@ -93,10 +93,9 @@ fn check_space(session: &mut Session<'_, '_>, cost: &DiskCost) -> Result<(), Eng
         let setting = setting.map(|letter| letter.to_ascii_uppercase()).filter(|_| may_do_without);
         let silent = session.installation.request.ui_level == UiLevel::Silent;
         if let Some(plan) = &mut session.installation.plan {
-            if setting == Some('D') {
-                return Ok(());
+            if setting != Some('D') {
+                plan.obstacle(format!("{needed} bytes are needed on {volume} and {available} are free"));
             }
-            plan.obstacle(format!("{needed} bytes are needed on {volume} and {available} are free"));
             return Ok(());
         }
         match setting {
