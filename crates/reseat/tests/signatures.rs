@@ -117,6 +117,8 @@ fn what_another_program_signed_holds_until_it_is_changed() {
         .reseat(&["export", "sha256-true.msi", "folder"])
         .expect_code(0)
         .expect_error(&["the signature of 'CN=signer' is left out"]);
+    let quiet = place.reseat(&["export", "-q", "sha256-true.msi", "quiet"]);
+    assert_eq!(quiet.expect_code(0).err, "");
 }
 
 #[test]

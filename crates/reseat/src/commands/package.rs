@@ -30,13 +30,11 @@ pub fn run(global: &Global, command: PackageCommand) -> Result<ExitCode, Failure
 /// Writes a package as a folder.
 pub fn export(global: &Global, arguments: &Export) -> Result<ExitCode, Failure> {
     let database = package_file::open(&arguments.package)?;
-    for warning in database.warnings() {
-        eprintln!("reseat: warning: {}: {warning}", arguments.package.display());
-    }
+    package_file::print_warnings(global, &arguments.package, &database);
     let bar = progress::bytes(global, package_file::stream_bytes(&database));
     folder::export_with(&database, &arguments.folder, &mut |bytes| bar.inc(bytes))?;
     bar.finish_and_clear();
-    if let Some(signer) = signature::signer(&database) {
+    if let Some(signer) = signature::signer(&database).filter(|_| !global.quiet) {
         eprintln!(
             "reseat: warning: {}: the signature of '{}' is left out: it would not fit what is imported",
             arguments.package.display(),

@@ -136,15 +136,15 @@ pub struct Show {
 /// Runs a command for transforms.
 pub fn run(global: &Global, command: &Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Make(arguments) => make(arguments)?,
+        Command::Make(arguments) => make(global, arguments)?,
         Command::Apply(arguments) => apply(global, arguments)?,
         Command::Show(arguments) => show(global, arguments)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn make(arguments: &Make) -> Result<(), Failure> {
-    let (old, new) = (open(&arguments.old)?, open(&arguments.new)?);
+fn make(global: &Global, arguments: &Make) -> Result<(), Failure> {
+    let (old, new) = (open(global, &arguments.old)?, open(global, &arguments.new)?);
     let options =
         MakeOptions { conditions: conditions(&arguments.overlook), validation: validation(&arguments.check) };
     let transform = Transform::make(&old, &new, options)?;
@@ -156,7 +156,7 @@ fn make(arguments: &Make) -> Result<(), Failure> {
 }
 
 fn apply(global: &Global, arguments: &Apply) -> Result<(), Failure> {
-    let mut database = open(&arguments.package)?;
+    let mut database = open(global, &arguments.package)?;
     let note = |name: &str, overlooked: &[TransformError]| {
         if !global.quiet {
             overlooked.iter().for_each(|condition| eprintln!("reseat: {name}: overlooked: {condition}"));
@@ -205,7 +205,7 @@ fn apply(global: &Global, arguments: &Apply) -> Result<(), Failure> {
 
 fn show(global: &Global, arguments: &Show) -> Result<(), Failure> {
     let base = match &arguments.package {
-        Some(package) => open(package)?,
+        Some(package) => open(global, package)?,
         None => standard_tables(),
     };
     let file = package_file::open(&arguments.file)?;
@@ -364,11 +364,9 @@ impl Part {
     }
 }
 
-fn open(path: &Path) -> Result<Database, Failure> {
+fn open(global: &Global, path: &Path) -> Result<Database, Failure> {
     let database = package_file::open(path)?;
-    for warning in database.warnings() {
-        eprintln!("reseat: warning: {}: {warning}", path.display());
-    }
+    package_file::print_warnings(global, path, &database);
     Ok(database)
 }
 
