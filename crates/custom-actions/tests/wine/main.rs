@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod running;
+mod scripts;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -9,13 +12,12 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use reseat_custom_actions::{RegistryThroughWine, WindowsFiles, WineHost};
+use reseat_custom_actions::{WindowsFiles, WineHost};
 use reseat_engine::{
     CallResult, CustomActionHost, FunctionAnswer, FunctionCall, Functions, HostError, Program, ProgramCall,
-    ScriptLanguage, ScriptSource, ServiceOrder, ServiceState, Value, WindowsCall, WindowsCode,
+    Value, WindowsCall, WindowsCode,
 };
-use reseat_machine::{Bitness, Hive, Machine, RegistryKey, RegistryValue};
-use reseat_restart_manager::{Primary, Store};
+use reseat_machine::{Bitness, Machine};
 
 /// Whether a program is there; says that the test is skipped when not, and fails in CI.
 fn has_tool(name: &str) -> bool {
@@ -339,257 +341,6 @@ fn a_message_box_without_a_display_does_not_block() {
 fn garbage_on_the_channel_is_named_and_ends_the_action() {
     let Some(ran) = run("SendsGarbage") else { return };
     ran.expect_error(&["TestSendsGarbage", "sent a frame of 4294967295 bytes"]);
-}
-
-/// A program of Wine that runs until it is killed, with its id for Windows.
-struct Sleeper(std::process::Child, u32);
-
-impl Sleeper {
-    fn start(scene: &Scene) -> Self {
-        let said = scene.prefix.join("drive_c/sleeper.txt");
-        let _ = fs::remove_file(&said);
-        let program = scene.prefix.join("drive_c/sleeper.exe");
-        let compiled = Command::new("x86_64-w64-mingw32-gcc")
-            .args(["-Os", "-s", "-Wall", "-Werror", "-o"])
-            .arg(&program)
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/windows/sleeper.c"))
-            .status();
-        assert!(compiled.unwrap().success());
-        let child = Command::new("wine")
-            .arg(program)
-            .env("WINEPREFIX", &scene.prefix)
-            .env("WINEDEBUG", "-all")
-            .stdin(std::process::Stdio::null())
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn();
-        // Ended with this value, whatever happens until it has said who it is.
-        let mut sleeper = Self(child.unwrap(), 0);
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while sleeper.1 == 0 {
-            assert!(Instant::now() < deadline, "the program does not begin");
-            std::thread::yield_now();
-            let text = fs::read_to_string(&said).unwrap_or_default();
-            sleeper.1 = text.trim().parse().unwrap_or_default();
-        }
-        sleeper
-    }
-}
-
-impl Drop for Sleeper {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-#[test]
-fn an_action_joins_the_session_of_this_machine_and_registers_files_processes_and_services() {
-    if run("Nothing").is_none() {
-        return;
-    }
-    let (scene, turn) = scene().unwrap();
-    let held = scene.prefix.join("drive_c/held ☺.txt");
-    fs::write(&held, "text").unwrap();
-    let sleeper = Sleeper::start(scene);
-    drop(turn);
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::at(&folder.path().join("store")).unwrap();
-    let session = Primary::start_in(&store).unwrap();
-    let mut served = Served::new();
-    served.properties.insert("MsiRestartManagerSessionKey".to_owned(), session.key().to_string());
-    served.properties.insert("PROCESS".to_owned(), sleeper.1.to_string());
-    let ran = run_with("Registers", 240, served, |host| host.with_store(store)).unwrap();
-    let resources = session.resources().unwrap();
-    session.end().unwrap();
-    ran.expect_code(0);
-    assert!(resources.files.contains(&held.canonicalize().unwrap()), "{resources:?}");
-    assert!(resources.files.iter().any(|file| file.ends_with("nowhere/absent.dll")), "{resources:?}");
-    assert_eq!(resources.services, ["Spooler"]);
-    let pids: Vec<u32> = resources.processes.iter().map(|process| process.pid).collect();
-    // The action's own host has ended by now.
-    assert_eq!(pids.len(), 2, "{pids:?}");
-    assert!(pids.contains(&sleeper.0.id()), "{} is not among {pids:?}", sleeper.0.id());
-}
-
-#[test]
-fn the_registry_is_read_and_changed_through_the_wine_that_runs() {
-    if run("Nothing").is_none() {
-        return;
-    }
-    // The whole time: what reads the registry has a folder in the prefix too.
-    let (scene, _turn) = scene().unwrap();
-    let sleeper = Sleeper::start(scene);
-    let machine = scene.machine();
-    assert!(machine.wine_server().is_some(), "no wineserver runs");
-    let through_wine = RegistryThroughWine::new(machine.prefix(), scene.files.clone()).unwrap();
-    machine.set_wine_registry(Box::new(through_wine));
-    let key = |name: &str| RegistryKey::new(Hive::LocalMachine, format!(r"Software\Reseat Test\{name}"));
-    let user = RegistryKey::new(Hive::CurrentUser, r"Software\Reseat Test");
-    let registry = machine.registry().unwrap();
-    registry.remove_key(&RegistryKey::new(Hive::LocalMachine, r"Software\Reseat Test"));
-    let values = [
-        ("text", RegistryValue::String("grüße ☺".to_owned())),
-        ("number", RegistryValue::Dword(42)),
-        ("list", RegistryValue::MultiString(vec!["one".to_owned(), "two".to_owned()])),
-        ("bytes", RegistryValue::Binary(vec![0, 1, 255])),
-        ("", RegistryValue::ExpandString("%PATH%".to_owned())),
-    ];
-    for (name, value) in &values {
-        registry.set_value(&key("a"), name, value.clone()).unwrap();
-    }
-    registry.set_value(&key(r"b\deep"), "x", RegistryValue::Dword(1)).unwrap();
-    registry.set_value(&user, "user", RegistryValue::String("yes".to_owned())).unwrap();
-    machine.save_registry().unwrap();
-
-    // Programs of Wine see it, and what they change is seen here.
-    let (result, lines) = program_in(scene, r#"reg.exe query "HKLM\Software\Reseat Test\a" /v number"#, true);
-    assert_eq!(result.unwrap(), CallResult::Exited(0), "{lines:?}");
-    let (result, lines) =
-        program_in(scene, r#"reg.exe add "HKLM\Software\Reseat Test\c" /v new /d there"#, true);
-    assert_eq!(result.unwrap(), CallResult::Exited(0), "{lines:?}");
-    machine.forget_registry();
-    assert_eq!(
-        machine.registry().unwrap().value(&key("c"), "new"),
-        Some(RegistryValue::String("there".to_owned()))
-    );
-    let other = scene.machine();
-    for (name, value) in &values {
-        assert_eq!(other.registry().unwrap().value(&key("a"), name).as_ref(), Some(value), "{name}");
-    }
-
-    registry.remove_value(&key("a"), "number");
-    registry.remove_key(&key("b"));
-    registry
-        .set_value(
-            &key(r"d
-ew"),
-            "x",
-            RegistryValue::Dword(1),
-        )
-        .unwrap();
-    let mut saving = machine.begin_saving_registry().unwrap().unwrap();
-    let undo = saving.undo("t");
-    saving.finish().unwrap();
-    let other = scene.machine();
-    assert_eq!(other.registry().unwrap().value(&key("a"), "number"), None);
-    assert!(!other.registry().unwrap().exists(&key("b")));
-
-    // As a rollback does it; what a program of Wine wrote meanwhile stays.
-    let (result, lines) =
-        program_in(scene, r#"reg.exe add "HKLM\Software\Reseat Test\a" /v theirs /d stays"#, true);
-    assert_eq!(result.unwrap(), CallResult::Exited(0), "{lines:?}");
-    for undo in undo.iter().rev() {
-        machine.undo_registry(undo).unwrap();
-    }
-    let registry = machine.registry().unwrap();
-    assert_eq!(registry.value(&key("a"), "number"), Some(RegistryValue::Dword(42)));
-    assert_eq!(registry.value(&key("a"), "theirs"), Some(RegistryValue::String("stays".to_owned())));
-    assert_eq!(registry.value(&key(r"b\deep"), "x"), Some(RegistryValue::Dword(1)));
-    assert!(!registry.exists(&key("d")));
-    registry.remove_key(&RegistryKey::new(Hive::LocalMachine, r"Software\Reseat Test"));
-    registry.remove_key(&user);
-    machine.save_registry().unwrap();
-    drop(sleeper);
-}
-
-#[test]
-fn services_are_created_started_stopped_and_deleted_by_the_service_manager_that_runs() {
-    if run("Nothing").is_none() {
-        return;
-    }
-    let (scene, _turn) = scene().unwrap();
-    let sleeper = Sleeper::start(scene);
-    let machine = scene.machine();
-    let through_wine = RegistryThroughWine::new(machine.prefix(), scene.files.clone()).unwrap();
-    machine.set_wine_registry(Box::new(through_wine));
-    let host = WineHost::new(&machine, scene.files.clone()).unwrap();
-    let look = |name: &str| host.service(name, &ServiceOrder::Look).unwrap();
-    let key = RegistryKey::new(Hive::LocalMachine, r"System\CurrentControlSet\Services\ReseatTest");
-    let registry = machine.registry().unwrap();
-    registry.remove_key(&key);
-    machine.save_registry().unwrap();
-    assert_eq!(look("ReseatTest"), None);
-    let program = RegistryValue::ExpandString(r"C:\absent.exe".to_owned());
-    for (name, value) in [("Type", 16), ("Start", 3), ("ErrorControl", 1)] {
-        registry.set_value(&key, name, RegistryValue::Dword(value)).unwrap();
-    }
-    registry.set_value(&key, "ImagePath", program).unwrap();
-    machine.save_registry().unwrap();
-    assert_eq!(look("ReseatTest"), Some(ServiceState::STOPPED));
-    let start = ServiceOrder::Start { arguments: Vec::new(), waits: true };
-    let error = host.service("ReseatTest", &start).unwrap_err();
-    assert_eq!(error.to_string(), "the service manager says error 2");
-    registry.remove_key(&key);
-    machine.save_registry().unwrap();
-    assert_eq!(look("ReseatTest"), None);
-    // One that Wine has itself, and no other test uses.
-    assert_eq!(host.service("Spooler", &start).unwrap(), Some(ServiceState::RUNNING));
-    assert_eq!(look("Spooler"), Some(ServiceState::RUNNING));
-    let stop = ServiceOrder::Stop { waits: true };
-    assert_eq!(host.service("Spooler", &stop).unwrap(), Some(ServiceState::STOPPED));
-    host.finish();
-    drop(sleeper);
-}
-
-fn script(language: ScriptLanguage, text: &str, function: Option<&str>) -> Option<Ran> {
-    let (scene, _turn) = scene()?;
-    let machine = scene.machine();
-    let host = WineHost::new(&machine, scene.files.clone()).unwrap();
-    let call = WindowsCall {
-        action: "TestScript".to_owned(),
-        code: WindowsCode::Script {
-            language,
-            source: ScriptSource::Text(text.to_owned()),
-            function: function.map(str::to_owned),
-            is_64_bit: true,
-        },
-        session_handle: 42,
-    };
-    let mut served = Served::new();
-    let mut lines = Vec::new();
-    let began = Instant::now();
-    let result = host.run_windows(&call, &mut served, &mut |line| lines.push(line.to_owned()));
-    Some(Ran { result, lines, served, time: began.elapsed() })
-}
-
-#[test]
-fn scripts_see_the_session_and_what_they_return_is_a_result() {
-    let jscript = "function Main() {
-            Session.Property('SET') = Session.Property('GREETING') + '!';
-            Property('BARE') = 'bare';
-            var record = Session.Installer.CreateRecord(1);
-            record.StringData(0) = 'Hello';
-            if (Session.Message(0x04000000, record) != 1) return 3;
-            return 1;
-        }
-        function Finished() { return 5; }";
-    let Some(ran) = script(ScriptLanguage::JScript, jscript, Some("Main")) else { return };
-    let ran = ran.expect_code(0);
-    assert_eq!(ran.served.properties["SET"], "grüße☺!");
-    assert_eq!(ran.served.properties["BARE"], "bare");
-    assert!(ran.served.calls.contains(&"MsiCloseHandle".to_owned()), "{:?}", ran.served.calls);
-    script(ScriptLanguage::JScript, jscript, Some("Finished")).unwrap().expect_code(259);
-    let vbscript = "Function Main()
-        Session.Property(\"SET\") = Session.Property(\"PLAIN\") & UCase(\"a\")
-        Main = 2
-        End Function";
-    let ran = script(ScriptLanguage::VbScript, vbscript, Some("Main")).unwrap().expect_code(1602);
-    assert_eq!(ran.served.properties["SET"], "café!A");
-    let plain = "Session.Property(\"SET\") = 1 + 1";
-    let ran = script(ScriptLanguage::VbScript, plain, None).unwrap().expect_code(0);
-    assert_eq!(ran.served.properties["SET"], "2");
-}
-
-#[test]
-fn an_error_in_a_script_is_named_with_its_line() {
-    let text = "var a = 1;\nvar b = nothing.there;\n";
-    let Some(ran) = script(ScriptLanguage::JScript, text, None) else { return };
-    let ran = ran.expect_code(1603);
-    assert!(ran.lines.iter().any(|line| line.starts_with("script error in line 2")), "{:?}", ran.lines);
-    let ran = script(ScriptLanguage::VbScript, "x = 1\nIf Then", None).unwrap().expect_code(1603);
-    assert!(ran.lines.iter().any(|line| line.starts_with("script error in line 2")), "{:?}", ran.lines);
-    script(ScriptLanguage::JScript, "var a;", Some("Absent")).unwrap().expect_code(1603);
 }
 
 #[test]
