@@ -241,6 +241,13 @@ fn recover_all(global: &Global) -> Result<ExitCode, Failure> {
         eprintln!("reseat: {} was not started again: {}", application.name, application.reason);
     }
     print_restarted(global, &restarted);
-    remembered?;
+    match remembered {
+        // Standard output has one document.
+        Err(error) if global.json => {
+            eprintln!("reseat: {}", Failure::from(error));
+            return Ok(ExitCode::FAILURE);
+        }
+        ended => ended?,
+    };
     Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

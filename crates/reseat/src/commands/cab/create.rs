@@ -40,10 +40,13 @@ pub fn run(
     compression: WriterCompression,
     max_size: Option<u64>,
 ) -> Result<ExitCode, Failure> {
+    let folder = cabinet.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(Failure::message(format!("{}: there is no folder of this name", folder.display())));
+    }
     let inputs: Vec<Input> = files.iter().map(|file| input(file)).collect();
     let sizes = inputs.iter().filter_map(|input| input.path.metadata().ok()).map(|facts| facts.len());
     let bar = progress::bytes(global, sizes.sum());
-    let folder = cabinet.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let options = WriterOptions { compression, ..WriterOptions::default() };
     let written = match max_size {
         Some(most) => set(&inputs, folder, cabinet, most, options, &bar),
