@@ -47,6 +47,8 @@ pub enum Notice<'a> {
     FolderReplaced { link: &'a str, instead: &'a str, property: &'a str, remedy: &'a str },
     /// A patch of an installed product is gone.
     PatchLost { patch: &'a str, path: &'a str },
+    /// An update puts a feature above an installed one.
+    FeatureGoes { feature: &'a str, above: &'a str },
 }
 
 /// Who has disabled rollback.
@@ -130,6 +132,10 @@ impl Notice<'_> {
                  prefix in the place of the link"
             ),
             Self::PatchLost { patch, path } => format!("patch {patch} is not where it was kept: {path}"),
+            Self::FeatureGoes { feature, above } => format!(
+                "the installed feature {feature} is removed: this package puts the new feature {above} above it, which is not \
+                 installed; ADDLOCAL={above},{feature} installs both"
+            ),
         }
     }
 
@@ -205,6 +211,10 @@ impl Notice<'_> {
             Self::PatchLost { patch, path } => {
                 format!("Der Patch {patch} ist nicht mehr da, wo er aufbewahrt war: {path}")
             }
+            Self::FeatureGoes { feature, above } => format!(
+                "Das installierte Feature {feature} wird entfernt: Dieses Paket stellt das neue Feature {above} darüber, das nicht \
+                 installiert ist; ADDLOCAL={above},{feature} installiert beide"
+            ),
         }
     }
 }

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use reseat_database::ComponentId;
 use reseat_machine::Hive;
-use reseat_package::{Component, ComponentAttributes, Feature, FeatureComponent, Package};
+use reseat_package::{Component, ComponentAttributes, Feature, FeatureComponent, InstallState, Package};
 
 use crate::error::EngineError;
+use crate::notice::Notice;
 use crate::policy;
 use crate::request::TopLevel;
 use crate::session::Session;
@@ -34,6 +35,41 @@ pub fn check(session: &Session<'_, '_>) -> Result<(), EngineError> {
     let old = Subject::installed(session.machine(), product.clone())?.package;
     let uninstalls = session.property("MSIUNINSTALLSUPERSEDEDCOMPONENTS") == Some("1");
     compare(&old, &session.package, uninstalls)
+}
+
+/// Warns of installed features that go because a feature is above them now that was not there and is not installed. The
+/// documentation wants it so (page `feature-table.md`, column Feature_Parent: what is below a feature that is not selected is not
+/// installed) and forbids such packages (page `enforceupgradecomponentrules.md`), which may take away all that is installed.
+/// `remove` is the property REMOVE as it was before the decision: what it names goes as asked.
+///
+/// # Errors
+/// When the table Feature cannot be read.
+pub fn warn(session: &mut Session<'_, '_>, remove: &str) -> Result<(), EngineError> {
+    if session.installed.is_none() || session.top_level != TopLevel::Install {
+        return Ok(());
+    }
+    let rows = session.package.rows::<Feature>()?;
+    let mut lost = Vec::new();
+    if let Some(selection) = &session.selection {
+        for row in rows.iter() {
+            let (Some(state), Some(above)) = (
+                selection.feature(&row.feature),
+                row.parent.as_deref().and_then(|parent| selection.feature(parent)),
+            ) else {
+                continue;
+            };
+            let is_asked = remove.split(',').any(|name| name == "ALL" || name == &*row.feature);
+            let goes =
+                !is_asked && state.installed != InstallState::Absent && state.action == InstallState::Absent;
+            if goes && above.installed == InstallState::Absent && above.outcome() == InstallState::Absent {
+                lost.push((row.feature.clone(), above.feature.clone()));
+            }
+        }
+    }
+    for (feature, above) in lost {
+        session.warn_of_notice(Notice::FeatureGoes { feature: &feature, above: &above });
+    }
+    Ok(())
 }
 
 /// By the property or the policy.

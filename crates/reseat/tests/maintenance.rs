@@ -213,6 +213,40 @@ fn update(change: impl Fn(Product) -> Product) -> Product {
 }
 
 #[test]
+fn an_update_that_puts_a_new_feature_above_an_installed_one_says_that_it_goes() {
+    let place = Place::with_prefix();
+    place.install(&product().save(&place, "old.msi"), &[]).expect_code(0);
+    let new = update(|new| {
+        new.with_row("Feature", &["Top", "", "Top", "", "1", "1", "INSTALLDIR", "0"])
+            .without_row("Feature", "Main")
+            .with_row("Feature", &["Main", "Top", "Main", "", "1", "1", "INSTALLDIR", "0"])
+    });
+    let package = new.save(&place, "new.msi");
+    let package = package.to_str().unwrap();
+    let log = place.path("log");
+    let log = log.to_str().unwrap();
+    let update = ["REINSTALL=ALL", "REINSTALLMODE=vomus"];
+    let text = "the installed feature Main is removed: this package puts the new feature Top above it";
+    let warns = |value: &serde_json::Value| {
+        value["warnings"].as_array().unwrap().iter().any(|it| it.as_str().unwrap().contains(text))
+    };
+    let planned = place.reseat(&[&["plan", package, "--json"], &update[..]].concat());
+    assert!(warns(&planned.json()), "{}", planned.out);
+    // What it advises.
+    let both = [&["plan", package, "--json", "ADDLOCAL=Top,Main"], &update[..]].concat();
+    let both = place.reseat(&both).json();
+    assert!(!warns(&both), "{both}");
+    let actions: Vec<_> = both["features"].as_array().unwrap().iter().map(|it| &it["action"]).collect();
+    assert_eq!(actions, ["reinstall", "local"]);
+    // Who removes the product is told nothing.
+    assert!(!warns(&place.reseat(&["plan", package, "--json", "REMOVE=ALL"]).json()));
+    let ran = place.reseat(&["repair", package, "--flags", "vomus", "--log", log]);
+    ran.expect_error(&[text]);
+    assert!(place.read("log").contains(text));
+    assert_eq!(place.products(), [serde_json::Value::Null; 0]);
+}
+
+#[test]
 fn an_update_that_takes_away_components_or_moves_features_is_refused_where_that_is_enforced() {
     const RULES: &str = "MSIENFORCEUPGRADECOMPONENTRULES=1";
     let feature = |product: Product, name: &str, parent: &str| {

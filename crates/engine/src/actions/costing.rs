@@ -70,7 +70,9 @@ pub fn cost_finalize(session: &mut Session<'_, '_>) -> Result<(), EngineError> {
     net_assembly::find_caches(session)?;
     // Before the states: a feature whose new parent is absent would go with it.
     upgrade_rules::check(session)?;
+    let remove = session.property("REMOVE").unwrap_or_default().to_owned();
     decide(session)?;
+    upgrade_rules::warn(session, &remove)?;
     set_space(session)?;
     session.set_property("CostingComplete", "1");
     Ok(())
