@@ -51,6 +51,9 @@ pub struct Global {
     /// Print nothing but results and errors; an installation asks nothing and closes what is in the way
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// Refuse package files that are damaged but readable, which otherwise is a warning; not for installations
+    #[arg(long, global = true)]
+    pub strict: bool,
     /// As root, stay root on the prefix of another user, instead of going on as that user
     #[arg(long, global = true)]
     pub as_root: bool,
@@ -256,6 +259,11 @@ Examples:
 }
 
 impl Command {
+    /// Whether it reads package files and does not install them.
+    pub fn looks_into_packages(&self) -> bool {
+        matches!(self, Self::Package(_) | Self::Export(_) | Self::Transform(_))
+    }
+
     /// Whether it reads or changes what is installed in a prefix, and may start programs there.
     pub fn works_on_prefix(&self) -> bool {
         matches!(

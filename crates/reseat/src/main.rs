@@ -29,6 +29,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::arguments::{Arguments, Command, Global, Msiexec};
+use crate::failure::Failure;
 
 #[cfg(target_env = "musl")]
 #[global_allocator]
@@ -49,6 +50,9 @@ fn main() -> ExitCode {
     let Arguments { command, global } = Arguments::of_line(&words);
     if let Some(language) = global.language {
         failure::speak(language.into());
+    }
+    if global.strict && !command.looks_into_packages() {
+        return Failure::usage("--strict is for commands that look into package files").print(&global);
     }
     if command.works_on_prefix()
         && let Err(failure) = identity::take(&global)

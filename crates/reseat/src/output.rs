@@ -60,6 +60,14 @@ pub fn write_json<T: Serialize>(value: &T, out: &mut impl Write) -> io::Result<(
     writeln!(out)
 }
 
+/// What was made, for a command that has nothing else to say: as JSON when that is asked for.
+pub fn made(global: &Global, value: &serde_json::Value) -> Result<ExitCode, Failure> {
+    match global.json {
+        true => write(ExitCode::SUCCESS, |out| write_json(value, out)),
+        false => Ok(ExitCode::SUCCESS),
+    }
+}
+
 /// A text of a package in one line: control characters are escaped, so that no cell breaks a row and none reaches the
 /// terminal.
 pub fn one_line(text: &str) -> String {

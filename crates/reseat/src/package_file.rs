@@ -12,9 +12,14 @@ use crate::arguments::Global;
 use crate::failure::Failure;
 use crate::output;
 
-/// Opens a package; damage that leaves it readable becomes a warning.
-pub fn open(path: &Path) -> Result<Database, Failure> {
-    Database::open(path, Reading::Permissive).map_err(|error| Failure::about(path, &error))
+/// Opens a package; damage that leaves it readable becomes a warning, or an error with `--strict`.
+pub fn open(global: &Global, path: &Path) -> Result<Database, Failure> {
+    Database::open(path, reading(global)).map_err(|error| Failure::about(path, &error))
+}
+
+/// Whether damage that leaves a file readable is overlooked.
+pub fn reading(global: &Global) -> Reading {
+    if global.strict { Reading::Strict } else { Reading::Permissive }
 }
 
 /// Prints what was overlooked so far.

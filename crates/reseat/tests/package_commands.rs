@@ -417,6 +417,53 @@ fn validate_names_table_row_and_column() {
 }
 
 #[test]
+fn damage_that_is_overlooked_is_refused_with_strict() {
+    let place = Place::new();
+    let whole = place.path("whole.msi");
+    let damaged = place.path("damaged.msi");
+    let mut bytes = fs::read(product().save(&place, "whole.msi")).unwrap();
+    // The length of the summary's name in the folder of the compound file, 64 bytes behind the name.
+    let name: Vec<u8> = "\u{5}SummaryInformation".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let entry = bytes.windows(name.len()).position(|window| window == name).unwrap();
+    bytes[entry + 64] ^= 0x40;
+    fs::write(&damaged, bytes).unwrap();
+    for arguments in [&["tables"][..], &["dump", "Property"], &["streams"]] {
+        let line = |path, more: &[&str]| {
+            let words = [&arguments[..1], &[text(path)], &arguments[1..], more].concat();
+            place.reseat(&words)
+        };
+        let overlooked = line(&damaged, &[]);
+        assert!(overlooked.err.contains("warning: "), "{arguments:?}: {}", overlooked.err);
+        let refused = line(&damaged, &["--strict"]);
+        assert_eq!(refused.status.code(), Some(1), "{arguments:?}: {}", refused.out);
+        assert!(refused.err.contains("directory entry "), "{arguments:?}: {}", refused.err);
+        let whole = line(&whole, &["--strict"]);
+        assert!(whole.status.success() && !whole.err.contains("warning"), "{arguments:?}: {}", whole.err);
+    }
+    let list = place.reseat(&["list", "--strict"]);
+    assert_eq!(list.status.code(), Some(2), "{}", list.err);
+}
+
+#[test]
+fn what_was_made_is_told_as_json() {
+    let place = Place::new();
+    let package = product().save(&place, "one.msi");
+    let (folder, other) = (place.path("folder"), place.path("other.msi"));
+    let (transform, applied) = (place.path("difference.mst"), place.path("applied.msi"));
+    let exported = place.reseat(&["export", "--json", text(&package), text(&folder)]).json();
+    assert_eq!(exported["folder"], text(&folder));
+    let properties = fs::read_to_string(folder.join("Property.idt")).unwrap();
+    fs::write(folder.join("Property.idt"), properties + "More\tyes\r\n").unwrap();
+    let imported = place.reseat(&["import", "--json", text(&folder), text(&other)]).json();
+    assert_eq!(imported["package"], text(&other));
+    let words = ["transform", "make", "--json", text(&package), text(&other), text(&transform)];
+    assert_eq!(place.reseat(&words).json()["transform"], text(&transform));
+    let words =
+        ["transform", "apply", "--json", text(&package), text(&transform), "--output", text(&applied)];
+    assert_eq!(place.reseat(&words).json()["package"], text(&applied));
+}
+
+#[test]
 fn damaged_packages_give_clean_errors() {
     let place = Place::new();
     let whole = fs::read(product().save(&place, "whole.msi")).unwrap();

@@ -39,8 +39,8 @@ pub fn run(global: &Global, arguments: &Diff) -> Result<ExitCode, Failure> {
 }
 
 fn compare(global: &Global, arguments: &Diff) -> Result<ExitCode, Failure> {
-    let one = Arc::new(package_file::open(&arguments.one)?);
-    let other = Arc::new(package_file::open(&arguments.other)?);
+    let one = Arc::new(package_file::open(global, &arguments.one)?);
+    let other = Arc::new(package_file::open(global, &arguments.other)?);
     let failed = |error: reseat_database::DatabaseError| {
         let both = format!("{} and {}", arguments.one.display(), arguments.other.display());
         Failure::about(Path::new(&both), &error)

@@ -15,7 +15,7 @@ use crate::{output, package_file};
 /// Prints the rows.
 pub fn run(global: &Global, arguments: &Dump) -> Result<ExitCode, Failure> {
     let path = &arguments.package;
-    let database = package_file::open(path)?;
+    let database = package_file::open(global, path)?;
     let names = match arguments.tables.as_slice() {
         [] => database.table_names().map_err(|error| Failure::about(path, &error))?,
         names => names.to_vec(),

@@ -15,7 +15,7 @@ use crate::{output, package_file, progress};
 /// Unpacks or lists the files.
 pub fn run(global: &Global, arguments: &Extract) -> Result<ExitCode, Failure> {
     let path = &arguments.package;
-    let database = Arc::new(package_file::open(path)?);
+    let database = Arc::new(package_file::open(global, path)?);
     let choice = Choice { flat: arguments.flat, only: arguments.only.clone() };
     let plan = Plan::new(path, &database, &choice)?;
     package_file::print_warnings(global, path, &database);

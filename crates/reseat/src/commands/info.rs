@@ -98,7 +98,7 @@ struct Information {
 /// Prints what a package is.
 pub fn run(global: &Global, arguments: &Package) -> Result<ExitCode, Failure> {
     let path = &arguments.package;
-    let database = package_file::open(path)?;
+    let database = package_file::open(global, path)?;
     let information = gather(path, &database).map_err(|error| Failure::about(path, &error))?;
     package_file::print_warnings(global, path, &database);
     output::write(ExitCode::SUCCESS, |out| {

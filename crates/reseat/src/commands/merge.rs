@@ -15,7 +15,7 @@ use crate::{output, package_file};
 pub fn run(global: &Global, arguments: &Merge) -> Result<ExitCode, Failure> {
     let mut base = Database::open(&arguments.base, Reading::Strict)
         .map_err(|error| Failure::about(&arguments.base, &error))?;
-    let reference = package_file::open(&arguments.reference)?;
+    let reference = package_file::open(global, &arguments.reference)?;
     package_file::print_warnings(global, &arguments.reference, &reference);
     let merged = base.merge(&reference).map_err(|error| {
         let failure = Failure::about(&arguments.reference, &error);

@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 use reseat_database::folder;
+use serde_json::json;
 
 use crate::arguments::package::PackageCommand;
 use crate::arguments::{Export, Global, Import};
@@ -29,7 +30,7 @@ pub fn run(global: &Global, command: PackageCommand) -> Result<ExitCode, Failure
 
 /// Writes a package as a folder.
 pub fn export(global: &Global, arguments: &Export) -> Result<ExitCode, Failure> {
-    let database = package_file::open(&arguments.package)?;
+    let database = package_file::open(global, &arguments.package)?;
     package_file::print_warnings(global, &arguments.package, &database);
     let bar = progress::bytes(global, package_file::stream_bytes(&database));
     folder::export_with(&database, &arguments.folder, &mut |bytes| bar.inc(bytes))?;
@@ -41,7 +42,7 @@ pub fn export(global: &Global, arguments: &Export) -> Result<ExitCode, Failure> 
             output::one_line(&signer)
         );
     }
-    Ok(ExitCode::SUCCESS)
+    output::made(global, &json!({ "folder": arguments.folder.display().to_string() }))
 }
 
 /// Makes a package from a folder.
@@ -50,5 +51,5 @@ pub fn import(global: &Global, arguments: &Import) -> Result<ExitCode, Failure> 
     let bar = progress::bytes(global, package_file::stream_bytes(&database));
     database.save_with(&arguments.package, &mut |bytes| bar.inc(bytes))?;
     bar.finish_and_clear();
-    Ok(ExitCode::SUCCESS)
+    output::made(global, &json!({ "package": arguments.package.display().to_string() }))
 }

@@ -52,7 +52,7 @@ struct Timestamp {
 pub fn run(global: &Global, arguments: &Signature) -> Result<ExitCode, Failure> {
     let path = &arguments.package;
     let store = arguments.store.as_deref().map(read_store).transpose()?;
-    let database = package_file::open(path)?;
+    let database = package_file::open(global, path)?;
     let findings = examine(global, path, &database, store.as_ref())?;
     let holds = findings.signed && findings.problems.is_empty();
     let code = if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE };

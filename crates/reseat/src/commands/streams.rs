@@ -25,7 +25,7 @@ struct Line {
 /// Lists the streams or writes one out.
 pub fn run(global: &Global, arguments: &Streams) -> Result<ExitCode, Failure> {
     let path = &arguments.package;
-    let database = package_file::open(path)?;
+    let database = package_file::open(global, path)?;
     match &arguments.name {
         Some(name) => write_out(path, &database, name, arguments.output.as_deref()),
         None => list(global, path, &database),

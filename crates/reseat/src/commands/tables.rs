@@ -13,7 +13,7 @@ use crate::{output, package_file};
 /// Lists the tables.
 pub fn run(global: &Global, arguments: &Package) -> Result<ExitCode, Failure> {
     let path = &arguments.package;
-    let database = package_file::open(path)?;
+    let database = package_file::open(global, path)?;
     let counts = package_file::row_counts(&database).map_err(|error| Failure::about(path, &error))?;
     package_file::print_warnings(global, path, &database);
     let columns = |name: &str| database.columns(name).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use reseat_database::transform::{Change, ErrorConditions, MakeOptions, Validation, standard_tables};
-use reseat_database::{Database, DatabaseKind, Patch, PatchError, Reading, Transform, TransformError, patch};
+use reseat_database::{Database, DatabaseKind, Patch, PatchError, Transform, TransformError, patch};
 use serde::Serialize;
 use serde_json::json;
 
@@ -136,14 +136,13 @@ pub struct Show {
 /// Runs a command for transforms.
 pub fn run(global: &Global, command: &Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::Make(arguments) => make(global, arguments)?,
-        Command::Apply(arguments) => apply(global, arguments)?,
-        Command::Show(arguments) => show(global, arguments)?,
+        Command::Make(arguments) => make(global, arguments),
+        Command::Apply(arguments) => apply(global, arguments),
+        Command::Show(arguments) => show(global, arguments).map(|()| ExitCode::SUCCESS),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-fn make(global: &Global, arguments: &Make) -> Result<(), Failure> {
+fn make(global: &Global, arguments: &Make) -> Result<ExitCode, Failure> {
     let (old, new) = (open(global, &arguments.old)?, open(global, &arguments.new)?);
     let options =
         MakeOptions { conditions: conditions(&arguments.overlook), validation: validation(&arguments.check) };
@@ -152,10 +151,10 @@ fn make(global: &Global, arguments: &Make) -> Result<(), Failure> {
         return Err(Failure::documented(232, "the packages are the same, so there is no transform"));
     }
     transform.save(&arguments.transform)?;
-    Ok(())
+    output::made(global, &json!({ "transform": arguments.transform.display().to_string() }))
 }
 
-fn apply(global: &Global, arguments: &Apply) -> Result<(), Failure> {
+fn apply(global: &Global, arguments: &Apply) -> Result<ExitCode, Failure> {
     let mut database = open(global, &arguments.package)?;
     let note = |name: &str, overlooked: &[TransformError]| {
         if !global.quiet {
@@ -168,8 +167,10 @@ fn apply(global: &Global, arguments: &Apply) -> Result<(), Failure> {
         if is_patch(name) {
             let count = rest.iter().take_while(|name| is_patch(name)).count();
             let (names, after) = rest.split_at(count);
-            let patches =
-                names.iter().map(|name| open_patch(Path::new(name))).collect::<Result<Vec<_>, _>>()?;
+            let patches = names
+                .iter()
+                .map(|name| open_patch(global, Path::new(name)))
+                .collect::<Result<Vec<_>, _>>()?;
             for outcome in patch::apply_all(&patches, &mut database)? {
                 let name = names.get(outcome.patch).map_or("", String::as_str);
                 // What patches overlook is usual: each adds the same table, for example.
@@ -185,7 +186,7 @@ fn apply(global: &Global, arguments: &Apply) -> Result<(), Failure> {
             Some(storage) => database
                 .transform(storage)?
                 .ok_or_else(|| Failure::usage(format!("the package has no transform '{storage}'")))?,
-            None => Transform::open(Path::new(name), Reading::Permissive)?,
+            None => Transform::open(Path::new(name), package_file::reading(global))?,
         };
         if !arguments.unchecked {
             transform.check(&database).map_err(|error| {
@@ -200,7 +201,7 @@ fn apply(global: &Global, arguments: &Apply) -> Result<(), Failure> {
         note(name, &met);
     }
     database.save(&arguments.output)?;
-    Ok(())
+    output::made(global, &json!({ "package": arguments.output.display().to_string() }))
 }
 
 fn show(global: &Global, arguments: &Show) -> Result<(), Failure> {
@@ -208,15 +209,19 @@ fn show(global: &Global, arguments: &Show) -> Result<(), Failure> {
         Some(package) => open(global, package)?,
         None => standard_tables(),
     };
-    let file = package_file::open(&arguments.file)?;
+    let file = package_file::open(global, &arguments.file)?;
     let mut parts = Vec::new();
     let mut head = None;
     match file.kind() {
         DatabaseKind::Transform => {
-            parts.push(Part::of("", &Transform::open(&arguments.file, Reading::Permissive)?, &base));
+            parts.push(Part::of(
+                "",
+                &Transform::open(&arguments.file, package_file::reading(global))?,
+                &base,
+            ));
         }
         DatabaseKind::Patch => {
-            let patch = open_patch(&arguments.file)?;
+            let patch = open_patch(global, &arguments.file)?;
             head = Some(Head::of(&patch)?);
             for target in patch.targets() {
                 let fits = arguments.package.is_none()
@@ -365,13 +370,13 @@ impl Part {
 }
 
 fn open(global: &Global, path: &Path) -> Result<Database, Failure> {
-    let database = package_file::open(path)?;
+    let database = package_file::open(global, path)?;
     package_file::print_warnings(global, path, &database);
     Ok(database)
 }
 
-fn open_patch(path: &Path) -> Result<Patch, Failure> {
-    Patch::open(path, Reading::Permissive).map_err(|error| match error {
+fn open_patch(global: &Global, path: &Path) -> Result<Patch, Failure> {
+    Patch::open(path, package_file::reading(global)).map_err(|error| match error {
         PatchError::NoPatch => Failure::usage(format!("{}: {error}", path.display())),
         error => error.into(),
     })

@@ -18,7 +18,7 @@ const WHY: &str = "the action belongs between InstallInitialize and InstallFinal
 /// Prints the findings.
 pub fn run(global: &Global, arguments: &Package) -> Result<ExitCode, Failure> {
     let path = &arguments.package;
-    let database = package_file::open(path)?;
+    let database = package_file::open(global, path)?;
     let failed = |error| Failure::about(path, &error);
     let bar = progress::counted(global, values_to_check(&database).map_err(failed)?, "values");
     let condition = |text: &str| Condition::parse(text).err().map(|error| error.to_string());

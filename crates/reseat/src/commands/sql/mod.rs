@@ -20,7 +20,7 @@ use crate::{output, package_file};
 /// Runs one query, those of standard input, or those that are typed.
 pub fn run(global: &Global, arguments: Sql) -> Result<ExitCode, Failure> {
     let path = &arguments.package;
-    let mut session = Session { path, database: package_file::open(path)?, changed: false };
+    let mut session = Session { path, database: package_file::open(global, path)?, changed: false };
     package_file::print_warnings(global, path, &session.database);
     match arguments.query {
         Some(query) => session.run_all(global, &query)?,
