@@ -150,8 +150,10 @@ impl Batch {
                 let mut sketch = spare.take().unwrap_or_default();
                 let before = self.before + (self.end - BLOCK_SIZE) as u64;
                 let result = sketch.make(inflate, &block.bytes, block.size, before);
-                self.sketches.push((self.end, sketch));
-                self.known_from = end;
+                if result.is_ok() {
+                    self.sketches.push((self.end, sketch));
+                    self.known_from = end;
+                }
                 result
             }
         };
@@ -160,10 +162,7 @@ impl Batch {
                 self.done += 1;
                 self.end = end;
             }
-            Err(damage) => {
-                self.damage = Some(damage);
-                self.sketches.retain(|(start, _)| *start < self.end);
-            }
+            Err(damage) => self.damage = Some(damage),
         }
     }
 
