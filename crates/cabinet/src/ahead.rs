@@ -234,7 +234,8 @@ impl Ahead {
             if queue.is_closed {
                 return Popped::Failed;
             }
-            self.wake(&queue, if is_chain { 1 } else { 2 });
+            // With MSZIP the first of what is open is begun with here.
+            self.wake(&queue, if is_chain { 1 } else { WORTH_WAKING });
             drop(queue);
             if self.here.as_mut().is_some_and(|worker| self.shared.work_one(worker)) {
                 continue;

@@ -85,11 +85,12 @@ impl Batch {
         self.count += 1;
     }
 
-    /// Whether it has no blocks, or as many as it can have.
+    /// Whether it has no blocks.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
+    /// Whether it has as many blocks as it can have.
     pub fn is_full(&self) -> bool {
         self.count == MOST_BLOCKS
     }
